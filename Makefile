@@ -25,7 +25,7 @@ help:
 	@echo "make clients-table  the table of clients in docs/protocols.md, made of what they do now"
 	@echo "make test-frameworks  every framework, the large ones too: its models made, pushed, served and compared"
 	@echo "make test-all  every test in its longest form, and a page of what each group cost (an hour or more)"
-	@echo "make check   lint, format, types, import contracts, documentation"
+	@echo "make check   lint, format, types, import contracts, documentation, layout of the source"
 	@echo "make fmt     format and mend what can be mended"
 	@echo "make docs    write docs/cli.md, docs/openapi.json and the table of events, and check links"
 	@echo "make bench   measure; needs a quiet machine; PEERS=fastapi,triton CASES=row-json: parts of the comparison"
@@ -84,6 +84,7 @@ check: .venv/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python docs/check.py
+	$(BIN)/python checks/source_layout.py
 
 fmt: .venv/dev.stamp
 	$(BIN)/ruff check --fix

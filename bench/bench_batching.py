@@ -21,8 +21,8 @@ from measuring.models import ROW, tensor
 from measuring.report import Report, Spread
 
 from bms.core.tensors.tensor import Tensor
-from bms.core.workloads.programs import Sealed, ServableStatus
-from bms.protocols.frames import HEADER, FrameReader, Kind, encode_infer, encode_parcel, encode_plain
+from bms.core.workloads.programs import ServableStatus, StdinSecrets
+from bms.protocols.frames import HEADER, FrameReader, FrameType, encode_infer, encode_parcel, encode_plain
 
 IN_FLIGHT = (1, 16, 64)
 POLICIES: tuple[tuple[str, dict[str, object]], ...] = (
@@ -65,11 +65,11 @@ class Asker:
         self._pid = pid
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(path)
-        self._socket.sendall(encode_plain(Kind.HELLO, meta=TOKEN))
+        self._socket.sendall(encode_plain(FrameType.HELLO, meta=TOKEN))
         self._id = 0
 
     def status(self) -> ServableStatus:
-        self._socket.sendall(encode_plain(Kind.STATUS, 1))
+        self._socket.sendall(encode_plain(FrameType.STATUS, 1))
         reader = FrameReader()
         while True:
             for frame in reader.feed(self._socket.recv(1 << 20)):
@@ -112,7 +112,7 @@ class Asker:
                 body, _, kind, _ = HEADER.unpack_from(data, at)
                 if len(data) - at - HEADER.size < body:
                     break
-                if kind != Kind.ANSWER:
+                if kind != FrameType.ANSWER:
                     raise RuntimeError(f"frame of kind {kind} instead of an answer")
                 at += HEADER.size + body
                 done += 1
@@ -150,7 +150,7 @@ def served(batching: dict[str, object]) -> Iterator[Asker]:
         process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert process.stdin is not None
         with process.stdin as stdin:
-            stdin.write(msgspec.msgpack.encode(Sealed(token=TOKEN)))
+            stdin.write(msgspec.msgpack.encode(StdinSecrets(token=TOKEN)))
         try:
             while not (folder / "s").exists():
                 if process.poll() is not None:

@@ -8,7 +8,7 @@ import numpy as np
 from bms.core.errors import BmsError
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensors.tensor import Array
-from bms.serving.engines.engine import Capacity, End, Events, Request
+from bms.serving.engines.engine import End, EngineCapacity, EngineRequest, Events
 from tests.servables import ROW, FunctionServable, doubled
 
 WORDS = Signature(
@@ -24,16 +24,16 @@ class ScriptedEngine:
     streaming = frozenset({"count"})
 
     def __init__(self, at_once: int = 2, waiting: int = 3) -> None:
-        self.places = Capacity(at_once, waiting)
-        self.submitted: list[tuple[Request, Events]] = []
+        self.places = EngineCapacity(at_once, waiting)
+        self.submitted: list[tuple[EngineRequest, Events]] = []
         self.cancelled: list[int] = []
         self.closed = 0
         self.refuses: Exception | None = None
 
-    def capacity(self) -> Capacity:
+    def capacity(self) -> EngineCapacity:
         return self.places
 
-    def submit(self, request: Request, events: Events) -> int:
+    def submit(self, request: EngineRequest, events: Events) -> int:
         if self.refuses is not None:
             raise self.refuses
         self.submitted.append((request, events))

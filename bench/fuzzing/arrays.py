@@ -8,7 +8,7 @@ from random import Random
 import msgspec
 import numpy as np
 
-from bms.core.tensors.outputs import Share, Together
+from bms.core.tensors.outputs import OutputRows, Together
 from bms.core.tensors.request import InferRequest, InferResponse
 from bms.core.tensors.tensor import NUMPY, Array, Tensor
 from bms.protocols.json.numbers import LARGE, large_array
@@ -126,11 +126,11 @@ def _share(data: bytes) -> bool:
     whole, at, taken = Together(tensors), 0, False
     while at < rows:
         end = at + random.randrange(1, rows - at + 1)
-        share, id = Share(whole, at, end), random.choice((None, "a", 'é"\\', ""))
+        share, id = OutputRows(whole, at, end), random.choice((None, "a", 'é"\\', ""))
         fast = encode_share("m", 3, id, share)
         plain = [Tensor(name, array[at:end]) for name, array in tensors]
         if fast is not None:
-            decoded = oip.Decoded(InferRequest(model="m", inputs=[], signature="s"), end - at)
+            decoded = oip.DecodedInfer(InferRequest(model="m", inputs=[], signature="s"), end - at)
             slow = oip.encode_infer(InferResponse(model="m", version=3, outputs=plain, id=id), decoded)[0]
             if fast != slow:  # a number that is not finite, maybe another call's: all are spelled another way
                 assert any(not np.isfinite(array).all() for _, array in tensors)

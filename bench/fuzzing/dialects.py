@@ -161,7 +161,7 @@ def _oip_json(body: bytes) -> bool:
     return True
 
 
-def _said(decode: Callable[[], oip.Decoded]) -> object:
+def _said(decode: Callable[[], oip.DecodedInfer]) -> object:
     """All that was understood, as something to compare; one word for a refusal."""
     try:
         request, rows, *rest = decode()

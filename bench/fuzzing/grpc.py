@@ -10,7 +10,7 @@ from bms.core.errors import BmsError
 from bms.core.tensors.request import InferResponse
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.oip.grpc.infer import decode_infer, encode_infer, read_version
-from bms.protocols.oip.grpc.outline import InferMessage, Outline, read_infer
+from bms.protocols.oip.grpc.outline import InferMessage, InferOutline, read_infer
 from bms.protocols.protobuf.pool import message, parse
 from bms.protocols.protobuf.wire import field, varint, varint_field
 from bms.web.inference.grpc.messages import MessageReader, framed
@@ -65,7 +65,7 @@ def _infer(data: bytes) -> bool:
     try:
         parsed = parse(_Request, data)
         raws = [memoryview(raw) for raw in parsed.raw_input_contents]
-        expected = _understood(InferMessage(Outline(parsed), parsed.id or None, raws))
+        expected = _understood(InferMessage(InferOutline(parsed), parsed.id or None, raws))
     except BmsError:
         expected = "refused"
     for _ in range(2):

@@ -5,7 +5,7 @@ from random import Random
 import hpack as hyper
 
 from bms.web.inference.http2.faults import ENHANCE_YOUR_CALM, ConnectionFault
-from bms.web.inference.http2.head import Head, read_head
+from bms.web.inference.http2.head import Http2Head, read_head
 from bms.web.inference.http2.heads import HeadReader
 from bms.web.inference.http2.hpack import TABLE_SIZE, Decoder, ListTooLarge
 from bms.web.inference.http2.hpack import encode as plain_encode
@@ -142,7 +142,7 @@ def _heads(data: bytes) -> bool:
     return taken
 
 
-def _told(head: Head) -> object:
+def _told(head: Http2Head) -> object:
     return head.method, head.path, head.scheme, head.authority, head.headers, head.fields, head.repeated, head.length
 
 

@@ -8,7 +8,7 @@ import hpack as hyper
 
 from bms.core.errors import InvalidArgument
 from bms.protocols.protobuf.pool import message
-from bms.web.inference.grpc.call import Call
+from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.health import health_methods
 from bms.web.inference.grpc.messages import framed
 from bms.web.inference.grpc.method import Method, QuietMethod
@@ -17,7 +17,7 @@ from bms.web.inference.grpc.server import GrpcServer
 from bms.web.inference.http2 import frames
 from bms.web.inference.http2.frames import HEAD_SIZE, PREFACE, frame
 from bms.web.inference.http2.limits import Http2Limits
-from bms.web.inference.http2.session import Session
+from bms.web.inference.http2.session import Http2Session
 from fuzzing.header_blocks import CHECK, ECHO, FIELDS, head
 from fuzzing.target import Decoder as Target
 from fuzzing.target import same
@@ -55,24 +55,24 @@ def decoders() -> list[Target]:
 class _Echo(QuietMethod):
     streams = True
 
-    def message(self, call: Call, message: bytes | memoryview) -> None:
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         call.send(bytes(message) * 50)
         if call.congested:
             call.hold(True)
 
-    def writable(self, call: Call) -> None:
+    def writable(self, call: RpcCall) -> None:
         call.hold(False)
 
-    def ended(self, call: Call) -> None:
+    def ended(self, call: RpcCall) -> None:
         call.finish()
 
 
 class _Never(QuietMethod):
-    def message(self, call: Call, message: bytes | memoryview) -> None: ...
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None: ...
 
 
 class _Refuse(QuietMethod):
-    def message(self, call: Call, message: bytes | memoryview) -> None:
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         raise InvalidArgument("é" + str(bytes(message)))
 
 
@@ -89,7 +89,7 @@ class Peer:
             fresh_id=lambda: b"id-%d" % next(ids),
             refused=lambda status: None,
         )
-        self.session = Session(LIMITS, server, lambda: None, 0.0)
+        self.session = Http2Session(LIMITS, server, lambda: None, 0.0)
         self.session.start()
         self.said = b""
 
@@ -112,7 +112,7 @@ def _session(data: bytes) -> bool:
     return b"grpc-status" in said[0]
 
 
-def check(session: Session, said: bytes) -> None:
+def check(session: Http2Session, said: bytes) -> None:
     """What was said is whole frames that make sense, and nothing is kept when it is over."""
     ended: set[int] = set()
     table, writer = session.table, session.writer

@@ -7,7 +7,7 @@ from bms.core.errors import BmsError, InvalidArgument
 from bms.web.inference.http.answers import JSON, plain_error
 from bms.web.inference.http.heads import Heads
 from bms.web.inference.http.limits import HttpLimits
-from bms.web.inference.http.request import Request
+from bms.web.inference.http.request import HttpRequest
 
 
 class Seen(NamedTuple):
@@ -82,21 +82,21 @@ class Recorder:
         self._host = host
         self.whole_body = whole_body
 
-    def start(self, request: Request) -> None:
+    def start(self, request: HttpRequest) -> None:
         if request.complete:
             self.end(request)
 
-    def body(self, request: Request, chunk: bytes | memoryview) -> None:
+    def body(self, request: HttpRequest, chunk: bytes | memoryview) -> None:
         request.chunks.append(chunk)
 
-    def end(self, request: Request) -> None:
+    def end(self, request: HttpRequest) -> None:
         head = request.head
         self._host.seen.append(Seen(head.method, head.target, head.headers, bytes(request.body()), request.id))
         request.connection.respond(request, 200, JSON, b"{}")
 
-    def cancel(self, request: Request) -> None: ...
+    def cancel(self, request: HttpRequest) -> None: ...
 
-    def writable(self, request: Request, yes: bool) -> None: ...
+    def writable(self, request: HttpRequest, yes: bool) -> None: ...
 
 
 class MemoryHost:
@@ -117,20 +117,20 @@ class MemoryHost:
     def fresh_id(self) -> bytes:
         return b"id"
 
-    def open(self, request: Request) -> None:
+    def open(self, request: HttpRequest) -> None:
         if request.target == b"/refused":
             raise InvalidArgument("refused, as asked")
         inference = request.method == b"POST" and request.target.startswith(b"/v2/")
         request.head.handler = request.handler = self._door if inference else self._stream
 
-    def reopen(self, request: Request) -> None:
+    def reopen(self, request: HttpRequest) -> None:
         self.open(request)
         request.head.handler = request.handler = self._door
 
-    def remembers(self, request: Request) -> bool:
+    def remembers(self, request: HttpRequest) -> bool:
         return request.handler is self._door and request.refusal is None
 
-    def error_body(self, request: Request, error: BmsError) -> tuple[bytes, bytes]:
+    def error_body(self, request: HttpRequest, error: BmsError) -> tuple[bytes, bytes]:
         return JSON, plain_error(error)
 
-    def refused(self, request: Request, error: BmsError) -> None: ...
+    def refused(self, request: HttpRequest, error: BmsError) -> None: ...

@@ -77,7 +77,7 @@ _FRAMES = [
     b"".join(frames.encode_infer(1, "serving_default", _TENSORS, 5000, ("y",))),
     b"".join(frames.encode_shared(1, "s", _TENSORS[:2], [64, -1], 5000, ("y",), 1)),
     b"".join(frames.encode_parcel(7, "s", [_TENSORS[:2], _TENSORS[:2]], (2, 2))),
-    frames.encode_plain(frames.Kind.CANCEL, 5) + b"".join(frames.encode_infer(1, "s", _TENSORS[:1])),
+    frames.encode_plain(frames.FrameType.CANCEL, 5) + b"".join(frames.encode_infer(1, "s", _TENSORS[:1])),
     b"".join(frames.encode_answer(2, _TENSORS, queue_ns=1, compute_ns=2, first=1, count=2)),
     b"".join(frames.encode_answer(6, [Tensor("deep", np.zeros((1,) * 60))], queue_ns=1, compute_ns=2)),
     frames.encode_error(3, "UNAVAILABLE", "come again", retry=True),
@@ -93,7 +93,7 @@ _VERSION = ServedVersion(
 )
 _ENTRY = DeploymentEntry(id="d", tenant="t", name="m", model="m", versions=(_VERSION,))
 _BUS = [
-    bus.encode(bus.Hello(slot=0, source="gw_1", pid=1, revision=3)) + bus.encode(bus.Applied(4)),
+    bus.encode(bus.GatewayHello(slot=0, source="gw_1", pid=1, revision=3)) + bus.encode(bus.Applied(4)),
     bus.encode(bus.UsageBatch("gw_1", runs_of((_EVENT, _EVENT)))),
     bus.encode(bus.ReplicaDown("rep_1")),
     bus.encode(bus.GatewayStats(slot=0, connections=1, in_flight=2, requests=3, metrics="a 1\n")),
@@ -117,16 +117,16 @@ _SPEC = WorkloadSpec(
     trees={"artifact": "sha256:" + "a" * 64},
 )
 _FIRSTS = [
-    node_agent.encode(node_agent.Hello(1, "secret", "platform_a", "control")),
+    node_agent.encode(node_agent.AgentHello(1, "secret", "platform_a", "control")),
     node_agent.encode(node_agent.Relay("rep_1")) + b"frames",
 ]
 _QUESTIONS = [
     node_agent.encode(node_agent.Ask(1, msgspec.Raw(node_agent.encode_body(what))))
     for what in (
-        node_agent.Start(_SPEC, b"sealed"),
+        node_agent.StartAgentWorkload(_SPEC, b"sealed"),
         node_agent.RecordPiece("rep_1", "log", 7, 100),
         node_agent.EnvironmentDigests((_SPEC.environment,)),
-        node_agent.Read("t", "sha256:" + "a" * 64, 7),
+        node_agent.ReadBlob("t", "sha256:" + "a" * 64, 7),
         node_agent.Take("t", 4),
     )
 ]
@@ -135,7 +135,7 @@ _QUESTIONS = [
 def _asked(data: bytes) -> bool:
     found = False
     for frame in frames.FrameReader(1 << 20).feed(data):
-        if frame.kind == frames.Kind.INFER:
+        if frame.kind == frames.FrameType.INFER:
             frames.decode_infer(frame, _MEMORY)
             found = True
     return found
@@ -144,10 +144,10 @@ def _asked(data: bytes) -> bool:
 def _answered(data: bytes) -> bool:
     found = False
     for frame in frames.FrameReader(1 << 20).feed(data):
-        if frame.kind == frames.Kind.ERROR:
+        if frame.kind == frames.FrameType.ERROR:
             frames.decode_error(frame)
             found = True
-        elif frame.kind == frames.Kind.ANSWER:
+        elif frame.kind == frames.FrameType.ANSWER:
             frames.decode_answer(frame)
             found = True
     return found

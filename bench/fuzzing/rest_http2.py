@@ -11,10 +11,10 @@ from bms.web.inference.grpc.server import GrpcServer
 from bms.web.inference.http.framing import Header
 from bms.web.inference.http.heads import Heads
 from bms.web.inference.http.proxies import Origin
-from bms.web.inference.http.request import Request
+from bms.web.inference.http.request import HttpRequest
 from bms.web.inference.http2 import frames
 from bms.web.inference.http2.frames import PREFACE, frame
-from bms.web.inference.http2.session import Session
+from bms.web.inference.http2.session import Http2Session
 from bms.web.inference.pass_on import passed_head
 from bms.web.inference.rest.server import RestServer
 from fuzzing.http2 import BYTES_MOST, LIMITS, check
@@ -45,7 +45,7 @@ def decoders() -> list[Target]:
 class _Downgraded(Recorder):
     """Remembers what it gets, and that it reads the same as what control is sent."""
 
-    def end(self, request: Request) -> None:
+    def end(self, request: HttpRequest) -> None:
         host = self._host
         if not self.whole_body:
             _as_one(request)
@@ -71,7 +71,7 @@ class _Parsed:
         self.ended += 1
 
 
-def _as_one(request: Request) -> None:
+def _as_one(request: HttpRequest) -> None:
     body = bytes(request.body())
     if request.head.length is None:
         framed = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
@@ -107,7 +107,7 @@ class _Peer:
             refused=lambda status: None,
             others=RestServer(self.host, BYTES_MOST),
         )
-        self.session = Session(LIMITS, server, lambda: None, 0.0)
+        self.session = Http2Session(LIMITS, server, lambda: None, 0.0)
         self.session.start()
         self.said = b""
 

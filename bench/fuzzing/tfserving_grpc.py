@@ -13,7 +13,7 @@ from bms.protocols.protobuf.wire import field, varint_field
 from bms.protocols.tfserving.grpc.examples import decode_examples, examples_of, read_examples
 from bms.protocols.tfserving.grpc.model_spec import read_spec
 from bms.protocols.tfserving.grpc.predict import decode_predict, encode_predict
-from bms.protocols.tfserving.grpc.predict_outline import Outline, PredictMessage, read_predict
+from bms.protocols.tfserving.grpc.predict_outline import PredictMessage, PredictOutline, read_predict
 from bms.protocols.tfserving.grpc.results import classification_result, regression_result
 from bms.web.inference.grpc.status import error_only
 from fuzzing.dialects import SIGNATURES, spoken
@@ -37,7 +37,7 @@ def _predict(data: bytes) -> bool:
     """Read with what is remembered, twice, and whole: the same request, or a refusal from each."""
     try:
         parsed = parse(_Request, data)
-        expected = _understood(PredictMessage(Outline(parsed), [], data, parsed))
+        expected = _understood(PredictMessage(PredictOutline(parsed), [], data, parsed))
     except BmsError:
         expected = "refused"
     for _ in range(2):

@@ -23,7 +23,7 @@ from bms.adapters.sql.tables.metadata import metadata
 from bms.adapters.sql.tables.models import aliases, models, versions
 from bms.adapters.sql.tables.tenants import keys, tenants, users
 from bms.app.home.directory import Home
-from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec, Route, Target
+from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec, Target, TrafficRoute
 from bms.control.models.nouns import Alias, Model, Version
 from bms.control.tenants.nouns import Key, Tenant, User
 from bms.core.access.credentials import KeyText, new_key, secret_digest
@@ -142,7 +142,7 @@ def _model(
         deployment=made.id, number=1, spec=spec, versions=tuple(numbers), cause="created", at=now, by=user
     )
     yield deployment_revisions, _row(revision)
-    yield routes, _row(Route(deployment=made.id, tenant=tenant))
+    yield routes, _row(TrafficRoute(deployment=made.id, tenant=tenant))
 
 
 def _row(noun: msgspec.Struct, **more: object) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from bms.protocols.frames import (
     AnswerEnd,
     Frame,
     FrameReader,
+    FrameType,
     InferMeta,
-    Kind,
     decode_infer,
     encode_answer,
     encode_error,
@@ -106,18 +106,18 @@ class FramesServer(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         for frame in self.reader.feed(data):
-            if frame.kind in (Kind.HELLO, Kind.SHARED):  # this server asks for no token and takes no memory
+            if frame.kind in (FrameType.HELLO, FrameType.SHARED):  # this server asks for no token and takes no memory
                 continue
             self.server.seen.append((frame.kind, frame.id))
-            if frame.kind == Kind.INFER:
+            if frame.kind == FrameType.INFER:
                 self.infer(frame)
-            elif frame.kind == Kind.CANCEL:
+            elif frame.kind == FrameType.CANCEL:
                 self.server.cancelled.add(frame.id)
-            elif frame.kind == Kind.STATUS:
+            elif frame.kind == FrameType.STATUS:
                 status = ServableStatus(
                     replica="r", state="AVAILABLE", started_at=time.time_ns(), requests=len(self.server.seen)
                 )
-                self.write(encode_plain(Kind.STATUS_ANSWER, frame.id, msgspec.msgpack.encode(status)))
+                self.write(encode_plain(FrameType.STATUS_ANSWER, frame.id, msgspec.msgpack.encode(status)))
 
     def infer(self, frame: Frame) -> None:
         if self.server.mode == "die":

@@ -17,47 +17,47 @@ from itertools import count
 import uvloop
 
 from bms.core.errors import InvalidArgument, from_code
-from bms.web.inference.grpc.call import Call
+from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.health import health_methods
 from bms.web.inference.grpc.method import Method, QuietMethod
 from bms.web.inference.grpc.reflection import reflection_methods
 from bms.web.inference.grpc.server import GrpcServer
 from bms.web.inference.http2.connection import Http2Connection
 from bms.web.inference.http2.limits import Http2Limits
-from bms.web.inference.http2.table import Handler
+from bms.web.inference.http2.table import Http2Handler
 
 
 class Answer(QuietMethod):
-    def __init__(self, answer: Callable[[Call, bytes], bytes]) -> None:
+    def __init__(self, answer: Callable[[RpcCall, bytes], bytes]) -> None:
         self._answer = answer
 
-    def message(self, call: Call, message: bytes | memoryview) -> None:
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         call.respond(self._answer(call, bytes(message)))
 
 
 class Stream(QuietMethod):
     streams = True
 
-    def message(self, call: Call, message: bytes | memoryview) -> None:
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         if message == b"refuse":
             raise InvalidArgument("refused, as asked")
         call.send(bytes(message))
         if call.congested:
             call.hold(True)
 
-    def writable(self, call: Call) -> None:
+    def writable(self, call: RpcCall) -> None:
         call.hold(False)
 
-    def ended(self, call: Call) -> None:
+    def ended(self, call: RpcCall) -> None:
         call.finish()
 
 
 class Never(QuietMethod):
     cancelled = 0
 
-    def message(self, call: Call, message: bytes | memoryview) -> None: ...
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None: ...
 
-    def cancel(self, call: Call) -> None:
+    def cancel(self, call: RpcCall) -> None:
         self.cancelled += 1
 
 
@@ -72,7 +72,7 @@ class Site:
         self.refused: list[int] = []
         self.serving = True
         ids = count(1)
-        self.http2_handler: Handler = GrpcServer(
+        self.http2_handler: Http2Handler = GrpcServer(
             self._methods(),
             message_bytes=16 << 20,
             buffered_bytes=limits.buffered_bytes,
@@ -99,12 +99,12 @@ class Site:
             **reflection_methods(),
         }
 
-    def _turn(self, call: Call, message: bytes) -> bytes:
+    def _turn(self, call: RpcCall, message: bytes) -> bytes:
         self.serving = not self.serving
         return b""
 
 
-def _head(call: Call) -> bytes:
+def _head(call: RpcCall) -> bytes:
     head, now = call.head, time.monotonic()
     said = {
         "authorization": head.authorization and head.authorization.decode(),
@@ -115,7 +115,7 @@ def _head(call: Call) -> bytes:
     return json.dumps(said).encode()
 
 
-def _fail(call: Call, message: bytes) -> bytes:
+def _fail(call: RpcCall, message: bytes) -> bytes:
     code, _, wait = message.decode().partition(" ")
     raise from_code(code, "100 % “wrong”\n", float(wait) if wait else None)
 

@@ -10,7 +10,7 @@ from bms.web.inference.http2.faults import ConnectionFault
 from bms.web.inference.http2.frames import PREFACE, frame
 from bms.web.inference.http2.hpack import Decoder, ListTooLarge, encode
 from bms.web.inference.http2.limits import Http2Limits
-from bms.web.inference.http2.session import Session
+from bms.web.inference.http2.session import Http2Session
 from bms.web.inference.http2.stream import Stream
 
 HEAD = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/a"), (b":authority", b"h")]
@@ -84,7 +84,7 @@ class Peer:
     def __init__(self, *, hello: bool = True, answers: bool = True, **limits: float) -> None:
         self.now = 0.0
         self.handler = Recorder(answers)
-        self.session = Session(Http2Limits(**limits), self.handler, lambda: None, 0.0)  # type: ignore[arg-type]
+        self.session = Http2Session(Http2Limits(**limits), self.handler, lambda: None, 0.0)  # type: ignore[arg-type]
         self.session.start()
         if hello:
             self.say(PREFACE, frames.settings({}), frame(frames.SETTINGS, frames.ACK, 0))

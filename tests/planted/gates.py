@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import structs
 
 from bms.adapters.datasets.manifest import Manifest
-from bms.adapters.datasets.schema import Feature, Schema
+from bms.adapters.datasets.schema import ColumnSchema, TableSchema
 from bms.app.tasks.evaluate import evaluated
 from bms.control.evaluation.findings import result_of
 from bms.control.jobs.nouns import Job, JobSpec, TreeInput
@@ -133,10 +133,10 @@ def _data(
 ) -> Data:
     columns = {f"c{at}": rows[:, at] for at in range(rows.shape[1])}
     features = (
-        *(Feature(name=name, kind="float") for name in columns),
-        Feature(name=label, kind="label", labels=names),
+        *(ColumnSchema(name=name, kind="float") for name in columns),
+        ColumnSchema(name=label, kind="label", labels=names),
     )
-    manifest = Manifest(schema=Schema(features=features), splits={}, label=label, labels=names)
+    manifest = Manifest(schema=TableSchema(features=features), splits={}, label=label, labels=names)
     wanted = tuple(Gate(metric=name, dataset="data", minimum=least, maximum=most) for name, least, most in asked)
     return Data(manifest, {**columns, label: codes}, wanted)
 

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from bms.app.tasks import evaluate
 from bms.app.tasks.evaluation import classes, measuring, running
-from bms.app.tasks.evaluation.target import Target
+from bms.app.tasks.evaluation.target import TrueClasses
 from bms.control.evaluation import findings
 from bms.control.models import gates
 from bms.control.models.nouns import Gate, GateResult
@@ -79,11 +79,11 @@ def sure_of_what_it_answers(answers: Any, scores: Any) -> Any:
     return OF_CLASSES(answers, answers._replace(scores=chances))
 
 
-def by_place(target: Target, model: Any) -> Any:
+def by_place(target: TrueClasses, model: Any) -> Any:
     return np.arange(len(target.names))
 
 
-def by_codes(target: Target) -> Any:
+def by_codes(target: TrueClasses) -> Any:
     return target.codes.astype(np.float64)
 
 
@@ -144,7 +144,7 @@ PROOFS = (
                 classes, "_true_places", by_place, r"passed: its labels named in another order"
             ),
             "codes in place of numbers": breaking(
-                Target, "numbers", by_codes, r"an honest model is refused: r2 on data .* is -"
+                TrueClasses, "numbers", by_codes, r"an honest model is refused: r2 on data .* is -"
             ),
             "measured on what it was shown": breaking(
                 planted, "evaluated", on_what_was_shown, r"passed: knows by heart what it was shown"

@@ -10,7 +10,7 @@ from bms.core.tensors.tensor import Array
 from bms.serving.inference import independence, probe
 from bms.serving.inference.independence import LARGE, Limit
 from bms.serving.lifecycle.made_up import Domain, question
-from bms.serving.lifecycle.strangers import Stranger
+from bms.serving.lifecycle.strangers import UnusualRow
 from tests.planted.rows import LIARS, Inputs, Outputs, honest, judge
 from tests.saboteur.frame import Proof, Saboteur
 
@@ -68,7 +68,7 @@ def replaced(**parts: object) -> Iterator[None]:
         yield
 
 
-def nobody(signature: Signature, row: Inputs) -> Iterator[Stranger]:
+def nobody(signature: Signature, row: Inputs) -> Iterator[UnusualRow]:
     return iter(())
 
 

@@ -15,7 +15,7 @@ from bms.app.home.directory import Home
 from bms.app.supervisor.supervisor import running
 from bms.core.serving.snapshot import SnapshotUpdate
 from bms.core.workloads.isolation import told
-from bms.protocols.bus import Hello, encode, message_reader, to_gateway
+from bms.protocols.bus import GatewayHello, encode, message_reader, to_gateway
 from bms.sdk import Client
 from tests.worlds.identities import pid_in
 from tests.worlds.platforms import RealPlatform
@@ -178,7 +178,7 @@ def _bootstrapped(python: Path, folder: Path) -> str:
 
     from bms.adapters.clusters.isolation import bootstrap
     from bms.adapters.clusters.local import enclosing, places
-    from bms.adapters.clusters.local.supplies import Supplied
+    from bms.adapters.clusters.local.supplies import ResolvedInputs
     from bms.core.workloads.resources import Resources
     from bms.core.workloads.workload import WorkloadSpec
 
@@ -188,7 +188,7 @@ def _bootstrapped(python: Path, folder: Path) -> str:
     slim = folder / "slim"
     slim.mkdir()
     (slim / "p.py").touch()
-    allowed = places.allowed(Supplied(str(python)), slim=str(slim), own=[folder / "own"], hidden=[])
+    allowed = places.allowed(ResolvedInputs(str(python)), slim=str(slim), own=[folder / "own"], hidden=[])
     (folder / "walls.json").write_bytes(msgspec.json.encode(enclosing.enclose(spec, MEANS, allowed)))
     waits, gate = os.pipe()
     os.write(gate, b"\n")
@@ -203,7 +203,7 @@ def _bootstrapped(python: Path, folder: Path) -> str:
 
 def _heard(platform: RealPlatform, token: str) -> bytes:
     """What the bus answers a gateway that says hello with this token, as much as a full update's start."""
-    hello = encode(Hello(slot=7, source="gw_stranger", pid=os.getpid(), revision=0, token=token))
+    hello = encode(GatewayHello(slot=7, source="gw_stranger", pid=os.getpid(), revision=0, token=token))
     heard = b""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(10)

@@ -18,7 +18,7 @@ from bms.app.home.directory import Home
 from bms.core.errors import BmsError, InvalidArgument
 from bms.core.tensors.tensor import Tensor
 from bms.protocols import frames
-from bms.protocols.bus import Applied, Hello, encode, from_gateway, message_reader, to_gateway
+from bms.protocols.bus import Applied, GatewayHello, encode, from_gateway, message_reader, to_gateway
 from bms.protocols.frames import FrameReader
 from bms.protocols.oip.generate import decode_generate
 from bms.protocols.oip.infer import decode_infer
@@ -107,7 +107,7 @@ def fuzz_frames(seed: int, count: int) -> int:
 
 def fuzz_bus(seed: int, count: int) -> int:
     random, whole = Random(seed), 0
-    good = encode(Hello(slot=0, source="gw_1", pid=1, revision=0)) + encode(Applied(7))
+    good = encode(GatewayHello(slot=0, source="gw_1", pid=1, revision=0)) + encode(Applied(7))
     for _ in range(count):
         data = mangled(random, good)
         reader = message_reader()

@@ -15,7 +15,7 @@ from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.app.control import parts as composition
-from bms.app.control.parts import Parts, make_parts
+from bms.app.control.parts import ControlPlane, make_parts
 from bms.app.home.directory import Home
 from bms.app.rules import WorkloadRules
 from bms.control.deployments.nouns import Replica
@@ -44,7 +44,7 @@ def digest(content: bytes) -> str:
 class World:
     """`endpoints` are all that control serves but its description; `places` fills their paths with default's things."""
 
-    parts: Parts
+    parts: ControlPlane
     home: Path
     endpoints: list[Endpoint]
     owner: str

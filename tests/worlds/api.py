@@ -17,7 +17,7 @@ from bms.control.tenants.service import TenantService
 from bms.core.clock import Clock
 from bms.web.api.application import application
 from bms.web.api.credentials import KeyCredentials
-from bms.web.api.dispatch import Dispatcher
+from bms.web.api.dispatch import EndpointDispatcher
 from bms.web.api.endpoint import Endpoint
 from bms.web.api.resources import tenants
 
@@ -39,7 +39,9 @@ class Api:
         self.tenants = TenantService(store, clock, PEPPER)
         deletion = TenantDeletion(store, clock, at_work)
         self.endpoints = [*tenants.endpoints(self.tenants, deletion), *more]
-        dispatcher = Dispatcher([KeyCredentials(Authenticator(store, clock, PEPPER))], SqlReplies(database, clock))
+        dispatcher = EndpointDispatcher(
+            [KeyCredentials(Authenticator(store, clock, PEPPER))], SqlReplies(database, clock)
+        )
         self.app = application(self.endpoints, dispatcher, "0")
         self.admin: NewTenant
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.workloads.programs import Batching
 from bms.serving.inference.batching.batcher import Batcher
-from bms.serving.inference.batching.kinds import Kind, Profile, Route
-from bms.serving.inference.batching.parcel import Parcel
+from bms.serving.inference.batching.kinds import BatchKey, RunProfile, SignatureTarget
+from bms.serving.inference.batching.parcel import MicroBatch
 from bms.serving.inference.batching.policy import policy_of, warm_up_sizes
 
 ROWS = Signature(
@@ -23,21 +23,21 @@ class Nobody:
     """An asker that is never written to."""
 
     def __init__(self) -> None:
-        self.open: dict[int, Parcel] = {}
+        self.open: dict[int, MicroBatch] = {}
 
     def send(self, data: bytes) -> None:
         raise AssertionError("deciding writes nothing")
 
 
-def kind(*, batched: bool = True) -> Kind:
+def kind(*, batched: bool = True) -> BatchKey:
     """A kind of its own."""
-    return Kind(Route(ROWS, "s", None, None), (), Profile(), batched=batched)
+    return BatchKey(SignatureTarget(ROWS, "s", None, None), (), RunProfile(), batched=batched)
 
 
 def parcel(
-    id: int, of: Kind, *, rows: int = 1, at: float = 0.0, deadline: float | None = None, priority: int = 0
-) -> Parcel:
-    return Parcel(Nobody(), id, of, {}, rows, at, deadline, (rows,), priority)
+    id: int, of: BatchKey, *, rows: int = 1, at: float = 0.0, deadline: float | None = None, priority: int = 0
+) -> MicroBatch:
+    return MicroBatch(Nobody(), id, of, {}, rows, at, deadline, (rows,), priority)
 
 
 class Outcome(NamedTuple):

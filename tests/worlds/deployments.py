@@ -14,20 +14,20 @@ from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.control.deployments.catalog import ModelCatalog
 from bms.control.deployments.health import Health
-from bms.control.deployments.nouns import DeploymentSpec, Replica, Route, Target
-from bms.control.deployments.reconciliation.launching import Launcher
+from bms.control.deployments.nouns import DeploymentSpec, Replica, Target, TrafficRoute
+from bms.control.deployments.reconciliation.launching import ReplicaLauncher
 from bms.control.deployments.reconciliation.reconciler import SUBJECT, Reconciler
-from bms.control.deployments.reconciliation.suspicions import Suspicions
+from bms.control.deployments.reconciliation.suspicions import FailureReports
 from bms.control.deployments.reconciliation.tokens import ReplicaTokens
 from bms.control.deployments.service import DeploymentService
-from bms.control.deployments.views.reports import Reports
+from bms.control.deployments.views.reports import HealthReports
 from bms.control.deployments.views.snapshot_source import DeploymentEntries
 from bms.control.models.events import AliasMoved, VersionOffline, VersionReady
 from bms.control.models.nouns import Alias, Gate, Model, Version
 from bms.control.platform.clusters import Tell
 from bms.control.platform.leading import Leadership
 from bms.control.secrets.sealing import NOTHING
-from bms.control.snapshots.positions import Others
+from bms.control.snapshots.positions import OtherProcesses
 from bms.control.snapshots.publisher import Publisher
 from bms.control.tenants.nouns import NewTenant
 from bms.control.tenants.service import TenantService
@@ -248,10 +248,10 @@ class Deployed:
         self.catalog = catalog
         self.service = DeploymentService(self.store, catalog, clock)
         self.sources = (KeyEntries(self.tenant_store, clock), DeploymentEntries(self.store, catalog, TOKENS.of))
-        self.others = Others(SqlPositions(database, clock), holder)
+        self.others = OtherProcesses(SqlPositions(database, clock), holder)
         self.publisher = Publisher(self.sources, self.events, clock, PEPPER, self.others)
         self.health = Health(probe or cluster, clock)
-        self.launcher = Launcher(cluster, catalog, TOKENS, NOTHING)
+        self.launcher = ReplicaLauncher(cluster, catalog, TOKENS, NOTHING)
         self.leadership = Leadership(SqlLeases(database, clock), clock, holder)
         self.reconciler = Reconciler(
             self.store,
@@ -265,8 +265,8 @@ class Deployed:
             released=self.publisher.released,
             logs=logs,
         )
-        self.reports = Reports(self.health, self.leadership.of(SUBJECT), lambda: probe or cluster)
-        self.suspicions = Suspicions(self.store, self.health, self.leadership.of(SUBJECT), clock)
+        self.reports = HealthReports(self.health, self.leadership.of(SUBJECT), lambda: probe or cluster)
+        self.suspicions = FailureReports(self.store, self.health, self.leadership.of(SUBJECT), clock)
         self.owner: NewTenant | None = None
 
     async def start(self, versions: int = 2) -> "Deployed":
@@ -301,7 +301,7 @@ class Deployed:
             assert deployment is not None
             return await tx.replicas(deployment.id)
 
-    async def route(self, name: str = "digits", tenant: str = "default") -> Route:
+    async def route(self, name: str = "digits", tenant: str = "default") -> TrafficRoute:
         async with self.store.read() as tx:
             deployment = await tx.deployment(tenant, name)
             assert deployment is not None

@@ -24,7 +24,7 @@ from bms.control.jobs.nouns import Job, JobState
 from bms.control.jobs.service import JobService, job_ended, job_event
 from bms.control.models.service import ModelService
 from bms.control.optimization.conversion import TARGETS, ConversionService
-from bms.control.platform.reactions import Reactions
+from bms.control.platform.reactions import ReactionLoop
 from bms.control.platform.sweeps import Sweeps
 from bms.control.training.service import TrainingService
 from bms.core.access.principal import Principal
@@ -74,7 +74,7 @@ class Played:
             self.jobs, self.models, self.datasets, self.conversion, self.gates, self.objects
         )
         self.reaction_store = SqlStore(self.database, SqlReactions)
-        self.reactions = Reactions(self.log, self.reaction_store, self.handlers, self.clock, "default")
+        self.reactions = ReactionLoop(self.log, self.reaction_store, self.handlers, self.clock, "default")
         self.sweeps = Sweeps(self.log, self.reaction_store, finders, self.clock)
 
     async def start(self) -> "Played":

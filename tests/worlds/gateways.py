@@ -18,8 +18,8 @@ from bms.core.usage import UsageEvent
 from bms.protocols.bus import (
     Applied,
     FromGateway,
+    GatewayHello,
     GatewayStats,
-    Hello,
     ReplicaDown,
     UsageAck,
     UsageBatch,
@@ -73,7 +73,7 @@ class FakeBus:
         self.revision = 1
         self.put_quietly(*entries)
         self.acknowledge = True
-        self.hellos: list[Hello] = []
+        self.hellos: list[GatewayHello] = []
         self.applied: list[int] = []
         self.down: list[str] = []
         self.stats: list[GatewayStats] = []
@@ -134,7 +134,7 @@ class FakeBus:
             writer.close()
 
     def _take(self, message: FromGateway, writer: asyncio.StreamWriter) -> None:
-        if isinstance(message, Hello):
+        if isinstance(message, GatewayHello):
             self.hellos.append(message)
             update = SnapshotUpdate(revision=self.revision, full=True, puts=tuple(self.entries.values()), pepper=PEPPER)
             writer.write(encode(update))

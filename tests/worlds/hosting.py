@@ -21,9 +21,9 @@ from bms.core.clock import SystemClock
 from bms.core.errors import BmsError
 from bms.core.workloads.programs import Batching, ServableConfig, ServableStatus
 from bms.serving.inference.batching.worker import Worker
-from bms.serving.inference.connection import Connection
+from bms.serving.inference.connection import FrameConnection
 from bms.serving.inference.foreign import call_foreign
-from bms.serving.inference.service import ModelService
+from bms.serving.inference.service import InferenceService
 from bms.serving.lifecycle.loader import load
 from bms.serving.lifecycle.servable import Servable
 from bms.serving.lifecycle.states import Lifecycle
@@ -46,13 +46,13 @@ def opened(asked: dict[str, Any]) -> Servable:
 def host(asked: dict[str, Any], servable: Servable, worker: Worker, preparing: ThreadPoolExecutor) -> None:
     loop = asyncio.get_running_loop()
     lifecycle = Lifecycle()
-    service = ModelService(
+    service = InferenceService(
         loop=loop, clock=SystemClock(), worker=worker, preparing=preparing, lifecycle=lifecycle, batching=Batching()
     )
     lifecycle.move("LOADING")
     service.serve(servable)
     lifecycle.move("AVAILABLE")
-    connections: set[Connection] = set()
+    connections: set[FrameConnection] = set()
 
     def status() -> ServableStatus:
         return ServableStatus(replica=asked["name"], state="AVAILABLE", started_at=time.time_ns())
@@ -60,7 +60,7 @@ def host(asked: dict[str, Any], servable: Servable, worker: Worker, preparing: T
     Acceptor(
         loop,
         listen(asked["socket"]),
-        lambda shared: Connection(service, status, connections, lambda: False, shared),
+        lambda shared: FrameConnection(service, status, connections, lambda: False, shared),
         b"token",
     )
 

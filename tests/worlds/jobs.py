@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from bms.adapters.clusters.local.supplies import Supplied, Supplies
+from bms.adapters.clusters.local.supplies import ResolvedInputs, WorkloadInputs
 from bms.adapters.clusters.local.workload_files import LocalWorkloadFiles
 from bms.adapters.jobs.attempt_files import NotedAttemptFiles
 from bms.adapters.jobs.tree_cache import LocalTreeCache
@@ -21,7 +21,7 @@ from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.control.jobs.attempts import Attempts
 from bms.control.jobs.history import History
-from bms.control.jobs.nouns import Capacity, Job, JobSpec
+from bms.control.jobs.nouns import Job, JobCapacity, JobSpec
 from bms.control.jobs.scheduler import SUBJECT, Scheduler
 from bms.control.jobs.service import JobService
 from bms.control.platform.clusters import Tell
@@ -36,7 +36,7 @@ from bms.core.workloads.environments import EnvironmentSpec
 from bms.core.workloads.workload import WorkloadSpec, WorkloadStatus
 
 SPEC = JobSpec(kind="train", entry="task:train")
-ROOM = Capacity(jobs=100, cpu=1000, memory=1 << 50)
+ROOM = JobCapacity(jobs=100, cpu=1000, memory=1 << 50)
 
 
 def job(id: str = "job_1", **fields: object) -> Job:
@@ -74,11 +74,11 @@ async def once(content: bytes) -> AsyncIterator[bytes]:
 class CountedCluster:
     """A cluster whose workloads are files and records: they end when the test says so."""
 
-    def __init__(self, root: Path, supplies: Supplies) -> None:
+    def __init__(self, root: Path, supplies: WorkloadInputs) -> None:
         self.root = root
         self.files = LocalWorkloadFiles(self.directory, supplies.objects)
         self.supplies = supplies
-        self.supplied: dict[str, Supplied] = {}
+        self.supplied: dict[str, ResolvedInputs] = {}
         self.starts: Counter[str] = Counter()
         self.specs: dict[str, WorkloadSpec] = {}
         self.seen: dict[str, WorkloadStatus] = {}
@@ -201,12 +201,12 @@ class World:
         self.objects = MemoryObjectStore(clock)
         self.environments = CountedEnvironments()
         trees = LocalTreeCache.open(folder / "cache", self.objects)
-        self.cluster = CountedCluster(folder / "work", Supplies(self.environments, trees, self.objects))
+        self.cluster = CountedCluster(folder / "work", WorkloadInputs(self.environments, trees, self.objects))
         self.files = NotedAttemptFiles.open(folder / "notes", self.cluster.files)
         self.history = History(self.objects, self.files)
         self.service = JobService(self.store, self.objects, self.history, clock)
 
-    def scheduler(self, holder: str = "one", capacity: Capacity = ROOM) -> Scheduler:
+    def scheduler(self, holder: str = "one", capacity: JobCapacity = ROOM) -> Scheduler:
         attempts = Attempts(self.store, self.cluster, self.files, self.history, self.clock)
         leader = Leadership(SqlLeases(self.database, self.clock), self.clock, holder).of(SUBJECT)
         return Scheduler(self.store, self.cluster, attempts, self.files, self.clock, lambda: capacity, leader)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from bms.adapters.clusters.local.cluster import LocalCluster
-from bms.adapters.clusters.local.supplies import Supplies
+from bms.adapters.clusters.local.supplies import WorkloadInputs
 from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.jobs.attempt_files import NotedAttemptFiles
 from bms.adapters.jobs.tree_cache import LocalTreeCache
@@ -22,7 +22,7 @@ from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tables import metadata
 from bms.control.jobs.attempts import Attempts
 from bms.control.jobs.history import History
-from bms.control.jobs.nouns import Capacity, Job, JobSpec
+from bms.control.jobs.nouns import Job, JobCapacity, JobSpec
 from bms.control.jobs.scheduler import SUBJECT, Scheduler
 from bms.control.jobs.service import JobService
 from bms.control.platform.leading import Leadership
@@ -42,13 +42,13 @@ class LocalJobs:
         self.objects = LocalObjectStore.open(home / "objects", clock)
         environments = UvEnvironments(home, os.environ)
         trees = LocalTreeCache.open(home / "cache" / "trees", self.objects)
-        supplies = Supplies(environments, trees, self.objects)
+        supplies = WorkloadInputs(environments, trees, self.objects)
         self.cluster = LocalCluster(home, run_dir, supplies, clock, watch_s=0.05)
         files = NotedAttemptFiles.open(home / "jobs", self.cluster.files)
         history = History(self.objects, files)
         attempts = Attempts(self.store, self.cluster, files, history, clock)
         leader = Leadership(SqlLeases(self.database, clock), clock, "control").of(SUBJECT)
-        room = Capacity(jobs=2, cpu=4, memory=1 << 40)
+        room = JobCapacity(jobs=2, cpu=4, memory=1 << 40)
         self.service = JobService(self.store, self.objects, history, clock)
         self._scheduler = Scheduler(self.store, self.cluster, attempts, files, clock, lambda: room, leader)
         self._loop: asyncio.Task[None] | None = None

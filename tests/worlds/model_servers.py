@@ -15,9 +15,16 @@ import numpy as np
 
 from bms.core.errors import BmsError, from_code
 from bms.core.tensors.tensor import Array, Tensor
-from bms.core.workloads.programs import ARTIFACT, ModelServerConfig, Places, Sealed, ServableConfig, ServableStatus
+from bms.core.workloads.programs import (
+    ARTIFACT,
+    ModelServerConfig,
+    Places,
+    ServableConfig,
+    ServableStatus,
+    StdinSecrets,
+)
 from bms.protocols import frames
-from bms.protocols.frames import Frame, FrameReader, Kind
+from bms.protocols.frames import Frame, FrameReader, FrameType
 from tests import fork_server
 from tests.fork_server import Forked
 from tests.framework_env import SKLEARN, SOURCE, made_by
@@ -102,7 +109,7 @@ def started(
     *,
     python: Path | str = "",
     path: Path = SOURCE,
-    sealed: Sealed = Sealed(token=TOKEN),
+    sealed: StdinSecrets = StdinSecrets(token=TOKEN),
 ) -> Iterator[Server]:
     """A model server run by `python`, which finds `bms` at `path` and nowhere else; without it a forked one."""
     folder = Path(config.places.directory)
@@ -137,7 +144,7 @@ class Client:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(PATIENCE_S)
         self.socket.connect(path)
-        self.send(frames.encode_plain(Kind.HELLO, meta=token))
+        self.send(frames.encode_plain(FrameType.HELLO, meta=token))
         self._reader = FrameReader()
         self._frames: deque[Frame] = deque()
         self._next = 0
@@ -170,10 +177,10 @@ class Client:
         """The id and outputs of the next answer. Raises the error that came instead."""
         frame = self.receive()
         assert frame is not None, "the server closed the connection"
-        if frame.kind == Kind.ERROR:
+        if frame.kind == FrameType.ERROR:
             error = frames.decode_error(frame)
             raise from_code(error.code, error.message, 1.0 if error.retry else None)
-        assert frame.kind == Kind.ANSWER
+        assert frame.kind == FrameType.ANSWER
         _, tensors = frames.decode_answer(frame)
         return frame.id, {tensor.name: tensor.array for tensor in tensors}
 
@@ -192,12 +199,12 @@ class Client:
         raise AssertionError(f"answered {list(outputs)} instead of an error")
 
     def status(self) -> ServableStatus:
-        self.send(frames.encode_plain(Kind.STATUS, 1 << 40))
+        self.send(frames.encode_plain(FrameType.STATUS, 1 << 40))
         while (frame := self.receive()) is not None:
-            if frame.kind == Kind.STATUS_ANSWER:
+            if frame.kind == FrameType.STATUS_ANSWER:
                 assert frame.id == 1 << 40
                 return msgspec.msgpack.decode(frame.meta, type=ServableStatus)
-            assert frame.kind == Kind.GOING_AWAY
+            assert frame.kind == FrameType.GOING_AWAY
         raise ConnectionError("closed")
 
     def close(self) -> None:

@@ -39,7 +39,7 @@ from bms.app.settings import (
 from bms.app.supervisor.endings import end_leftovers, end_services
 from bms.app.supervisor.listening import is_loopback, listen
 from bms.app.supervisor.log_files import open_log
-from bms.app.supervisor.supervisor import Ready, Supervisor, recorded_services
+from bms.app.supervisor.supervisor import PlatformReady, Supervisor, recorded_services
 from bms.core.errors import BmsError
 from bms.core.workloads.isolation import LEVELS, Level, shortfall
 from bms.web.inference.http.cors import check_origin
@@ -82,7 +82,7 @@ def adopt(home: Home, listen_fd: int) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
-    known = {processes.Identity(each.pid, each.start_ticks) for each in recorded_services(home)}
+    known = {processes.ProcessIdentity(each.pid, each.start_ticks) for each in recorded_services(home)}
     # One that was started in the last moment before the end, so that nobody wrote it down.
     end_services(home, STOP_GRACE_S, {_own_identity(), *known})
     with socket.socket(fileno=listen_fd) as listening:
@@ -115,13 +115,13 @@ def _hold(home: Home, lock: int) -> None:
     home.hold(lock, Holder(pid=pid, start_ticks=ticks))
 
 
-def _own_identity() -> processes.Identity:
+def _own_identity() -> processes.ProcessIdentity:
     own = processes.read(os.getpid())
     assert own is not None
     return own.identity
 
 
-def _tell(home: Home, ready: Ready, ready_fd: int | None, adopting: bool) -> None:
+def _tell(home: Home, ready: PlatformReady, ready_fd: int | None, adopting: bool) -> None:
     """What a person wants to know next; and, where somebody waits in another process, that it is ready."""
     if adopting:
         print(f"took over {ready.url} from a supervisor that was killed", flush=True)

@@ -1,4 +1,5 @@
-"""How a command is declared: its function gets a `Session`; where to connect and --json are options of all alike."""
+"""How a command is declared: its function gets a `CommandSession`; where to connect and --json are options of all
+alike."""
 
 import functools
 import inspect
@@ -12,8 +13,8 @@ import typer
 
 from bms.app.exit_codes import exit_code_of
 from bms.app.settings import client_settings
-from bms.cli.connection import Connection, find
-from bms.cli.output.printing import Output
+from bms.cli.connection import ServerConnection, find
+from bms.cli.output.printing import CommandOutput
 from bms.core.errors import BmsError
 from bms.sdk import Client
 
@@ -27,7 +28,7 @@ HomeOption = Annotated[Path | None, typer.Option("--home", help="Use the platfor
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
-class Session:
+class CommandSession:
     """One run of a command: the client, made when it is first needed, and where the answer goes.
 
     `connected_by` are the options that said where to, so that commands which are told to people lead there, too; never
@@ -39,10 +40,10 @@ class Session:
         said = {"--url": url, "--home": home, "--ca": ca, "--key": key if key is not None and key[:1] == "@" else None}
         self.connected_by = [word for name, value in said.items() if value is not None for word in (name, str(value))]
         self._client: Client | None = None
-        self.out = Output(json)
+        self.out = CommandOutput(json)
 
     @functools.cached_property
-    def connection(self) -> Connection:
+    def connection(self) -> ServerConnection:
         url, key, home, ca = self._given
         return find(url, key, home, client_settings(), ca)
 
@@ -64,13 +65,15 @@ class Session:
 
 def command(
     app: typer.Typer, name: str | None = None
-) -> Callable[[Callable[Concatenate[Session, P], None]], Callable[Concatenate[Session, P], None]]:
+) -> Callable[[Callable[Concatenate[CommandSession, P], None]], Callable[Concatenate[CommandSession, P], None]]:
     """Makes of a function a command of `app` that also takes --url, --key, --ca, --home and --json."""
 
-    def declare(function: Callable[Concatenate[Session, P], None]) -> Callable[Concatenate[Session, P], None]:
+    def declare(
+        function: Callable[Concatenate[CommandSession, P], None],
+    ) -> Callable[Concatenate[CommandSession, P], None]:
         def with_session(**given: Any) -> None:
             url, key, home, ca = (given.pop(name) for name in ("url", "key", "home", "ca"))
-            session = Session(url, key, home, given.pop("json"), ca)
+            session = CommandSession(url, key, home, given.pop("json"), ca)
             with session:
                 try:
                     function(session, **given)  # type: ignore[call-arg]

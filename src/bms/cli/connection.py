@@ -12,7 +12,7 @@ from bms.sdk.transport.credentials import clean_key
 from bms.sdk.trust import Trust
 
 
-class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ServerProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The profile file, TOML."""
 
     url: str
@@ -21,7 +21,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     certificate: str | None = None  # a file with the server's own certificate, the only one to believe
 
 
-class Endpoint(msgspec.Struct, frozen=True):
+class EndpointFile(msgspec.Struct, frozen=True):
     """HOME/run/endpoint.json."""
 
     url: str
@@ -29,7 +29,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     certificate: str | None = None
 
 
-class Connection(msgspec.Struct, frozen=True, kw_only=True):
+class ServerConnection(msgspec.Struct, frozen=True, kw_only=True):
     """Where to and as whom; `home` where the server is a platform of this machine."""
 
     url: str
@@ -44,7 +44,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 
 def find(
     url: str | None, key: str | None, home: Path | None, settings: ClientSettings, ca: Path | None = None
-) -> Connection:
+) -> ServerConnection:
     """Raises Unavailable when a home's platform is not running, InvalidArgument when nothing says where to.
 
     The profile's key goes to the profile's server alone, a home's key to that home's platform alone.
@@ -55,12 +55,12 @@ def find(
             raise InvalidArgument("give --url or --home, not both")
         return of_home(home, key)
     if url or settings.url:
-        return Connection(url=str(url or settings.url), key=key, ca=ca)
+        return ServerConnection(url=str(url or settings.url), key=key, ca=ca)
     profile = read_profile(settings.profile)
     if profile is not None:
         ca = ca or (Path(profile.ca) if profile.ca else None)
         certificate = Path(profile.certificate) if profile.certificate and ca is None else None
-        return Connection(url=profile.url, key=key or clean_key(profile.key), ca=ca, certificate=certificate)
+        return ServerConnection(url=profile.url, key=key or clean_key(profile.key), ca=ca, certificate=certificate)
     if (default := DEFAULT_HOME.expanduser()).is_dir():
         return of_home(default, key)
     raise InvalidArgument(
@@ -68,13 +68,13 @@ def find(
     )
 
 
-def of_home(home: Path, key: str | None = None) -> Connection:
+def of_home(home: Path, key: str | None = None) -> ServerConnection:
     """The running platform of a home, by its admin key unless `key` is given, and by its own certificate."""
     home = home.expanduser().resolve()
     if not home.is_dir():
         raise NotFound(f"there is no home {home}: start a platform with `bms up --home {home}`")
     try:
-        endpoint = msgspec.json.decode((home / "run" / "endpoint.json").read_bytes(), type=Endpoint)
+        endpoint = msgspec.json.decode((home / "run" / "endpoint.json").read_bytes(), type=EndpointFile)
     except FileNotFoundError:
         raise Unavailable(f"nothing runs on {home}: start it with `bms up --home {home}`") from None
     if key is None:
@@ -83,7 +83,7 @@ def of_home(home: Path, key: str | None = None) -> Connection:
         except FileNotFoundError:
             raise NotFound(f"{home / 'admin.key'} is gone: give a key with --key or BMS_KEY") from None
     certificate = Path(endpoint.certificate) if endpoint.certificate else None
-    return Connection(url=endpoint.url, key=key, home=home, certificate=certificate)
+    return ServerConnection(url=endpoint.url, key=key, home=home, certificate=certificate)
 
 
 def key_of(text: str | None) -> str | None:
@@ -101,13 +101,13 @@ def key_of(text: str | None) -> str | None:
         raise InvalidArgument(f"no key can be read from {str(path)!r}: {why}") from None
 
 
-def read_profile(path: Path) -> Profile | None:
+def read_profile(path: Path) -> ServerProfile | None:
     """None without a file. Raises InvalidArgument for one that is not as it should be."""
     try:
         text = path.read_text()
     except FileNotFoundError:
         return None
     try:
-        return msgspec.convert(tomllib.loads(text), Profile)
+        return msgspec.convert(tomllib.loads(text), ServerProfile)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise InvalidArgument(f'{path} is no profile: {error}; expected lines like url = "http://…"') from None

@@ -3,14 +3,14 @@
 import contextlib
 from pathlib import Path
 
-from bms.cli.command import Session
+from bms.cli.command import CommandSession
 from bms.cli.options.version import VersionOptions
 from bms.core.errors import FailedPrecondition
 from bms.core.workloads.resources import size_text
 from bms.sdk.models import Version
 
 
-def push(session: Session, path: Path, name: str, options: VersionOptions, *, wait: bool = True) -> Version:
+def push(session: CommandSession, path: Path, name: str, options: VersionOptions, *, wait: bool = True) -> Version:
     """The next version of `name`, uploaded and, with `wait`, verified."""
     models, new, columns = session.client.models, options.version(), options.columns()
     with session.out.progress(f"uploading {path.name}") as bar:
@@ -32,14 +32,14 @@ def push(session: Session, path: Path, name: str, options: VersionOptions, *, wa
     return waited(session, version) if wait else version
 
 
-def newest_ready(session: Session, model: str) -> int:
+def newest_ready(session: CommandSession, model: str) -> int:
     """The number of the newest version that may be used. Raises FailedPrecondition where there is none."""
     for version in session.client.models.versions(model, state="ready"):
         return version.number
     raise FailedPrecondition(f"model {model!r} has no ready version: `bms model versions {model}` says why")
 
 
-def servable(session: Session, model: str, number: int | None) -> int:
+def servable(session: CommandSession, model: str, number: int | None) -> int:
     """The version to serve: `number`, or the newest that may be used. What is being verified is waited for, with a bar;
     newer versions that were refused are told. Raises FailedPrecondition where there is none."""
     models = session.client.models
@@ -58,7 +58,7 @@ def servable(session: Session, model: str, number: int | None) -> int:
     raise FailedPrecondition(f"model {model!r} has no ready version: `bms model push PATH --name {model}` makes one")
 
 
-def waited(session: Session, version: Version) -> Version:
+def waited(session: CommandSession, version: Version) -> Version:
     """The version once it is verified, with a bar. Raises FailedPrecondition with the reason where it was refused."""
     with session.out.progress(f"verifying version {version.number}") as bar:
         log = VerificationLog(session, version)
@@ -71,7 +71,7 @@ def waited(session: Session, version: Version) -> Version:
 class VerificationLog:
     """What the jobs that verify a version say: building its environment, loading, running examples."""
 
-    def __init__(self, session: Session, version: Version) -> None:
+    def __init__(self, session: CommandSession, version: Version) -> None:
         self._jobs = session.client.jobs
         self._version = version.id
         self._read: dict[str, int] = {}

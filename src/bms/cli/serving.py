@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 import typer
 
-from bms.cli.command import Session
+from bms.cli.command import CommandSession
 from bms.cli.options.resources import resources_given
 from bms.cli.options.version import streams_alone
 from bms.cli.predict.asking import example_command
@@ -73,7 +73,7 @@ class SpecOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def apply(
-    session: Session,
+    session: CommandSession,
     name: str,
     model: str,
     targets: Sequence[Target],
@@ -95,13 +95,13 @@ def apply(
     return settled(session, name) if wait else deployments.status(name)
 
 
-def settled(session: Session, name: str) -> DeploymentStatus:
+def settled(session: CommandSession, name: str) -> DeploymentStatus:
     """The status once the deployment serves all that is wanted, with a bar meanwhile."""
     with session.out.progress(f"deploying {name}") as bar:
         return session.client.deployments.wait_ready(name, lambda seen: bar(None, seen.message))
 
 
-def show_status(session: Session, status: DeploymentStatus) -> None:
+def show_status(session: CommandSession, status: DeploymentStatus) -> None:
     """Of one that is stopped, whose last replicas may still end, not what it served."""
     stopped = status.state in ("stopped", "deleted")
     session.out.one(
@@ -118,7 +118,7 @@ def show_status(session: Session, status: DeploymentStatus) -> None:
     )
 
 
-def _advice(session: Session, status: DeploymentStatus) -> dict[str, str]:
+def _advice(session: CommandSession, status: DeploymentStatus) -> dict[str, str]:
     """How to ask it: where the model answers in a stream alone, by what takes one."""
     version = _served(session, status)
     path = status.path
@@ -127,7 +127,7 @@ def _advice(session: Session, status: DeploymentStatus) -> dict[str, str]:
     return {"call": f"{session.connection.url}{path}", "try": example_command(session, status.name, version)}
 
 
-def _served(session: Session, status: DeploymentStatus) -> Version | None:
+def _served(session: CommandSession, status: DeploymentStatus) -> Version | None:
     """A version that is served, or is to be; None where none is, or who asks may not see models."""
     numbers = [*(one.version for one in status.traffic), *(one.version for one in status.replicas)]
     try:

@@ -9,7 +9,7 @@ from bms.core.errors import DataLoss
 from bms.core.events import Event, Payload, Recorded
 
 
-class Unreadable(DataLoss):
+class UnreadableEvent(DataLoss):
     """An event of the log that this program can't read: unknown, of a newer version, or with other fields."""
 
 
@@ -41,15 +41,17 @@ class Catalogue:
         """Raises Unreadable."""
         kind = self._kinds.get(row.name)
         if kind is None:
-            raise Unreadable(f"no event {row.name[:80]!r} is known to this program: a newer one may have written it")
+            raise UnreadableEvent(
+                f"no event {row.name[:80]!r} is known to this program: a newer one may have written it"
+            )
         if row.version > kind.VERSION:
-            raise Unreadable(
+            raise UnreadableEvent(
                 f"{row.name} is of version {row.version}, this program reads up to {kind.VERSION}: use a newer one"
             )
         try:
             payload = msgspec.convert(row.details, kind)
         except msgspec.ValidationError as error:
-            raise Unreadable(f"{row.name} does not say what it should: {error}") from error
+            raise UnreadableEvent(f"{row.name} does not say what it should: {error}") from error
         return Event(payload=payload, tenant=row.tenant, subject=row.subject, actor=row.actor, at=row.at)
 
     def read_among(self, rows: Iterable[Recorded]) -> Iterator[Event[Payload]]:

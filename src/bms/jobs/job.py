@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bms.jobs.dataset import Dataset
 
 
-class Job(job_context.Job):
+class Job(job_context.JobContext):
     """`parameters`, `inputs`, `output`, `checkpoint`, `threads`; `progress`, `metric`, `metrics`; and what is below."""
 
     def dataset(self, name: str = "data") -> "Dataset":

@@ -18,7 +18,7 @@ EXAMPLE = "example.json"
 EXAMPLE_ROWS = 20
 
 
-class Way(NamedTuple):
+class SaveFormat(NamedTuple):
     """How models of a framework are saved: by what, and which installed packages their versions are to have, too."""
 
     write: Callable[[Any, Path], None]
@@ -39,7 +39,7 @@ def save(
     changed. `Job.save_model` says the rest."""
     _check_words(labels=labels, requirements=requirements)
     if isinstance(model, str | Path):
-        way = Way(_copy)
+        way = SaveFormat(_copy)
         _check_source(Path(model), directory)
     elif (found := _way(model)) is not None:
         way = found
@@ -98,7 +98,7 @@ def _card(
         raise InvalidArgument(f"the model can't be described in JSON: {error}") from error
 
 
-def _way(model: Any) -> Way | None:
+def _way(model: Any) -> SaveFormat | None:
     """By the packages that its class and those above it come from; the first of `_WAYS` that is among them."""
     above = {kind.__module__.partition(".")[0] for kind in type(model).__mro__}
     return next((way for package, way in _WAYS.items() if package in above), None)
@@ -154,13 +154,13 @@ def _onnx(model: Any, directory: Path) -> None:
 
 # In this order: boosters' estimators are scikit-learn's, too, and Keras' models may be PyTorch's.
 _WAYS = {
-    "xgboost": Way(_xgboost, ("xgboost", "xgboost-cpu")),
-    "lightgbm": Way(_lightgbm, ("lightgbm",)),
-    "catboost": Way(_catboost, ("catboost",)),
-    "sklearn": Way(_sklearn, ("scikit-learn", "skops", "pandas")),
-    "keras": Way(_keras, ("keras",)),
-    "torch": Way(_torch),
-    "onnx": Way(_onnx),
+    "xgboost": SaveFormat(_xgboost, ("xgboost", "xgboost-cpu")),
+    "lightgbm": SaveFormat(_lightgbm, ("lightgbm",)),
+    "catboost": SaveFormat(_catboost, ("catboost",)),
+    "sklearn": SaveFormat(_sklearn, ("scikit-learn", "skops", "pandas")),
+    "keras": SaveFormat(_keras, ("keras",)),
+    "torch": SaveFormat(_torch),
+    "onnx": SaveFormat(_onnx),
 }
 
 

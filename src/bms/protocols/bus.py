@@ -13,13 +13,13 @@ import msgspec
 
 from bms.core.serving.snapshot import SnapshotUpdate
 from bms.core.usage import VERSION, UnreadRun, UsageEvent, UsageRun, events_of
-from bms.protocols.lengths import Reader, framed
+from bms.protocols.lengths import LengthReader, framed
 from bms.protocols.snapshots.kinds import UpdateDecoder
 
 MAX_MESSAGE = 1 << 28
 
 
-class Hello(msgspec.Struct, frozen=True, tag="hello"):
+class GatewayHello(msgspec.Struct, frozen=True, tag="hello"):
     """The first message of a gateway. `slot` counts from 0; `revision` is of its last good snapshot, or 0.
 
     `token` is the home's secret: who has it not is told nothing.
@@ -74,7 +74,7 @@ class GatewayStats(msgspec.Struct, frozen=True, tag="stats"):
     metrics: str
 
 
-FromGateway = Hello | Applied | UsageBatch | ReplicaDown | GatewayStats
+FromGateway = GatewayHello | Applied | UsageBatch | ReplicaDown | GatewayStats
 ToGateway = SnapshotUpdate | UsageAck
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -121,7 +121,7 @@ class _FromGateway(MessageDecoder[FromGateway]):
     """Usage is looked at again where something in it can't be read: a gateway may be of a later release."""
 
     def __init__(self) -> None:
-        super().__init__(Hello | Applied | _KnownUsage | ReplicaDown | GatewayStats)
+        super().__init__(GatewayHello | Applied | _KnownUsage | ReplicaDown | GatewayStats)
 
     def decode(self, body: bytes) -> FromGateway:
         try:
@@ -184,6 +184,6 @@ def encode(message: FromGateway | ToGateway) -> bytes:
     return framed(_encode(message), MAX_MESSAGE)
 
 
-def message_reader() -> Reader:
+def message_reader() -> LengthReader:
     """Cuts a byte stream into message bodies, to be decoded with `from_gateway` or `to_gateway`."""
-    return Reader(MAX_MESSAGE)
+    return LengthReader(MAX_MESSAGE)

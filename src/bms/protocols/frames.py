@@ -29,7 +29,7 @@ from typing import Annotated, NamedTuple, TypeVar
 import msgspec
 
 from bms.core.errors import InvalidArgument
-from bms.core.tensors.sequences import Step
+from bms.core.tensors.sequences import SequenceStep
 from bms.core.tensors.tensor import Array, Tensor, dtype_of, from_raw, to_raw
 
 M = TypeVar("M")
@@ -37,7 +37,7 @@ HEADER = struct.Struct("<QIB3xQ")
 MAX_BODY = 1 << 31
 
 
-class Kind(IntEnum):
+class FrameType(IntEnum):
     INFER = 1  # asker → server: run the model
     ANSWER = 2  # server → asker: outputs; many for one INFER when `final` is false
     ERROR = 3  # server → asker: a canonical code and a message
@@ -73,7 +73,7 @@ class InferMeta(msgspec.Struct, array_like=True, frozen=True):
     tensors: tuple[TensorMeta, ...]
     rows: tuple[int, ...] = ()  # of each call of the parcel; empty: one call, whose rows are the tensors'
     priority: int = 0  # 1: the highest, 0: the usual one
-    sequence: Step | None = None  # of which the one call is a step
+    sequence: SequenceStep | None = None  # of which the one call is a step
     params: bytes = b""  # of all calls of the parcel, as `chosen_parameters` writes them
 
 
@@ -129,7 +129,7 @@ def encode_infer(
     timeout_us: int = 0,
     outputs: tuple[str, ...] = (),
     priority: int = 0,
-    sequence: Step | None = None,
+    sequence: SequenceStep | None = None,
     params: bytes = b"",
 ) -> list[bytes | memoryview]:
     """An INFER frame of one call, as parts to write in order; the memory of large arrays is referenced, not copied."""
@@ -139,7 +139,7 @@ def encode_infer(
     return [HEADER.pack(len(meta) + size, len(meta), 1, id) + meta, *raws]
 
 
-def _with_more(said: tuple[object, ...], sequence: Step | None, params: bytes) -> tuple[object, ...]:
+def _with_more(said: tuple[object, ...], sequence: SequenceStep | None, params: bytes) -> tuple[object, ...]:
     """What is seldom there is written only then."""
     if params:
         return (*said, sequence, params)
@@ -200,10 +200,12 @@ def encode_error(
     compute_ns: int = 0,
     wait_ms: int = 0,
 ) -> bytes:
-    return _frame(Kind.ERROR, id, _encode(ErrorMeta(code, message, retry, first, count, compute_ns, False, wait_ms)))
+    return _frame(
+        FrameType.ERROR, id, _encode(ErrorMeta(code, message, retry, first, count, compute_ns, False, wait_ms))
+    )
 
 
-def encode_plain(kind: Kind, id: int = 0, meta: bytes = b"") -> bytes:
+def encode_plain(kind: FrameType, id: int = 0, meta: bytes = b"") -> bytes:
     """A frame without tensors: STATUS, CANCEL, GOING_AWAY, or STATUS_ANSWER with its encoded status."""
     return _frame(kind, id, meta)
 
@@ -216,7 +218,7 @@ def encode_shared(
     timeout_us: int = 0,
     outputs: tuple[str, ...] = (),
     priority: int = 0,
-    sequence: Step | None = None,
+    sequence: SequenceStep | None = None,
     params: bytes = b"",
 ) -> list[bytes | memoryview]:
     """As `encode_infer`, where some tensors lie in shared memory: `places` says at which byte, -1 for the others."""
@@ -327,5 +329,5 @@ def _shared_array(meta: TensorMeta, shared: memoryview | None) -> Array:
     return from_raw(meta.dtype, meta.shape, shared[meta.at : meta.at + meta.size])
 
 
-def _frame(kind: Kind, id: int, meta: bytes) -> bytes:
+def _frame(kind: FrameType, id: int, meta: bytes) -> bytes:
     return HEADER.pack(len(meta), len(meta), kind, id) + meta

@@ -29,7 +29,7 @@ def cut(buffer: bytes | bytearray, limit: int, at: int = 0) -> tuple[int, int] |
     return (start, start + length) if len(buffer) - start >= length else None
 
 
-class Reader:
+class LengthReader:
     """Cuts a byte stream into bodies of at most `limit` bytes."""
 
     def __init__(self, limit: int) -> None:

@@ -1,12 +1,13 @@
 """Messages between controls and a node agent, both ways on one connection: u32 little-endian length, msgpack.
 
-The first message says what a connection is for. `Relay` wants the socket of one workload: after `Joined`, whatever
-follows belongs to that. `Hello` is a control's, answered by `Welcome` or `Refused`; after it both sides ask. An `Ask`
-gets any number of `Said`, then one `Answer` or `Failed` of its id; `Cancel` says that nobody waits for it any more.
+The first message says what a connection is for. `Relay` wants the socket of one workload: after `RelayAccepted`,
+whatever follows belongs to that. `AgentHello` is a control's, answered by `Welcome` or `ConnectionRefused`; after it
+both sides ask. An `Ask` gets any number of `ProgressLine`, then one `AgentAnswer` or `Failed` of its id; `Cancel` says
+that nobody waits for it any more.
 
 Content of any size travels in pieces, each of which the side that wants it asks for: who is slow is sent no more than
-it takes. Blobs that the agent needs are read from control by `Read`; one that it has is taken by control, which is told
-of it by `Take`, with `Give`.
+it takes. Blobs that the agent needs are read from control by `ReadBlob`; one that it has is taken by control, which is
+told of it by `Take`, with `Give`.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from bms.core.workloads.environments import EnvironmentSpec
 from bms.core.workloads.isolation import Isolation
 from bms.core.workloads.workload import WorkloadSpec, WorkloadStatus
 from bms.protocols import lengths
-from bms.protocols.lengths import Reader, framed
+from bms.protocols.lengths import LengthReader, framed
 
 VERSION = 1
 PIECE = 1 << 20  # bytes of content in one message
@@ -31,7 +32,7 @@ MAX_OPEN = 1024  # asks of one side that are not answered
 Record = Literal["console", "log", "events"]
 
 
-class Hello(msgspec.Struct, frozen=True, tag="hello"):
+class AgentHello(msgspec.Struct, frozen=True, tag="hello"):
     """The first message of a control. `secret` is the agent's: who has it not is told nothing. `platform` is the
     identity of the control's: an agent runs the workloads of one."""
 
@@ -61,11 +62,11 @@ class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
     memory: int
 
 
-class Joined(msgspec.Struct, frozen=True, tag="joined"):
+class RelayAccepted(msgspec.Struct, frozen=True, tag="joined"):
     """The answer to Relay: whatever follows comes from the workload."""
 
 
-class Refused(msgspec.Struct, frozen=True, tag="refused"):
+class ConnectionRefused(msgspec.Struct, frozen=True, tag="refused"):
     """Why a control is not welcome, or a workload not reached; the connection is closed."""
 
     reason: str
@@ -78,7 +79,7 @@ class Ask(msgspec.Struct, frozen=True, tag="ask"):
     what: msgspec.Raw
 
 
-class Answer(msgspec.Struct, frozen=True, tag="answer"):
+class AgentAnswer(msgspec.Struct, frozen=True, tag="answer"):
     """What was asked for; which type it has, who asked knows."""
 
     id: int
@@ -94,7 +95,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     retry_after_s: float | None = None
 
 
-class Said(msgspec.Struct, frozen=True, tag="said"):
+class ProgressLine(msgspec.Struct, frozen=True, tag="said"):
     """A line of what goes on because of an Ask, such as a build."""
 
     id: int
@@ -122,7 +123,7 @@ class Stat(msgspec.Struct, frozen=True, tag="stat"):
     digest: str
 
 
-class Read(msgspec.Struct, frozen=True, tag="read"):
+class ReadBlob(msgspec.Struct, frozen=True, tag="read"):
     """-> PIECE bytes of a blob from `offset` on, fewer at its end."""
 
     tenant: str
@@ -144,15 +145,15 @@ class Give(msgspec.Struct, frozen=True, tag="give"):
     source: int
 
 
-class Needed(msgspec.Struct, frozen=True, tag="needed"):
+class NeededEnvironments(msgspec.Struct, frozen=True, tag="needed"):
     """-> the digests of environments that somebody needs now; asked while they are pruned."""
 
 
-class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
+class PrepareAgentWorkload(msgspec.Struct, frozen=True, tag="prepare"):
     spec: WorkloadSpec
 
 
-class Start(msgspec.Struct, frozen=True, tag="start"):
+class StartAgentWorkload(msgspec.Struct, frozen=True, tag="start"):
     """-> WorkloadStatus."""
 
     spec: WorkloadSpec
@@ -166,7 +167,7 @@ class Observe(msgspec.Struct, frozen=True, tag="observe"):
     """-> Seen."""
 
 
-class Stop(msgspec.Struct, frozen=True, tag="stop"):
+class StopAgentWorkload(msgspec.Struct, frozen=True, tag="stop"):
     workload: str
     grace_s: float | None
 
@@ -187,7 +188,7 @@ class RecordPiece(msgspec.Struct, frozen=True, tag="piece"):
     limit: int
 
 
-class Result(msgspec.Struct, frozen=True, tag="result"):
+class GetResult(msgspec.Struct, frozen=True, tag="result"):
     """-> bytes, or None."""
 
     workload: str
@@ -231,30 +232,30 @@ class EnvironmentLog(msgspec.Struct, frozen=True, tag="environment_log"):
 
 
 class PruneEnvironments(msgspec.Struct, frozen=True, tag="prune_environments"):
-    """What control says is needed by `Needed` stays."""
+    """What control says is needed by `NeededEnvironments` stays."""
 
 
-class Seen(msgspec.Struct, frozen=True):
+class AgentObservation(msgspec.Struct, frozen=True):
     """What runs on the agent's machine, and its GPUs, each with the bytes of its memory that nobody was given."""
 
     workloads: tuple[WorkloadStatus, ...]
     devices: tuple[tuple[Device, int], ...]
 
 
-First = Hello | Relay
-Greeting = Welcome | Refused
-Joining = Joined | Refused
-Message = Ask | Answer | Failed | Said | Cancel | Changed | Alive
-ToControl = Stat | Read | Take | Needed
+First = AgentHello | Relay
+Greeting = Welcome | ConnectionRefused
+Joining = RelayAccepted | ConnectionRefused
+Message = Ask | AgentAnswer | Failed | ProgressLine | Cancel | Changed | Alive
+ToControl = Stat | ReadBlob | Take | NeededEnvironments
 ToAgent = (
-    Prepare
-    | Start
+    PrepareAgentWorkload
+    | StartAgentWorkload
     | Observe
-    | Stop
+    | StopAgentWorkload
     | Forget
     | RecordExtent
     | RecordPiece
-    | Result
+    | GetResult
     | StoreOutput
     | Give
     | PruneTrees
@@ -270,7 +271,7 @@ T = TypeVar("T")
 encode_body: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
 
 
-class Body(Generic[T]):
+class AgentMessageDecoder(Generic[T]):
     """Decodes what is one of some kinds."""
 
     def __init__(self, kind: Any) -> None:
@@ -284,12 +285,12 @@ class Body(Generic[T]):
             raise InvalidArgument(f"a message that is not understood: {error}") from None
 
 
-first: Body[First] = Body(First)
-greeting: Body[Greeting] = Body(Greeting)
-joining: Body[Joining] = Body(Joining)
-message: Body[Message] = Body(Message)
-to_control: Body[ToControl] = Body(ToControl)
-to_agent: Body[ToAgent] = Body(ToAgent)
+first: AgentMessageDecoder[First] = AgentMessageDecoder(First)
+greeting: AgentMessageDecoder[Greeting] = AgentMessageDecoder(Greeting)
+joining: AgentMessageDecoder[Joining] = AgentMessageDecoder(Joining)
+message: AgentMessageDecoder[Message] = AgentMessageDecoder(Message)
+to_control: AgentMessageDecoder[ToControl] = AgentMessageDecoder(ToControl)
+to_agent: AgentMessageDecoder[ToAgent] = AgentMessageDecoder(ToAgent)
 
 
 def encode(said: First | Greeting | Joining | Message) -> bytes:
@@ -306,6 +307,6 @@ def cut(buffer: bytes | bytearray, limit: int) -> tuple[bytes, bytes] | None:
     return None if found is None else (bytes(buffer[slice(*found)]), bytes(buffer[found[1] :]))
 
 
-def message_reader() -> Reader:
+def message_reader() -> LengthReader:
     """Cuts a byte stream into bodies."""
-    return Reader(MAX_MESSAGE)
+    return LengthReader(MAX_MESSAGE)

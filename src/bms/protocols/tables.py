@@ -23,7 +23,7 @@ from bms.protocols.kserve.row_frames import NULL
 V = TypeVar("V")
 
 
-class Split(msgspec.Struct, Generic[V]):
+class SplitFrame(msgspec.Struct, Generic[V]):
     """A frame as pandas' `to_dict(orient="split")` writes it; its index says nothing to a model."""
 
     data: list[list[V]]
@@ -31,7 +31,7 @@ class Split(msgspec.Struct, Generic[V]):
     index: Any = None
 
 
-_split: ValueDecoder[Split[JsonValue]] = ValueDecoder(Split[msgspec.Raw], Split[Any])
+_split: ValueDecoder[SplitFrame[JsonValue]] = ValueDecoder(SplitFrame[msgspec.Raw], SplitFrame[Any])
 _lists: ValueDecoder[list[list[JsonValue]]] = ValueDecoder(list[list[msgspec.Raw]], list[list[object]])
 
 

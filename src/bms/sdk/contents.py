@@ -11,11 +11,11 @@ import numpy as np
 from bms.core.errors import InvalidArgument, NotFound
 from bms.core.tensors.tensor import Array
 from bms.sdk.binding.resources import D, decode, operation, path_part
-from bms.sdk.inference import JSON, Asked, Inference, Inputs, Prediction, which
+from bms.sdk.inference import JSON, Inference, Inputs, Prediction, PredictOptions, which
 from bms.sdk.notes import CallSite, call_site
 from bms.sdk.predictions.bodies import encode_examples
 from bms.sdk.predictions.served import SavedModelInfo, SignatureInfo
-from bms.sdk.transport.flow import Flow, Request, locally
+from bms.sdk.transport.flow import ClientRequest, Flow, locally
 
 Scored = tuple[str, float]
 Image = bytes | bytearray | str | Path  # encoded, or the path of a file that is
@@ -45,9 +45,9 @@ class Contents(Inference[D]):
     ) -> Flow[Prediction]:
         """What the model answers to an encoded image (JPEG, PNG or WebP): its bytes, or the path of its file. Raises
         NotFound where that is none."""
-        return self._predict_image(name, image, Asked(version, alias, None, "raw", None), call_site())
+        return self._predict_image(name, image, PredictOptions(version, alias, None, "raw", None), call_site())
 
-    def _predict_image(self, name: str, image: Image, asked: Asked, site: CallSite) -> Flow[Prediction]:
+    def _predict_image(self, name: str, image: Image, asked: PredictOptions, site: CallSite) -> Flow[Prediction]:
         content = yield from locally(partial(_encoded, image))
         return (yield from self._predict(name, {"image": _row([content])}, asked, site))
 
@@ -57,9 +57,9 @@ class Contents(Inference[D]):
     ) -> Flow[Prediction]:
         """What the model answers to a text, or to several, one row each. Raises InvalidArgument for a model without an
         input `text`: `predict` gives any by its name."""
-        return self._predict_text(name, _texts(text), Asked(version, alias, None, "raw", None), call_site())
+        return self._predict_text(name, _texts(text), PredictOptions(version, alias, None, "raw", None), call_site())
 
-    def _predict_text(self, name: str, texts: Array, asked: Asked, site: CallSite) -> Flow[Prediction]:
+    def _predict_text(self, name: str, texts: Array, asked: PredictOptions, site: CallSite) -> Flow[Prediction]:
         try:
             return (yield from self._predict(name, {"text": texts}, asked, site))
         except InvalidArgument as error:
@@ -92,16 +92,16 @@ class Contents(Inference[D]):
         """
         if (inputs is not None) + (text is not None) + (image is not None) != 1:
             raise InvalidArgument("give inputs, text or image, exactly one of them")
-        asked, site = Asked(version, alias, None, "tfserving", None), call_site()
+        asked, site = PredictOptions(version, alias, None, "tfserving", None), call_site()
         if image is not None:
             return self._classify_image(name, image, asked, site)
         return self._classify(name, inputs if text is None else {"text": _texts(text)}, asked, site)
 
-    def _classify_image(self, name: str, image: Image, asked: Asked, site: CallSite) -> Flow[Classes]:
+    def _classify_image(self, name: str, image: Image, asked: PredictOptions, site: CallSite) -> Flow[Classes]:
         content = yield from locally(partial(_encoded, image))
         return (yield from self._classify(name, {"image": _row([content])}, asked, site))
 
-    def _classify(self, name: str, inputs: Inputs, asked: Asked, site: CallSite) -> Flow[Classes]:
+    def _classify(self, name: str, inputs: Inputs, asked: PredictOptions, site: CallSite) -> Flow[Classes]:
         body = encode_examples((yield from self._sent(name, inputs, asked, asked.version)))
         path = f"/v1/models/{path_part(name)}{which(asked.version, asked.alias)}:classify"
         reply = yield from self._infer(path, body, JSON, None, site)
@@ -113,9 +113,9 @@ class Contents(Inference[D]):
     ) -> Flow[Sequence[Scored]]:
         """Class names and their scores for an encoded image, its bytes or the path of its file, best first. Raises
         InvalidArgument for no classifier."""
-        return self._best(name, image, Asked(version, alias, None, "tfserving", None), call_site())
+        return self._best(name, image, PredictOptions(version, alias, None, "tfserving", None), call_site())
 
-    def _best(self, name: str, image: Image, asked: Asked, site: CallSite) -> Flow[Sequence[Scored]]:
+    def _best(self, name: str, image: Image, asked: PredictOptions, site: CallSite) -> Flow[Sequence[Scored]]:
         found = yield from self._classify_image(name, image, asked, site)
         return found.top(len(found.rows[0]))
 
@@ -125,7 +125,7 @@ class Contents(Inference[D]):
     ) -> Flow[dict[str, SignatureInfo]]:
         """All ways to call a served model, by their names."""
         path = f"/v1/models/{path_part(name)}{which(version, alias)}/metadata"
-        reply = yield from self._retrying(Request("GET", path))
+        reply = yield from self._retrying(ClientRequest("GET", path))
         return decode(reply, SavedModelInfo).signatures()
 
 

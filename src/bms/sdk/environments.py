@@ -2,7 +2,7 @@
 
 from bms.api_types.environments import Environment, Pruned
 from bms.sdk.binding.resources import API, D, Resource, operation, path_part, stream
-from bms.sdk.transport.flow import Flow, Item, Request, Stream, pause
+from bms.sdk.transport.flow import ClientRequest, Flow, Item, Stream, pause
 from bms.sdk.transport.waiting import FIRST_S, GROWTH, LONGEST_S
 
 __all__ = ["Environment", "Environments", "Pruned"]
@@ -23,7 +23,7 @@ class Environments(Resource[D]):
     @operation
     def lock(self, digest: str) -> Flow[str]:
         """The lock file that a built environment was installed from: exact versions with their hashes."""
-        reply = yield from self._retrying(Request("GET", f"{API}/environments/{path_part(digest)}/lock"))
+        reply = yield from self._retrying(ClientRequest("GET", f"{API}/environments/{path_part(digest)}/lock"))
         return reply.content.decode()
 
     @stream
@@ -32,7 +32,7 @@ class Environments(Resource[D]):
         offset, wait = 0, FIRST_S
         while True:
             path = f"{API}/environments/{path_part(digest)}/log"
-            reply = yield from self._retrying(Request("GET", path, query={"offset": str(offset)}))
+            reply = yield from self._retrying(ClientRequest("GET", path, query={"offset": str(offset)}))
             offset = int(reply.headers.get("x-next-offset", offset + len(reply.content)))
             if reply.content:
                 wait = FIRST_S

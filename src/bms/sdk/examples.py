@@ -40,14 +40,14 @@ _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 
 @dataclass(frozen=True)
-class Said:
+class DescribedVersion:
     """What a version is to be, and the content of its example, where there is one."""
 
     new: NewVersion
     example: bytes | None = None
 
 
-def said(new: NewVersion, columns: Sequence[TensorSpec | str], example: Any) -> Said:
+def said(new: NewVersion, columns: Sequence[TensorSpec | str], example: Any) -> DescribedVersion:
     """`new` with the signature that `columns` declare, and the `example` as its file.
 
     An example is a data frame, an Arrow table, rows, columns by name, an array, arrays by name, or the path of a file
@@ -61,19 +61,19 @@ def said(new: NewVersion, columns: Sequence[TensorSpec | str], example: Any) -> 
     if declared and DEFAULT in new.signatures:
         raise InvalidArgument("inputs and columns are declared: a model takes either tensors or a table")
     if example is None:
-        return Said(_with(new, tuple(declared.values())))
+        return DescribedVersion(_with(new, tuple(declared.values())))
     table = _of_file(Path(example), declared) if isinstance(example, str | Path) else _table(example)
     if isinstance(table, bytes):
         if declared:
             raise InvalidArgument("columns are declared, but the example has none: give a table")
-        return Said(new, table)
+        return DescribedVersion(new, table)
     for name, spec in declared.items():
         if name not in table and spec.column is not None and not spec.column.optional:
             raise InvalidArgument(f"column {name!r} is declared, but the example has {', '.join(map(repr, table))}")
     typed = {name: _typed(name, values, declared.get(name)) for name, values in table.items()}
     specs = {name: _spec(name, values) for name, values in typed.items() if name not in declared} | declared
     inputs = tuple(specs[name] for name in dict.fromkeys((*typed, *declared)))
-    return Said(_with(new, inputs) if declared else new, _content(typed))
+    return DescribedVersion(_with(new, inputs) if declared else new, _content(typed))
 
 
 def _spec(name: str, values: ColumnValues) -> TensorSpec:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from bms.core.errors import InvalidArgument, NotFound
-from bms.core.tensors.sequences import SequenceId, Step
+from bms.core.tensors.sequences import SequenceId, SequenceStep
 from bms.core.tensors.signature import MATRIX
 from bms.core.tensors.tensor import Array
 from bms.sdk.binding.resources import D, Resource, decode, operation, path_part
@@ -17,10 +17,10 @@ from bms.sdk.notes import CallSite, call_site, tell
 from bms.sdk.predictions.answers import as_texts, decode_answer, decode_columns
 from bms.sdk.predictions.bodies import JSON_LENGTH, encode_columns, encode_json, encode_raw
 from bms.sdk.predictions.sending import sent_of
-from bms.sdk.predictions.sent import Sent
+from bms.sdk.predictions.sent import SentInputs
 from bms.sdk.predictions.served import ModelInfo, SavedModelInfo, TensorInfo
 from bms.sdk.tables.arrays import array_given, is_plain
-from bms.sdk.transport.flow import Flow, Reply, Request, locally
+from bms.sdk.transport.flow import ClientRequest, Flow, Reply, locally
 
 Wire = Literal["raw", "json", "tfserving"]
 Inputs = Any  # arrays by name, one array, or a table: see `predict`
@@ -58,7 +58,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PredictOptions:
     """The options of one prediction."""
 
     version: int | None
@@ -67,7 +67,7 @@ class Asked:
     wire: Wire
     timeout_s: float | None
     params: Mapping[str, object] = field(default_factory=dict)
-    step: Step | None = None
+    step: SequenceStep | None = None
 
 
 class _Status(msgspec.Struct):
@@ -126,10 +126,10 @@ class Inference(Resource[D]):
         a sequence is lost with the replica that it was on: begin it again.
         """
         step = _step(sequence_id, start=sequence_start, end=sequence_end, wire=wire)
-        asked = Asked(version, alias, signature, wire, timeout_s, params or {}, step)
+        asked = PredictOptions(version, alias, signature, wire, timeout_s, params or {}, step)
         return self._predict(name, inputs, asked, call_site())
 
-    def _predict(self, name: str, inputs: Inputs, asked: Asked, site: CallSite) -> Flow[Prediction]:
+    def _predict(self, name: str, inputs: Inputs, asked: PredictOptions, site: CallSite) -> Flow[Prediction]:
         version, alias, wire = asked.version, asked.alias, asked.wire
         if version is not None and alias is not None:
             raise InvalidArgument("give a version or an alias, not both")
@@ -161,25 +161,25 @@ class Inference(Resource[D]):
     @operation
     def ready(self) -> Flow[bool]:
         """Whether the server answers predictions."""
-        reply = yield from self._retrying(Request("GET", "/v2/health/ready"))
+        reply = yield from self._retrying(ClientRequest("GET", "/v2/health/ready"))
         return reply.ok
 
     def _metadata(self, name: str, version: int | None) -> Flow[ModelInfo]:
-        reply = yield from self._retrying(Request("GET", f"/v2/models/{path_part(name)}{which(version, None)}"))
+        reply = yield from self._retrying(ClientRequest("GET", f"/v2/models/{path_part(name)}{which(version, None)}"))
         return decode(reply, ModelInfo)
 
     def _infer(
         self, path: str, body: bytes, headers: Mapping[str, str], timeout_s: float | None, site: CallSite
     ) -> Flow[Reply]:
-        request = Request("POST", path, headers=headers, content=body, timed="infer", timeout_s=timeout_s)
+        request = ClientRequest("POST", path, headers=headers, content=body, timed="infer", timeout_s=timeout_s)
         reply = yield from self._retrying(request)
         tell(reply.headers, site)
         return reply
 
-    def _sent(self, name: str, inputs: Inputs, asked: Asked, version: int | None) -> Flow[Sent]:
+    def _sent(self, name: str, inputs: Inputs, asked: PredictOptions, version: int | None) -> Flow[SentInputs]:
         """`inputs` as they travel. What the model takes is asked for only where that depends on it."""
         if isinstance(inputs, Mapping) and all(is_plain(value) for value in inputs.values()):
-            return Sent({key: np.asarray(value) for key, value in inputs.items()}, signature=asked.signature)
+            return SentInputs({key: np.asarray(value) for key, value in inputs.items()}, signature=asked.signature)
         if version is None and asked.alias is not None:
             version = yield from self._version_of(name, asked.alias)
         if asked.signature is not None:
@@ -195,25 +195,27 @@ class Inference(Resource[D]):
             matrix = ways.get(MATRIX, ())
             if asked.signature is not None or len(matrix) != 1:
                 raise InvalidArgument(f"model {name!r} takes {', '.join(map(str, taken))}: give them by name")
-            return Sent({matrix[0].name: array_given(matrix[0].name, inputs, matrix[0].datatype)}, signature=MATRIX)
+            return SentInputs(
+                {matrix[0].name: array_given(matrix[0].name, inputs, matrix[0].datatype)}, signature=MATRIX
+            )
         return replace(sent, signature=asked.signature)
 
     def _ways(self, name: str, version: int | None) -> Flow[dict[str, tuple[TensorInfo, ...]]]:
         """The inputs of each signature."""
         path = f"/v1/models/{path_part(name)}{which(version, None)}/metadata"
-        reply = yield from self._retrying(Request("GET", path))
+        reply = yield from self._retrying(ClientRequest("GET", path))
         return decode(reply, SavedModelInfo).inputs()
 
     def _version_of(self, name: str, alias: str) -> Flow[int]:
         path = f"/v1/models/{path_part(name)}/labels/{path_part(alias)}"
-        reply = yield from self._retrying(Request("GET", path))
+        reply = yield from self._retrying(ClientRequest("GET", path))
         statuses = decode(reply, _Statuses).model_version_status
         if not statuses:
             raise NotFound(f"alias {alias!r} of {name!r} leads to no version")
         return int(statuses[0].version)
 
 
-def _step(id: SequenceId | None, *, start: bool, end: bool, wire: Wire) -> Step | None:
+def _step(id: SequenceId | None, *, start: bool, end: bool, wire: Wire) -> SequenceStep | None:
     """Raises InvalidArgument for what names no sequence, and where the wire has no place for one."""
     if id is None:
         if start or end:
@@ -223,7 +225,7 @@ def _step(id: SequenceId | None, *, start: bool, end: bool, wire: Wire) -> Step 
         raise InvalidArgument(f"sequence_id is a number other than 0, or a text; not {id!r}")
     if wire == "tfserving":
         raise InvalidArgument('wire "tfserving" has no place for a sequence: use "raw" or "json"')
-    return Step(id, start, end)
+    return SequenceStep(id, start, end)
 
 
 def which(version: int | None, alias: str | None) -> str:

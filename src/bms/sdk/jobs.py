@@ -19,7 +19,7 @@ from bms.sdk.files.local import FileEntry, FileTree
 from bms.sdk.nouns.metrics import Numbers, as_numbers
 from bms.sdk.nouns.signatures import EnvironmentSpec
 from bms.sdk.transport.bodies import said
-from bms.sdk.transport.flow import Flow, Item, Request, Stream, pause
+from bms.sdk.transport.flow import ClientRequest, Flow, Item, Stream, pause
 from bms.sdk.transport.waiting import FIRST_S, GROWTH, LONGEST_S, until
 
 __all__ = ["ENDED", "Evaluation", "Job", "JobEvent", "Jobs", "Recipe"]
@@ -156,7 +156,7 @@ class Jobs(Uploading[D]):
         offset, wait = after, FIRST_S
         while True:
             path = f"{API}/jobs/{path_part(id)}/log"
-            reply = yield from self._retrying(Request("GET", path, query={"offset": str(offset)}))
+            reply = yield from self._retrying(ClientRequest("GET", path, query={"offset": str(offset)}))
             offset = int(reply.headers.get("x-next-offset", offset + len(reply.content)))
             if reply.content:
                 wait = FIRST_S

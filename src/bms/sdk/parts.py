@@ -10,12 +10,12 @@ from bms.core.errors import Internal, InvalidArgument, from_code
 from bms.core.tensors.tensor import Array
 from bms.sdk.binding.resources import D, decode, path_part, stream
 from bms.sdk.contents import Contents
-from bms.sdk.inference import JSON, Asked, Inputs, Prediction, which
+from bms.sdk.inference import JSON, Inputs, Prediction, PredictOptions, which
 from bms.sdk.notes import CallSite, call_site, tell
 from bms.sdk.predictions.answers import array_of, read
 from bms.sdk.predictions.bodies import encode_inputs
 from bms.sdk.predictions.served import SavedModelInfo, TensorInfo
-from bms.sdk.transport.flow import Flow, Item, Piece, Request, Stream
+from bms.sdk.transport.flow import ClientRequest, Flow, Item, NextBytes, Stream
 
 _EVENT = b"data: "
 _SAID = frozenset({"model_name", "model_version", "id"})
@@ -43,9 +43,9 @@ class Parts(Contents[D]):
         A model that answers at once gives one part. Leaving the loop ends the model's work, too. `timeout_s` is for
         each part. Raises as `predict` does, also after some parts; InvalidArgument for tables with missing values.
         """
-        return self._parts(name, inputs, Asked(version, alias, signature, "json", timeout_s), call_site())
+        return self._parts(name, inputs, PredictOptions(version, alias, signature, "json", timeout_s), call_site())
 
-    def _parts(self, name: str, inputs: Inputs, asked: Asked, site: CallSite) -> Stream[Prediction]:
+    def _parts(self, name: str, inputs: Inputs, asked: PredictOptions, site: CallSite) -> Stream[Prediction]:
         version = asked.version
         if version is not None and asked.alias is not None:
             raise InvalidArgument("give a version or an alias, not both")
@@ -55,13 +55,13 @@ class Parts(Contents[D]):
         sent = yield from self._sent(name, inputs, asked, version)
         path = f"/v2/models/{path_part(name)}{which(version, None)}/generate_stream"
         body = encode_inputs(sent)
-        request = Request(
+        request = ClientRequest(
             "POST", path, headers=JSON, content=body, timed="infer", timeout_s=asked.timeout_s, streamed=True
         )
         reply = yield from self._retrying(request)
         tell(reply.headers, site)
         rest = b""
-        while piece := (yield Piece(reply)):
+        while piece := (yield NextBytes(reply)):
             *events, rest = (rest + piece).split(b"\n\n")
             for event in events:
                 yield Item(_part(event, outputs))
@@ -73,7 +73,7 @@ class Parts(Contents[D]):
             told = (yield from self._metadata(name, version)).outputs
         else:
             path = f"/v1/models/{path_part(name)}{which(version, None)}/metadata"
-            ways = decode((yield from self._retrying(Request("GET", path))), SavedModelInfo).outputs()
+            ways = decode((yield from self._retrying(ClientRequest("GET", path))), SavedModelInfo).outputs()
             if signature not in ways:
                 raise InvalidArgument(f"no signature {signature!r}: model {name!r} has {', '.join(ways)}")
             told = ways[signature]

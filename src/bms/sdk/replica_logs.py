@@ -8,7 +8,7 @@ import msgspec
 from bms.api_types.replicas import Replica
 from bms.core.errors import NotFound
 from bms.sdk.binding.resources import API, D, Resource, operation, path_part, stream
-from bms.sdk.transport.flow import Flow, Item, Request, Stream, pause
+from bms.sdk.transport.flow import ClientRequest, Flow, Item, Stream, pause
 from bms.sdk.transport.waiting import FIRST_S, GROWTH, LONGEST_S
 
 __all__ = ["LogPiece", "Replica", "ReplicaLogs"]
@@ -76,7 +76,7 @@ class ReplicaLogs(Resource[D]):
         path = f"{API}/deployments/{path_part(name)}/replicas/{path_part(replica)}/log"
         place = places.setdefault(replica, 0)
         try:
-            reply = yield from self._retrying(Request("GET", path, query={"offset": str(place)}))
+            reply = yield from self._retrying(ClientRequest("GET", path, query={"offset": str(place)}))
         except NotFound:
             return b""
         places[replica] = int(reply.headers.get("x-next-offset", place + len(reply.content)))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import Aborted, BmsError, ResourceExhausted, Unavailable
 from bms.sdk.transport.failures import error_of
-from bms.sdk.transport.flow import Flow, Reply, Request, TimedOut, Unreachable, pause, send
+from bms.sdk.transport.flow import ClientRequest, Flow, Reply, TimedOut, Unreachable, pause, send
 
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
@@ -32,7 +32,7 @@ class RetryPolicy:
 
 
 @dataclass
-class RetryBudget:
+class ClientRetryBudget:
     """Retries that may still be made: every call adds `share`, every retry takes one; never over `reserve`."""
 
     share: float
@@ -68,9 +68,9 @@ class Retrying:
         self._policy = policy
         self._clock = clock or SystemClock()
         self._uniform = uniform
-        self._budget = RetryBudget(policy.share, policy.reserve)
+        self._budget = ClientRetryBudget(policy.share, policy.reserve)
 
-    def __call__(self, request: Request) -> Flow[Reply]:
+    def __call__(self, request: ClientRequest) -> Flow[Reply]:
         """The first good reply. Raises the error that the last reply meant, Unreachable, or TimedOut."""
         self._budget.earn()
         attempt = 1
@@ -88,7 +88,7 @@ class Retrying:
             yield from pause(self._wait(failure, attempt))
             attempt += 1
 
-    def _worth_repeating(self, request: Request, failure: BmsError, attempt: int) -> bool:
+    def _worth_repeating(self, request: ClientRequest, failure: BmsError, attempt: int) -> bool:
         if attempt >= self._policy.attempts or (failure.retry_after_s or 0) > self._policy.longest_retry_after_s:
             return False
         if isinstance(failure, Unreachable):
@@ -105,7 +105,7 @@ class Retrying:
         return (failure.retry_after_s or 0) + self._uniform(0, longest)
 
 
-def _one_effect(request: Request) -> bool:
+def _one_effect(request: ClientRequest) -> bool:
     if "idempotency-key" in request.headers:
         return True
     return request.method in REPEATABLE and "if-match" not in request.headers

@@ -2,7 +2,7 @@
 
 from bms.api_types.system import DeviceView, GatewayView, ReactionsView, SystemStatus, WorkloadView
 from bms.sdk.binding.resources import API, D, Resource, operation
-from bms.sdk.transport.flow import Flow, Request
+from bms.sdk.transport.flow import ClientRequest, Flow
 
 __all__ = ["DeviceView", "GatewayView", "ReactionsView", "System", "SystemStatus", "WorkloadView"]
 
@@ -17,5 +17,5 @@ class System(Resource[D]):
     @operation
     def metrics(self) -> Flow[str]:
         """All processes' metrics as Prometheus text 0.0.4; for keys of the operator's tenant."""
-        reply = yield from self._retrying(Request("GET", f"{API}/system/metrics"))
+        reply = yield from self._retrying(ClientRequest("GET", f"{API}/system/metrics"))
         return reply.content.decode()

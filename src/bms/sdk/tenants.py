@@ -9,7 +9,7 @@ from bms.api_types.users import ChangeUser, CreateUser, Identity, User
 from bms.core.clock import Clock, SystemClock
 from bms.sdk.binding.resources import API, D, Resource, decode, operation, path_part, stream
 from bms.sdk.transport.bodies import said
-from bms.sdk.transport.flow import Flow, Request, Stream
+from bms.sdk.transport.flow import ClientRequest, Flow, Stream
 from bms.sdk.transport.waiting import until
 
 __all__ = ["Identity", "Key", "Keys", "NewKey", "NewTenant", "Tenant", "Tenants", "User", "Users"]
@@ -40,7 +40,7 @@ class Tenants(Resource[D]):
         `default` may do this. Raises FailedPrecondition while a deployment of it serves or a job runs, unless `force`.
         """
         query = {"force": "true"} if force else {}
-        reply = yield from self._retrying(Request("DELETE", f"{API}/tenants/{path_part(id)}", query=query))
+        reply = yield from self._retrying(ClientRequest("DELETE", f"{API}/tenants/{path_part(id)}", query=query))
         return decode(reply, Tenant)
 
     @operation
@@ -100,7 +100,7 @@ class Users(Resource[D]):
         FailedPrecondition for the user whose key asks, and, unless told to `force`, for the last owner who has a key
         that may do everything."""
         path = f"{API}/users/{path_part(id_or_name)}"
-        yield from self._retrying(Request("DELETE", path, query={"force": "true"} if force else {}))
+        yield from self._retrying(ClientRequest("DELETE", path, query={"force": "true"} if force else {}))
 
 
 class Keys(Resource[D]):

@@ -9,11 +9,11 @@ import msgspec
 import uvloop
 
 from bms.app.home.directory import Home
-from bms.app.node_agent.main import AgentSettings, Ready, hold, run
+from bms.app.node_agent.main import AgentReady, AgentSettings, hold, run
 from tests.contract.clusters.local_cluster import OneEnvironment
 
 
-def _tell(ready: Ready) -> None:
+def _tell(ready: AgentReady) -> None:
     print(msgspec.json.encode({"endpoint": str(ready.endpoint), "secret": str(ready.secret)}).decode(), flush=True)
 
 

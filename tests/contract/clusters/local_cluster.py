@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from bms.adapters.clusters.local.cluster import LocalCluster
-from bms.adapters.clusters.local.supplies import Supplies
+from bms.adapters.clusters.local.supplies import WorkloadInputs
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.memory import MemoryObjectStore
-from bms.control.platform.environments import Environment, Environments, EnvironmentState, Needed, Removed
+from bms.control.platform.environments import Environment, EnvironmentState, EnvironmentStore, Needed, Removed
 from bms.control.platform.objects import ObjectStore
 from bms.core.clock import SystemClock
 from bms.core.errors import FailedPrecondition, NotFound
@@ -21,7 +21,7 @@ DIGEST = "sha256:" + "0" * 64
 
 
 class OneEnvironment:
-    """`Environments` of one interpreter, this one; a requirement `broken` can't be had, and `absent` is lost again.
+    """`EnvironmentStore` of one interpreter, this one; a requirement `broken` can't be had, and `absent` is lost again.
 
     The slim part are the programs of these tests.
     """
@@ -63,12 +63,12 @@ def local_cluster(
     home: Path,
     run_dir: Path,
     objects: ObjectStore | None = None,
-    environments: Environments | None = None,
+    environments: EnvironmentStore | None = None,
     **more: Any,
 ) -> LocalCluster:
     """Not open yet."""
     objects = objects or MemoryObjectStore()
-    supplies = Supplies(
+    supplies = WorkloadInputs(
         environments or OneEnvironment(), LocalTreeCache.open(home / "cache" / "trees", objects), objects
     )
     return LocalCluster(home, run_dir, supplies, SystemClock(), **{"watch_s": 0.05, **more})

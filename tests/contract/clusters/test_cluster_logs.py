@@ -4,7 +4,7 @@ import pytest
 
 from bms.adapters.clusters import log_files
 from bms.control.platform.clusters import Cluster
-from bms.control.platform.workload_files import Piece
+from bms.control.platform.workload_files import FilePiece
 from tests.contract.clusters.sights import MakeSpec, ended, said
 
 
@@ -22,7 +22,7 @@ async def test_a_log_is_cut_with_a_note(cluster: Cluster, make_spec: MakeSpec, m
     assert extent.end - extent.begin <= log_files.LIMIT
     assert extent.end > 2 * log_files.LIMIT
     first = await cluster.files.read("wl_1", "console", 0, 10)
-    assert first == Piece(b"x" * 10, extent.begin, first.note if first else b"")
+    assert first == FilePiece(b"x" * 10, extent.begin, first.note if first else b"")
     assert first.note.endswith(f"its first {extent.begin} bytes were removed here]\n".encode())
     last = await cluster.files.read("wl_1", "console", extent.end - 10, 100)
     assert last is not None

@@ -7,7 +7,7 @@ import pytest
 from bms.adapters.objects.memory import MemoryObjectStore
 from bms.control.platform.clusters import Cluster
 from bms.control.platform.trees import get_tree
-from bms.control.platform.workload_files import MAX_PIECE, MAX_RESULT, Extent, Piece
+from bms.control.platform.workload_files import MAX_PIECE, MAX_RESULT, Extent, FilePiece
 from bms.core.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound
 from bms.core.workloads.endpoints import UnixEndpoint, parse_endpoint
 from tests.contract.clusters.sights import MakeSpec, ended, ready, told
@@ -78,11 +78,11 @@ async def test_records_are_read_by_places_while_it_runs_and_after(cluster: Clust
     await cluster.start(make_spec(write={"job.log": "epoch 1\n", "events.jsonl": "{}\n"}))
     await ready(cluster, "wl_1")
     assert await cluster.files.extent("wl_1", "log") == Extent(0, 8)
-    assert await cluster.files.read("wl_1", "log", 6, 100) == Piece(b"1\n", 6)
-    assert await cluster.files.read("wl_1", "log", 8, 100) == Piece(b"", 8)
-    assert await cluster.files.read("wl_1", "events", 0, 2) == Piece(b"{}", 0)
+    assert await cluster.files.read("wl_1", "log", 6, 100) == FilePiece(b"1\n", 6)
+    assert await cluster.files.read("wl_1", "log", 8, 100) == FilePiece(b"", 8)
+    assert await cluster.files.read("wl_1", "events", 0, 2) == FilePiece(b"{}", 0)
     await cluster.stop("wl_1")
-    assert await cluster.files.read("wl_1", "log", 0, MAX_PIECE) == Piece(b"epoch 1\n", 0)
+    assert await cluster.files.read("wl_1", "log", 0, MAX_PIECE) == FilePiece(b"epoch 1\n", 0)
 
 
 async def test_a_result_is_whole_or_refused(cluster: Cluster, make_spec: MakeSpec) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.tensor import Array
-from bms.serving.engines.engine import End, Engine, Request
+from bms.serving.engines.engine import End, Engine, EngineRequest
 from bms.serving.engines.generators import GeneratorEngine
-from bms.serving.engines.threads import Break, ThreadEngine
+from bms.serving.engines.threads import CancellationHook, ThreadEngine
 from bms.serving.inference.batching.worker import Worker
 from tests.engines import Heard, to
 
@@ -62,7 +62,7 @@ class Threads(Numbers):
         super().__init__()
         self.engine = ThreadEngine(self._run, 4, self.streaming)
 
-    def _run(self, request: Request, off: Break) -> Generator[dict[str, Array], None, End]:
+    def _run(self, request: EngineRequest, off: CancellationHook) -> Generator[dict[str, Array], None, End]:
         yield from self.stream(request.signature, request.inputs)
         return End("stop", 1, int(request.inputs["to"][0]))
 
@@ -78,7 +78,7 @@ async def case(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
 
 def ask(case: Case, number: int) -> tuple[Heard, object]:
     heard = Heard()
-    return heard, case.engine.submit(Request("count", to(number)), heard)
+    return heard, case.engine.submit(EngineRequest("count", to(number)), heard)
 
 
 async def all_of(heard: Heard) -> list[object]:
@@ -140,7 +140,7 @@ async def test_threads_run_as_many_calls_at_once_as_they_are_told_and_no_more() 
     inside, most, lock, gate = itertools.count(), [0], threading.Lock(), threading.Event()
     running = [0]
 
-    def run(request: Request, off: Break) -> Generator[dict[str, Array], None, End]:
+    def run(request: EngineRequest, off: CancellationHook) -> Generator[dict[str, Array], None, End]:
         next(inside)
         with lock:
             running[0] += 1
@@ -154,7 +154,7 @@ async def test_threads_run_as_many_calls_at_once_as_they_are_told_and_no_more() 
     engine = ThreadEngine(run, 3)
     asked = [Heard() for _ in range(9)]
     for heard in asked:
-        engine.submit(Request("s", {}), heard)
+        engine.submit(EngineRequest("s", {}), heard)
     async with asyncio.timeout(20):
         while running[0] < 3:
             await asyncio.sleep(0.001)
@@ -178,7 +178,7 @@ async def test_where_no_more_threads_can_be_started_those_that_there_are_are_all
                 raise RuntimeError("can't start new thread")
         start(thread)
 
-    def run(request: Request, off: Break) -> Generator[dict[str, Array], None, End]:
+    def run(request: EngineRequest, off: CancellationHook) -> Generator[dict[str, Array], None, End]:
         assert gate.wait(20)
         yield {}
         return End()
@@ -187,21 +187,21 @@ async def test_where_no_more_threads_can_be_started_those_that_there_are_are_all
     engine = ThreadEngine(run, 5)
     asked = [Heard() for _ in range(3)]
     for heard in asked:
-        engine.submit(Request("s", {}), heard)
+        engine.submit(EngineRequest("s", {}), heard)
     assert engine.capacity().at_once == 2
     gate.set()
     assert [(await all_of(heard))[-1][0] for heard in asked] == ["end"] * 3  # type: ignore[index]
     engine.close()
     none = ThreadEngine(run, 5)
     heard = Heard()
-    none.submit(Request("s", {}), heard)
+    none.submit(EngineRequest("s", {}), heard)
     assert heard.rest() == [("failed", "RESOURCE_EXHAUSTED")]
 
 
 async def test_giving_up_ends_what_a_call_waits_for() -> None:
     gate = threading.Event()
 
-    def run(request: Request, off: Break) -> Generator[dict[str, Array], None, End]:
+    def run(request: EngineRequest, off: CancellationHook) -> Generator[dict[str, Array], None, End]:
         off.by(gate.set)
         assert gate.wait(20)
         off.by(None)
@@ -210,8 +210,8 @@ async def test_giving_up_ends_what_a_call_waits_for() -> None:
 
     engine = ThreadEngine(run, 1)
     heard, waiting = Heard(), Heard()
-    handle = engine.submit(Request("s", {}), heard)
-    later = engine.submit(Request("s", {}), waiting)
+    handle = engine.submit(EngineRequest("s", {}), heard)
+    later = engine.submit(EngineRequest("s", {}), waiting)
     assert await asyncio.to_thread(heard.next) == ("began",)
     engine.cancel(later)
     engine.cancel(handle)
@@ -221,13 +221,13 @@ async def test_giving_up_ends_what_a_call_waits_for() -> None:
 
 
 async def test_a_defect_of_a_call_is_an_error_of_its_own() -> None:
-    def run(request: Request, off: Break) -> Generator[dict[str, Array], None, End]:
+    def run(request: EngineRequest, off: CancellationHook) -> Generator[dict[str, Array], None, End]:
         yield {"n": np.zeros(1)}
         raise ZeroDivisionError
 
     engine = ThreadEngine(run, 1)
     heard = Heard()
-    engine.submit(Request("s", {}), heard)
+    engine.submit(EngineRequest("s", {}), heard)
     assert (await all_of(heard))[-1] == ("failed", "INTERNAL")
     engine.close()
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bms.app.tasks.evaluation.measuring import measured
-from bms.app.tasks.evaluation.target import Target
+from bms.app.tasks.evaluation.target import TrueClasses
 from bms.core.metrics import METRICS
 from bms.core.tensors.signature import Signature
 from tests.framework_env import SKLEARN, made_by
@@ -23,7 +23,7 @@ def test_of_classes(name: str) -> None:
     names = tuple(str(one) for one in range(chances.shape[1]))
     signature = Signature(inputs=(), method="classify", scores="probabilities", labels=names)
     found = measured(
-        signature, {"probabilities": chances, "label": label}, Target("y", names, true.astype(np.int64), True)
+        signature, {"probabilities": chances, "label": label}, TrueClasses("y", names, true.astype(np.int64), True)
     )
     assert found.kind == "classification"
     _check(name, found.kind, found.metrics)
@@ -34,7 +34,7 @@ def test_of_quantities(name: str) -> None:
     with np.load(made_by(SCRIPT, SKLEARN) / f"{name}.npz") as arrays:
         true, predicted = arrays["true"], arrays["predicted"]
     values, codes = np.unique(true, return_inverse=True)
-    target = Target("y", tuple(str(one) for one in values.tolist()), codes.astype(np.int64), False)
+    target = TrueClasses("y", tuple(str(one) for one in values.tolist()), codes.astype(np.int64), False)
     found = measured(Signature(inputs=(), method="regress"), {"prediction": predicted}, target)
     assert found.kind == "regression"
     _check(name, found.kind, found.metrics)

@@ -12,9 +12,9 @@ import pytest
 
 from bms.core.errors import DeadlineExceeded
 from bms.core.tensors.tensor import Array, Tensor
-from bms.core.workloads.programs import Sealed, ServableConfig
+from bms.core.workloads.programs import ServableConfig, StdinSecrets
 from bms.protocols import frames
-from bms.protocols.frames import AnswerEnd, Kind, encode_plain
+from bms.protocols.frames import AnswerEnd, FrameType, encode_plain
 from tests.peers.upstreams import OpenAi, embedding, openai_server
 from tests.worlds.model_servers import TOKEN, Client, Server, server_config, started
 
@@ -32,7 +32,7 @@ def serving(tmp_path: Path, upstream: OpenAi, protocol: str = "openai-embeddings
     said = {"url": upstream.url, "protocol": protocol, "model": "m", "secret": "key", "timeout_s": 20, **more}
     (folder / "upstream.json").write_text(json.dumps(said))
     servable = ServableConfig(runtime="remote", directory=str(folder), model="m", version=1)
-    sealed = Sealed(token=TOKEN, secrets={"key": "k"}, upstreams=(upstream.place,))
+    sealed = StdinSecrets(token=TOKEN, secrets={"key": "k"}, upstreams=(upstream.place,))
     with started(server_config(tmp_path, servable, warmup_runs=1), sealed=sealed) as server:
         yield server
 
@@ -52,7 +52,7 @@ def told(client: Client) -> tuple[int, str, AnswerEnd | None]:
     """Id, code of an error, and how it ended, of what comes next."""
     frame = client.receive()
     assert frame is not None
-    if frame.kind == Kind.ERROR:
+    if frame.kind == FrameType.ERROR:
         return frame.id, frames.decode_error(frame).code, None
     meta, _ = frames.decode_answer(frame)
     return frame.id, "", meta.end
@@ -114,7 +114,7 @@ def test_a_quarter_that_fails_fails_alone_even_where_they_came_together(tmp_path
         for _ in words:
             frame = client.receive()
             assert frame is not None
-            if frame.kind == Kind.ERROR:
+            if frame.kind == FrameType.ERROR:
                 error = frames.decode_error(frame)
                 seen[error.first] = error.code
                 continue
@@ -129,7 +129,7 @@ def test_who_gives_up_or_has_no_time_left_closes_the_call_of_the_upstream(tmp_pa
         client = server.ready()
         asked = client.ask(text("HOLD"))
         until(lambda: upstream.now == 1)
-        client.send(encode_plain(Kind.CANCEL, asked))
+        client.send(encode_plain(FrameType.CANCEL, asked))
         until(lambda: upstream.gone == 1)
         assert isinstance(client.error(text("HOLD"), timeout_us=100_000), DeadlineExceeded)
         until(lambda: upstream.gone == 2)
@@ -150,7 +150,7 @@ def test_a_drain_waits_for_the_upstream(tmp_path: Path, upstream: OpenAi) -> Non
         server.process.send_signal(signal.SIGTERM)
         frame = client.receive()
         assert frame is not None
-        assert frame.kind == Kind.GOING_AWAY
+        assert frame.kind == FrameType.GOING_AWAY
         upstream.let_go.set()
         assert told(client)[:2] == (asked, "")
         assert server.process.wait(20) == 0
@@ -168,7 +168,7 @@ def test_streams_go_on_side_by_side_and_their_parts_come_as_they_are_made(tmp_pa
         asked = client.ask(text("to be or"), signature="generate")
         assert [client.answer()[1]["text"].tolist() for _ in range(3)] == [[b"to "], [b"be "], [b"or "]]
         assert told(client) == (asked, "", AnswerEnd("stop", 6, 3))
-        client.send(encode_plain(Kind.CANCEL, held[0]))
+        client.send(encode_plain(FrameType.CANCEL, held[0]))
         until(lambda: upstream.gone == 1)
         upstream.let_go.set()
         rest = [told(client) for _ in range(3 * 7)]

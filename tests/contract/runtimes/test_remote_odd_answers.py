@@ -9,7 +9,7 @@ import pytest
 
 from bms.adapters.runtimes.available import open_servable
 from bms.core.errors import Internal, Unavailable
-from bms.core.workloads.programs import Sealed, ServableConfig
+from bms.core.workloads.programs import ServableConfig, StdinSecrets
 from bms.serving.lifecycle.servable import Servable
 from tests.peers.upstreams import OpenAi, openai_server
 
@@ -23,7 +23,7 @@ def upstream() -> Iterator[OpenAi]:
 def opened(tmp_path: Path, upstream: OpenAi, protocol: str) -> Servable:
     said = {"url": upstream.url, "protocol": protocol, "model": "m", "secret": "key", "timeout_s": 20}
     (tmp_path / "upstream.json").write_text(json.dumps(said))
-    sealed = Sealed(secrets={"key": "k"}, upstreams=(upstream.place,))
+    sealed = StdinSecrets(secrets={"key": "k"}, upstreams=(upstream.place,))
     return open_servable(ServableConfig(runtime="remote", directory=str(tmp_path), model="m", version=1, sealed=sealed))
 
 

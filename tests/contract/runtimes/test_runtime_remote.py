@@ -17,7 +17,7 @@ from bms.adapters.runtimes.remote.runtime import RemoteRuntime
 from bms.core.errors import FailedPrecondition, Internal, InvalidArgument, Unavailable
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import Array, from_raw, to_raw
-from bms.core.workloads.programs import ENGINES, Sealed, ServableConfig
+from bms.core.workloads.programs import ENGINES, ServableConfig, StdinSecrets
 from bms.serving.engines.engine import EngineServable
 from bms.serving.lifecycle.servable import Servable
 from tests.peers.upstreams import openai_server
@@ -128,7 +128,7 @@ def config(
         model="m",
         version=1,
         signatures=signatures or {},
-        sealed=Sealed(upstreams=("127.0.0.0/8",)),
+        sealed=StdinSecrets(upstreams=("127.0.0.0/8",)),
     )
 
 
@@ -264,7 +264,7 @@ def test_a_wrong_file_says_what_is_wrong(tmp_path: Path, timeout_s: float) -> No
 
 def test_embeddings_and_texts_keep_the_rules_of_servables(tmp_path: Path) -> None:
     with openai_server("k") as server:
-        sealed = Sealed(secrets={"key": "k"}, upstreams=(server.place,))
+        sealed = StdinSecrets(secrets={"key": "k"}, upstreams=(server.place,))
 
         def opened(protocol: str) -> Servable:
             made = config(tmp_path, server.url, protocol=protocol, secret="key")
@@ -297,13 +297,13 @@ def test_embeddings_and_texts_keep_the_rules_of_servables(tmp_path: Path) -> Non
 def test_a_run_that_nobody_waits_for_any_more_lets_go_of_its_upstream(tmp_path: Path, upstream: Oip) -> None:
     (tmp_path / "model").mkdir()
     served = config(tmp_path / "model", upstream.url)
-    allowed = Sealed(token=b"the token of r1.", upstreams=("127.0.0.0/8",))
+    allowed = StdinSecrets(token=b"the token of r1.", upstreams=("127.0.0.0/8",))
     with started(server_config(tmp_path, served, warmup_runs=1), sealed=allowed) as server:
         _check_cancelling(server, upstream)
 
 
 def _check_cancelling(server: Server, upstream: Oip) -> None:
-    from bms.protocols.frames import Kind, encode_plain
+    from bms.protocols.frames import FrameType, encode_plain
 
     client = server.ready()
     upstream.hold = threading.Event()
@@ -311,7 +311,7 @@ def _check_cancelling(server: Server, upstream: Oip) -> None:
     asked = client.ask({"x": X, "t": T})
     assert upstream.held.wait(30)
     upstream.hold, held = None, upstream.hold
-    client.send(encode_plain(Kind.CANCEL, asked))
+    client.send(encode_plain(FrameType.CANCEL, asked))
     assert client.infer({"x": X, "t": T})["y"].tolist() == (X * 2).tolist(), "though the first is held for 30 s"
     held.set()
 

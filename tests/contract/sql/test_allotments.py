@@ -11,7 +11,7 @@ from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.usage import SqlUsage
 from bms.control.billing.blocks import UsageBlock
-from bms.control.billing.booking import Booking
+from bms.control.billing.booking import AllotmentBilling
 from bms.control.billing.nouns import UsageFilter
 from bms.control.billing.service import UsageService
 from bms.control.platform.allotments import Allotment, milliseconds
@@ -32,7 +32,7 @@ class World:
         self.clock = ManualClock(START)
         self.store = SqlStore(database, SqlUsage)
         self.usage = UsageService(self.store, self.clock)
-        self.booking = Booking(self.store, self.clock)
+        self.booking = AllotmentBilling(self.store, self.clock)
 
     async def open(self, subject: str, *, killed: bool = False, **more: object) -> None:
         plain: dict[str, object] = {"of": "replicas", "tenant": "acme", "rates": {"replica_ms": 1000}, **more}

@@ -16,9 +16,9 @@ from bms.control.deployments.nouns import (
     DeploymentSpec,
     Replica,
     Retired,
-    Route,
-    Share,
     Target,
+    TrafficRoute,
+    TrafficShare,
 )
 from bms.control.tenants.nouns import Tenant
 from bms.core.clock import ManualClock
@@ -71,10 +71,10 @@ def _revision(deployment: Deployment, number: int, versions: tuple[int, ...]) ->
 
 async def test_nouns_come_back_as_they_were_stored(store: Deployments, clock: ManualClock) -> None:
     made = _deployment(clock)
-    route = Route(
+    route = TrafficRoute(
         deployment=made.id,
         tenant="acme",
-        shares=(Share(version=2, weight=100, aliases=("production",)),),
+        shares=(TrafficShare(version=2, weight=100, aliases=("production",)),),
         retired=(Retired(version=1, at=clock.now()),),
         since=clock.now() + timedelta(microseconds=5),
     )
@@ -103,7 +103,7 @@ async def test_some_of_the_active_ones_can_be_asked_for(store: Deployments, cloc
             made = msgspec.structs.replace(_deployment(clock), id=f"dep_{name}", name=name, deleted=name == "c")
             await tx.add_deployment(made)
             await tx.add_revision(_revision(made, 1, (2,)))
-            await tx.add_route(Route(deployment=made.id, tenant="acme"))
+            await tx.add_route(TrafficRoute(deployment=made.id, tenant="acme"))
             await tx.add_replica(_replica(clock, f"rep_{name}", made, state="stopped" if name == "c" else "ready"))
     async with store.read() as tx:
         assert await tx.active_ids() == ["dep_a", "dep_b"]
@@ -145,7 +145,7 @@ async def test_a_name_is_taken_until_its_deployment_is_deleted(store: Deployment
 async def test_saving_over_a_newer_revision_is_aborted(store: Deployments, clock: ManualClock) -> None:
     made = _deployment(clock)
     replica = _replica(clock, "rep_1", made)
-    route = Route(deployment=made.id, tenant="acme")
+    route = TrafficRoute(deployment=made.id, tenant="acme")
     async with store.write() as tx:
         await tx.add_deployment(made)
         await tx.add_route(route)
@@ -162,7 +162,7 @@ async def test_saving_over_a_newer_revision_is_aborted(store: Deployments, clock
 async def test_a_deleted_deployment_is_active_until_its_end_is_complete(store: Deployments, clock: ManualClock) -> None:
     gone = msgspec.structs.replace(_deployment(clock), deleted=True)
     replica = _replica(clock, "rep_1", gone, state="draining")
-    route = Route(deployment=gone.id, tenant="acme", shares=(Share(version=1, weight=100),))
+    route = TrafficRoute(deployment=gone.id, tenant="acme", shares=(TrafficShare(version=1, weight=100),))
     async with store.write() as tx:
         await tx.add_deployment(gone)
         await tx.add_route(route)

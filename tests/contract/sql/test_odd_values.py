@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bms.adapters.sql.database.engine import Database
-from bms.cli.output.printing import Output
+from bms.cli.output.printing import CommandOutput
 from bms.control.jobs.nouns import JobSpec
 from bms.core.clock import ManualClock
 from bms.sdk.jobs import Job
@@ -42,8 +42,10 @@ async def test_a_listing_holds_whatever_parameters_a_job_may_have(
         found: list[Job] = await caller.items(lambda c: c.jobs.list())
         await caller.close()
     assert {job.name: job.spec["parameters"] for job in found} == {"odd": ODD, "plain": {}}
-    Output(json=True).raw(found)
+    CommandOutput(json=True).raw(found)
     told = json.loads(capsys.readouterr().out)
     assert {job["name"]: job["spec"]["parameters"] for job in told} == {"odd": ODD, "plain": {}}
-    Output(json=False).many(found, {"NAME": lambda job: job.name, "": lambda job: job.spec["parameters"]}, "none")
+    CommandOutput(json=False).many(
+        found, {"NAME": lambda job: job.name, "": lambda job: job.spec["parameters"]}, "none"
+    )
     assert len(capsys.readouterr().out.splitlines()) == 3

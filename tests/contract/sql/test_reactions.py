@@ -23,7 +23,7 @@ from bms.control.platform.attempting import pause_s
 from bms.control.platform.events import ReactionGivenUp
 from bms.control.platform.handlers import Handlers
 from bms.control.platform.pending import Reaction
-from bms.control.platform.reactions import Reactions
+from bms.control.platform.reactions import ReactionLoop
 from bms.core.clock import ManualClock
 from bms.core.errors import NotFound, Unavailable
 from bms.core.event_catalogue import Catalogue
@@ -59,8 +59,8 @@ class World:
         self.given_up: list[tuple[str, str]] = []
         self.reactions = self.leader()
 
-    def leader(self, **more: Any) -> Reactions:
-        return Reactions(self.log, self.store, self.handlers, self.clock, "operator", share=lambda: 0.0, **more)
+    def leader(self, **more: Any) -> ReactionLoop:
+        return ReactionLoop(self.log, self.store, self.handlers, self.clock, "operator", share=lambda: 0.0, **more)
 
     def on(
         self,

@@ -12,7 +12,7 @@ from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.database.steps import config
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.usage import SqlUsage
-from bms.control.billing.booking import Booking
+from bms.control.billing.booking import AllotmentBilling
 from bms.control.billing.nouns import UsageFilter
 from bms.control.billing.service import UsageService
 from bms.control.platform.allotments import Allotment
@@ -79,7 +79,9 @@ async def test_rows_become_blocks_and_rows_again(kind: str, tmp_path: Path) -> N
             held = Allotment(of="jobs", subject="job_1-a1", tenant="acme", rates={"job_ms": 1000})
             await tx.open_allotment(held, clock.now())
         clock.advance(3600)
-        assert await Booking(store, clock).step() == 1  # no event of a request: it stays behind on the way back
+        assert (
+            await AllotmentBilling(store, clock).step() == 1
+        )  # no event of a request: it stays behind on the way back
         await _write(database, "down", "0001")
         async with database.engine.connect() as connection:
             kept = (await connection.execute(text(f"SELECT {names} FROM usage_events ORDER BY source, seq"))).all()

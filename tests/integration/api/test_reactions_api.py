@@ -12,7 +12,7 @@ from bms.app.control.event_catalogue import CATALOGUE
 from bms.control.models.events import VersionUploaded
 from bms.control.monitoring.reactions import ReactionService
 from bms.control.platform.handlers import Handlers
-from bms.control.platform.reactions import Reactions
+from bms.control.platform.reactions import ReactionLoop
 from bms.core.clock import ManualClock
 from bms.core.errors import NotFound, PermissionDenied, Unavailable
 from bms.core.events import Event, Recorded
@@ -32,7 +32,7 @@ class House:
         handlers.on(VersionUploaded, "verification", self._verify)
         self.service = ReactionService(self.store, clock, operator="default", handlers=["gates", "verification"])
         self.api = Api(database, clock, doors.endpoints(self.service))
-        self.reactions = Reactions(self.api.events, self.store, handlers, clock, "default", share=lambda: 0.0)
+        self.reactions = ReactionLoop(self.api.events, self.store, handlers, clock, "default", share=lambda: 0.0)
         self.troubles: dict[str, Exception] = {}
         self.done: list[str] = []
 

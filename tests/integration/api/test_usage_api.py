@@ -11,7 +11,7 @@ from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.adapters.sql.usage import SqlUsage
-from bms.control.billing.booking import Booking
+from bms.control.billing.booking import AllotmentBilling
 from bms.control.billing.service import UsageService
 from bms.control.platform.allotments import Allotment
 from bms.control.tenants.deletion import TenantDeletion
@@ -103,7 +103,7 @@ async def test_time_that_was_held_is_told_everywhere(api: Api, sqlite: Database,
     for _ in range(2):
         (row,) = (await api.as_admin.get("/usage", params={"deployment": "dep_1"})).json()["items"]
         assert (row["requests"], row["errors"], row["quantities"]) == (0, 0, expected)
-        await Booking(store, clock).step()
+        await AllotmentBilling(store, clock).step()
     events = (await api.as_admin.get("/usage/events", params={"deployment": "dep_1"})).json()["items"]
     assert [(one["of"], one["request_id"], one["status"], one["revision"]) for one in events] == [
         ("replicas", "rep_1", 0, 0)

@@ -9,7 +9,7 @@ import pytest
 
 from bms.adapters.datasets.arrow import parquet
 from bms.adapters.datasets.frames import frame_of
-from bms.adapters.datasets.schema import Schema
+from bms.adapters.datasets.schema import TableSchema
 from bms.core.errors import FailedPrecondition
 from tests.framework_env import FRAMES, SOURCE, framework_python
 
@@ -38,4 +38,4 @@ def test_where_they_are_not_it_is_said(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(FailedPrecondition, match="Parquet needs pyarrow in the job's environment"):
         parquet.load(tmp_path)
     with pytest.raises(FailedPrecondition, match="add it to the requirements of the job"):
-        frame_of(Schema(features=()), {})
+        frame_of(TableSchema(features=()), {})

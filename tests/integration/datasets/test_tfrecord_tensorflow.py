@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bms.adapters.datasets.images.pictures import encode_png
-from bms.adapters.datasets.schema import Feature, Schema
+from bms.adapters.datasets.schema import ColumnSchema, TableSchema
 from bms.adapters.datasets.table import table_of
 from bms.adapters.datasets.tfrecord import source as tfrecord_source
 from bms.adapters.datasets.tfrecord.examples import encode_rows
@@ -83,15 +83,15 @@ def test_tensorflow_reads_what_we_write(tensorflow_python: Path, tmp_path: Path)
     vectors = generator.standard_normal((50, 2, 3)).astype(np.float32)
     numbers = generator.integers(-(1 << 63), (1 << 63) - 1, 50)
     texts = [f"行 {row}" for row in range(50)]
-    schema = Schema(
+    schema = TableSchema(
         features=(
-            Feature(name="image", kind="image"),
-            Feature(name="v", kind="float", shape=(2, 3)),
-            Feature(name="n", kind="int"),
-            Feature(name="t", kind="text"),
-            Feature(name="d", kind="float", shape=(2,)),
-            Feature(name="gap", kind="int"),
-            Feature(name="b", kind="bool"),
+            ColumnSchema(name="image", kind="image"),
+            ColumnSchema(name="v", kind="float", shape=(2, 3)),
+            ColumnSchema(name="n", kind="int"),
+            ColumnSchema(name="t", kind="text"),
+            ColumnSchema(name="d", kind="float", shape=(2,)),
+            ColumnSchema(name="gap", kind="int"),
+            ColumnSchema(name="b", kind="bool"),
         )
     )
     doubles = generator.random((50, 2))

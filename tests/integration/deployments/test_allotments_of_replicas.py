@@ -13,7 +13,7 @@ from bms.adapters.sql.stray_allotments import SqlStrayAllotments
 from bms.adapters.sql.tables.allotments import allotments
 from bms.adapters.sql.tables.deployments import replicas
 from bms.adapters.sql.usage import SqlUsage
-from bms.control.billing.booking import Booking
+from bms.control.billing.booking import AllotmentBilling
 from bms.control.billing.nouns import UsageFilter
 from bms.control.billing.service import UsageService
 from bms.control.billing.sweep import AllotmentSweep
@@ -33,7 +33,7 @@ class World:
         self.deployed = deployed
         self.store = SqlStore(database, SqlUsage)
         self.usage = UsageService(self.store, clock)
-        self.booking = Booking(self.store, clock)
+        self.booking = AllotmentBilling(self.store, clock)
         self.sweep = AllotmentSweep(SqlStore(database, SqlStrayAllotments), clock)
 
     async def used(self, **wanted: object) -> dict[str, int]:

@@ -12,7 +12,7 @@ from bms.adapters.sql.deployments import SqlDeployments
 from bms.adapters.sql.tenants import SqlTenants
 from bms.control.deployments.nouns import DeploymentSpec, Target
 from bms.control.deployments.reconciliation.attention import AT_ONCE, EVERYTHING_S
-from bms.control.snapshots.feed import Feed
+from bms.control.snapshots.feed import SnapshotFeed
 from bms.core.clock import ManualClock
 from bms.core.serving.snapshot import DeploymentEntry, SnapshotUpdate
 from tests.worlds.databases import database as open_database
@@ -83,7 +83,7 @@ async def running(many: Deployed) -> AsyncIterator[Deployed]:
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _next(feed: Feed) -> SnapshotUpdate:
+async def _next(feed: SnapshotFeed) -> SnapshotUpdate:
     async with asyncio.timeout(20):
         return await feed.next()
 

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from bms.adapters.clusters.local.cluster import LocalCluster
-from bms.adapters.clusters.local.supplies import Supplies
+from bms.adapters.clusters.local.supplies import WorkloadInputs
 from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.local import LocalObjectStore
@@ -126,7 +126,7 @@ class Platform:
         environments = UvEnvironments(home, os.environ)
         place_slim_part(home)
         trees = LocalTreeCache.open(home / "trees", self.objects)
-        supplies = Supplies(environments, trees, self.objects)
+        supplies = WorkloadInputs(environments, trees, self.objects)
         self.cluster = LocalCluster(home, home / "r", supplies, clock, watch_s=0.05)
         self.deployed = Deployed(database, clock, self.cluster, probe=LinkProbe(TOKENS.of))
         self.loop = ReconcilerLoop(

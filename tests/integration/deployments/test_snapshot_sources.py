@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from bms.adapters.sql.database.engine import Database
-from bms.control.snapshots.feed import Feed
+from bms.control.snapshots.feed import SnapshotFeed
 from bms.control.snapshots.publisher import Publisher
 from bms.control.tenants.snapshot_entries import KeyEntries
 from bms.core.clock import ManualClock
@@ -87,7 +87,7 @@ async def platform(sqlite: Database, clock: ManualClock) -> AsyncIterator[Platfo
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def _next(feed: Feed) -> SnapshotUpdate:
+async def _next(feed: SnapshotFeed) -> SnapshotUpdate:
     async with asyncio.timeout(20):
         return await feed.next()
 

@@ -108,7 +108,7 @@ class Control:
         handlers.on(Asked, "nothing", store.refuse, _told)
         leadership = Leadership(SqlLeases(store.database, store.clock), store.clock, holder)
         leader = leadership.of(reactions.SUBJECT)
-        self.reactions = reactions.Reactions(
+        self.reactions = reactions.ReactionLoop(
             SqlEventLog(store.database), store.reactions, handlers, store.clock, "acme", leader=leader
         )
 

@@ -22,7 +22,7 @@ from bms.core.clock import ManualClock
 from bms.core.errors import Unavailable
 from bms.core.serving.snapshot import Entry, KeyEntry, SnapshotUpdate
 from bms.core.usage import UsageEvent, UsageRun, runs_of
-from bms.protocols.bus import Applied, GatewayStats, Hello, ReplicaDown, UsageAck, encode
+from bms.protocols.bus import Applied, GatewayHello, GatewayStats, ReplicaDown, UsageAck, encode
 from tests.worlds.deployments import Deployed, ObedientCluster, follow, principal
 
 BY = principal()
@@ -42,8 +42,8 @@ class Gateway:
         self.applies = True
         self._news = asyncio.Event()
 
-    def hello(self) -> Hello:
-        return Hello(slot=self.slot, source=f"g{self.slot}", pid=os.getpid(), revision=0, token=TOKEN)
+    def hello(self) -> GatewayHello:
+        return GatewayHello(slot=self.slot, source=f"g{self.slot}", pid=os.getpid(), revision=0, token=TOKEN)
 
     def bus_connected(self) -> None:
         self._news.set()
@@ -229,7 +229,7 @@ async def test_what_a_gateway_reports_is_kept(line: Line) -> None:
 async def test_a_gateway_that_reads_nothing_holds_up_nobody(line: Line) -> None:
     _reader, stuck = await asyncio.open_unix_connection(line.path)
     stuck.transport.pause_reading()
-    stuck.write(encode(Hello(slot=9, source="g9", pid=1, revision=0, token=TOKEN)))
+    stuck.write(encode(GatewayHello(slot=9, source="g9", pid=1, revision=0, token=TOKEN)))
     gateway = line.gateway()
     await gateway.until(lambda: gateway.updates)
     for number in range(30):
@@ -248,11 +248,11 @@ async def test_a_gateway_that_reads_nothing_holds_up_nobody(line: Line) -> None:
         encode(Applied(1)),
         b"\xff\xff\xff\xff",
         b"\x04\x00\x00\x00junk",
-        encode(Hello(slot=0, source="g", pid=1, revision=0, token=TOKEN)) * 2,
-        encode(Hello(slot=0, source="g", pid=1, revision=0)),
-        encode(Hello(slot=0, source="g", pid=1, revision=0, token="another")),
-        encode(Hello(slot=0, source="g", pid=1, revision=0, token="\u00fc")),
-        encode(Hello(slot=0, source="g", pid=1, revision=0, token=TOKEN)) + b"\x03\x00\x00\x00\x93\x01\x02",
+        encode(GatewayHello(slot=0, source="g", pid=1, revision=0, token=TOKEN)) * 2,
+        encode(GatewayHello(slot=0, source="g", pid=1, revision=0)),
+        encode(GatewayHello(slot=0, source="g", pid=1, revision=0, token="another")),
+        encode(GatewayHello(slot=0, source="g", pid=1, revision=0, token="\u00fc")),
+        encode(GatewayHello(slot=0, source="g", pid=1, revision=0, token=TOKEN)) + b"\x03\x00\x00\x00\x93\x01\x02",
         b"",
     ],
 )

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from bms.adapters.replicas.link import ReplicaLink
-from bms.adapters.replicas.parcels import Sent
+from bms.adapters.replicas.parcels import SentCall
 from bms.core.errors import InvalidArgument, Unavailable
 from bms.core.tensors.tensor import Tensor
-from bms.protocols.frames import AnswerMeta, ErrorMeta, Kind, encode_answer, encode_plain
+from bms.protocols.frames import AnswerMeta, ErrorMeta, FrameType, encode_answer, encode_plain
 from tests.peers.frames_server import RunningServer
 
 
@@ -29,7 +29,7 @@ class Sink:
         self.done.set()
 
 
-def frame(call: Sent) -> int:
+def frame(call: SentCall) -> int:
     """The id of the frame that a call went out in."""
     assert call.parcel is not None
     return call.parcel.id
@@ -119,7 +119,7 @@ async def test_a_cancelled_call_tells_the_server_and_hears_nothing(tmp_path: Pat
         await _until(lambda: server.seen)
         id = frame(call)
         link.cancel(call)
-        await _until(lambda: (Kind.CANCEL, id) in server.seen)
+        await _until(lambda: (FrameType.CANCEL, id) in server.seen)
         later = Sink()
         link.infer(later, "serving_default", rows(1), 0, ())
         await asyncio.wait_for(later.done.wait(), 5)
@@ -132,7 +132,7 @@ async def test_a_server_that_goes_away_gets_no_more_and_answers_what_it_has(tmp_
         link, sink = ReplicaLink(f"unix:{server.path}"), Sink()
         link.infer(sink, "serving_default", rows(1), 0, ())
         await _until(lambda: server.seen)
-        server.connections[0].write(encode_plain(Kind.GOING_AWAY))
+        server.connections[0].write(encode_plain(FrameType.GOING_AWAY))
         await _until(lambda: not link.usable)
         await asyncio.wait_for(sink.done.wait(), 5)
         assert sink.told == [[[3.0] * 4]]
@@ -150,7 +150,9 @@ async def test_a_retired_link_finishes_and_closes(tmp_path: Path) -> None:
         await _until(lambda: not link.connected)
 
 
-@pytest.mark.parametrize("nonsense", [b"\xff" * 64, encode_plain(Kind.INFER, 1), encode_plain(Kind.ANSWER, 1)])
+@pytest.mark.parametrize(
+    "nonsense", [b"\xff" * 64, encode_plain(FrameType.INFER, 1), encode_plain(FrameType.ANSWER, 1)]
+)
 async def test_a_server_that_speaks_nonsense_is_cut_off(tmp_path: Path, nonsense: bytes) -> None:
     async with RunningServer(str(tmp_path / "s"), mode="hold") as server:
         link, sink = ReplicaLink(f"unix:{server.path}"), Sink()

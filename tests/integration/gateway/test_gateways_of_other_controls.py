@@ -12,7 +12,7 @@ from bms.control.deployments.reconciliation.suspicions import AGAIN_S
 from bms.control.deployments.views.service import DeploymentViews
 from bms.control.deployments.views.status import DeploymentStatus
 from bms.control.snapshots.acknowledgements import RECONNECT_S
-from bms.control.snapshots.feed import Feed
+from bms.control.snapshots.feed import SnapshotFeed
 from bms.control.snapshots.positions import LIVE_S
 from bms.control.snapshots.releasing import BOUND_S
 from bms.core.clock import ManualClock
@@ -187,7 +187,7 @@ async def running(leader: Deployed, other: Deployed) -> AsyncIterator[tuple[Depl
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _follow(feed: Feed) -> None:
+async def _follow(feed: SnapshotFeed) -> None:
     while True:
         feed.applied((await feed.next()).revision)
 
@@ -213,7 +213,7 @@ class Gateway:
     """Routes by what it applied; connected to one of several controls, or between two."""
 
     def __init__(self) -> None:
-        self.feed: Feed | None = None
+        self.feed: SnapshotFeed | None = None
         self.entries: dict[str, DeploymentEntry] = {}
 
     def connect(self, control: Deployed) -> None:

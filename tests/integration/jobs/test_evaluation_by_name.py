@@ -10,7 +10,7 @@ from bms.app.tasks import evaluate, import_dataset
 from bms.app.tasks.verify import main as verify
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec, column_spec
-from bms.core.workloads.programs import Sealed
+from bms.core.workloads.programs import StdinSecrets
 from tests.tiny_onnx import classifies
 
 SPLIT = {"train": 0.5, "test": 0.5}
@@ -23,7 +23,7 @@ class Job:
         self.parameters = parameters
         self.inputs = inputs
         self.output = output
-        self.sealed = Sealed()
+        self.sealed = StdinSecrets()
         self.figures: dict[str, float] = {}
         self.message = ""
 

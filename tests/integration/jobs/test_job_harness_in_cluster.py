@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from bms.adapters.clusters.local.cluster import LocalCluster
-from bms.adapters.clusters.local.supplies import Supplies
+from bms.adapters.clusters.local.supplies import WorkloadInputs
 from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.memory import MemoryObjectStore
@@ -50,7 +50,7 @@ async def cluster(
     tmp_path: Path, environments: UvEnvironments, objects: MemoryObjectStore
 ) -> AsyncIterator[LocalCluster]:
     with tempfile.TemporaryDirectory(prefix="bms-run-") as run_dir:
-        supplies = Supplies(environments, LocalTreeCache.open(tmp_path / "trees", objects), objects)
+        supplies = WorkloadInputs(environments, LocalTreeCache.open(tmp_path / "trees", objects), objects)
         cluster = LocalCluster(tmp_path / "home", Path(run_dir), supplies, SystemClock())
         await cluster.open()
         yield cluster

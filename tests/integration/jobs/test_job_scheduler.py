@@ -13,7 +13,7 @@ from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.events import SqlEventLog
 from bms.control.jobs import attempts
 from bms.control.jobs.history import LOG_KEPT
-from bms.control.jobs.nouns import Capacity, Job, TreeInput
+from bms.control.jobs.nouns import Job, JobCapacity, TreeInput
 from bms.control.jobs.service import LOG_PIECE
 from bms.control.platform.trees import get_tree
 from bms.core.clock import ManualClock
@@ -535,7 +535,7 @@ def _raises(error: Exception) -> Callable[..., Awaitable[None]]:
 async def test_capacity_and_turns_hold_between_tenants(world: World) -> None:
     for tenant in ("acme", "acme", "acme", "other", "other"):
         await world.submit(tenant)
-    scheduler = world.scheduler(capacity=Capacity(jobs=2, cpu=100, memory=1 << 50))
+    scheduler = world.scheduler(capacity=JobCapacity(jobs=2, cpu=100, memory=1 << 50))
     for ends in ("acme", "other", "acme", "other"):
         await world.rounds(scheduler, 2)
         running = {world.cluster.specs[id].tenant: id for id in world.cluster.running}

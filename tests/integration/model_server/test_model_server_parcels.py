@@ -9,7 +9,7 @@ import pytest
 from bms.core.tensors.tensor import Tensor
 from bms.core.workloads.programs import Batching
 from bms.protocols import frames
-from bms.protocols.frames import Kind
+from bms.protocols.frames import FrameType
 from tests.worlds.model_servers import Client, mlp_config, rows, slow_config, started, turns
 
 
@@ -60,7 +60,7 @@ def test_cancelling_a_parcel_ends_all_its_calls(tmp_path: Path) -> None:
         client = server.ready()
         client.ask(turns(3_000_000))
         assert client.status().in_flight == 1
-        client.send(frames.encode_plain(Kind.CANCEL, 1))
+        client.send(frames.encode_plain(FrameType.CANCEL, 1))
         status = client.status()
         assert (status.in_flight, status.errors) == (0, 1)
 
@@ -71,7 +71,7 @@ def test_a_frame_whose_rows_do_not_add_up_is_refused(tmp_path: Path, parts: tupl
     encoded = msgspec.msgpack.encode(meta)
     with started(mlp_config(tmp_path)) as server:
         client, other = server.ready(), server.connect()
-        client.send(frames.HEADER.pack(len(encoded) + 768, len(encoded), Kind.INFER, 1) + encoded + bytes(768))
+        client.send(frames.HEADER.pack(len(encoded) + 768, len(encoded), FrameType.INFER, 1) + encoded + bytes(768))
         assert client.receive() is None
         assert other.infer(rows(1))
         assert any("rows, which is not what 'x' [3, 64] hold" in str(line.get("reason")) for line in server.log)

@@ -16,9 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bms.app.process import startup as process
 from bms.core.errors import DeadlineExceeded, InvalidArgument, NotFound
-from bms.core.workloads.programs import Batching, Sealed, ServableConfig
+from bms.core.workloads.programs import Batching, ServableConfig, StdinSecrets
 from bms.protocols import frames
-from bms.protocols.frames import Kind
+from bms.protocols.frames import FrameType
 from tests.framework_env import SOURCE
 from tests.worlds.model_servers import (
     TOKEN,
@@ -129,8 +129,8 @@ def test_cancelled_requests_are_not_answered(tmp_path: Path) -> None:
         client = server.ready()
         running = client.ask(turns(3_000_000))
         given_up = client.ask(turns(2))
-        client.send(frames.encode_plain(Kind.CANCEL, given_up))
-        client.send(frames.encode_plain(Kind.CANCEL, 99))  # unknown: it may just have been answered
+        client.send(frames.encode_plain(FrameType.CANCEL, given_up))
+        client.send(frames.encode_plain(FrameType.CANCEL, 99))  # unknown: it may just have been answered
         kept = client.ask(turns(3))
         assert [client.answer()[0], client.answer()[0]] == [running, kept]
         status = client.status()
@@ -146,7 +146,7 @@ def test_a_run_that_nobody_waits_for_is_stopped(tmp_path: Path) -> None:
             while client.status().in_flight != 1:
                 pass
             if asker is client:
-                client.send(frames.encode_plain(Kind.CANCEL, 1))
+                client.send(frames.encode_plain(FrameType.CANCEL, 1))
             else:
                 gone.close()
             assert client.infer(turns(3))["y"].tolist() == [3]
@@ -176,19 +176,19 @@ INFER = b"".join(frames.encode_infer(1, "", [frames.Tensor("x", np.zeros((1, 64)
 
 
 META = msgspec.msgpack.encode(("", 0, (), (("x", "FP32", (1,) * 100, 4),)))
-TOO_MANY_DIMENSIONS = frames.HEADER.pack(len(META) + 4, len(META), Kind.INFER, 1) + META + b"abcd"
+TOO_MANY_DIMENSIONS = frames.HEADER.pack(len(META) + 4, len(META), FrameType.INFER, 1) + META + b"abcd"
 
 
 @pytest.mark.parametrize(
     "data",
     {
         "http": b"GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n",
-        "declares more than the limit": frames.HEADER.pack(1 << 40, 0, Kind.INFER, 1),
-        "describes more than it has": frames.HEADER.pack(10, 11, Kind.INFER, 1) + bytes(10),
+        "declares more than the limit": frames.HEADER.pack(1 << 40, 0, FrameType.INFER, 1),
+        "describes more than it has": frames.HEADER.pack(10, 11, FrameType.INFER, 1) + bytes(10),
         "unknown kind": frames.encode_plain(42),  # type: ignore[arg-type]
-        "an answer": frames.encode_plain(Kind.ANSWER, 1),
-        "no msgpack": frames.encode_plain(Kind.INFER, 1, b"\xc1\xc1"),
-        "wrong structure": frames.encode_plain(Kind.INFER, 1, b"\x93\x01\x02\x03"),
+        "an answer": frames.encode_plain(FrameType.ANSWER, 1),
+        "no msgpack": frames.encode_plain(FrameType.INFER, 1, b"\xc1\xc1"),
+        "wrong structure": frames.encode_plain(FrameType.INFER, 1, b"\x93\x01\x02\x03"),
         "fewer bytes than described": INFER[: frames.HEADER.size + 40].replace(INFER[:8], (40).to_bytes(8, "little")),
         "more dimensions than there are": TOO_MANY_DIMENSIONS,
         "negative deadline": b"".join(frames.encode_infer(1, "", [], timeout_us=-5)),
@@ -266,10 +266,10 @@ def test_sigterm_finishes_what_is_in_flight_and_says_goodbye(tmp_path: Path) -> 
             frame = client.receive()
             assert frame is not None
             kinds[frame.id] = frame.kind
-        assert kinds == {0: Kind.GOING_AWAY, **dict.fromkeys(asked, Kind.ANSWER)}
+        assert kinds == {0: FrameType.GOING_AWAY, **dict.fromkeys(asked, FrameType.ANSWER)}
         goodbye = idle.receive()
         assert goodbye is not None
-        assert goodbye.kind == Kind.GOING_AWAY
+        assert goodbye.kind == FrameType.GOING_AWAY
         assert idle.receive() is None
         assert server.process.wait(30) == 0
 
@@ -282,14 +282,14 @@ def test_a_draining_server_sends_new_requests_elsewhere(tmp_path: Path) -> None:
         server.process.send_signal(signal.SIGTERM)
         goodbye = client.receive()
         assert goodbye is not None
-        assert goodbye.kind == Kind.GOING_AWAY
+        assert goodbye.kind == FrameType.GOING_AWAY
         error = client.error(turns(1))
         assert (error.code, error.retry_after_s is not None) == ("UNAVAILABLE", True)
         assert "UNLOADING" in error.message
         newcomer = server.connect()
         told = newcomer.receive()
         assert told is not None
-        assert told.kind == Kind.GOING_AWAY
+        assert told.kind == FrameType.GOING_AWAY
         assert newcomer.status().state == "UNLOADING"
 
 
@@ -302,7 +302,7 @@ def test_a_run_longer_than_the_drain_is_given_up_and_told(tmp_path: Path) -> Non
         goodbye, last = client.receive(), client.receive()
         assert goodbye is not None
         assert last is not None
-        assert goodbye.kind == Kind.GOING_AWAY
+        assert goodbye.kind == FrameType.GOING_AWAY
         error = frames.decode_error(last)
         assert (error.code, error.retry) == ("UNAVAILABLE", True)
         assert server.process.wait(30) == 0
@@ -374,7 +374,7 @@ def test_what_cannot_start_says_why(tmp_path: Path) -> None:
     config = mlp_config(tmp_path)
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE)}
 
-    def run(*arguments: str, sealed: bytes = msgspec.msgpack.encode(Sealed(token=TOKEN))) -> tuple[int, str]:
+    def run(*arguments: str, sealed: bytes = msgspec.msgpack.encode(StdinSecrets(token=TOKEN))) -> tuple[int, str]:
         ended = subprocess.run(
             [sys.executable, "-m", "bms.app.model_server", *arguments],
             env=environment,

@@ -10,18 +10,18 @@ from bms.adapters.replicas.arena import Arena
 from bms.adapters.replicas.link import ReplicaLink
 from bms.adapters.replicas.probe import LinkProbe
 from bms.core.errors import Unavailable
-from bms.protocols.frames import Kind, encode_infer, encode_plain
+from bms.protocols.frames import FrameType, encode_infer, encode_plain
 from tests.worlds.model_servers import TOKEN, Client, mlp_config, rows, started
 
-STATUS = encode_plain(Kind.STATUS, 7)
+STATUS = encode_plain(FrameType.STATUS, 7)
 WRONG = {
     "no token": STATUS,
-    "an empty one": encode_plain(Kind.HELLO) + STATUS,
-    "another one": encode_plain(Kind.HELLO, meta=b"x" * len(TOKEN)) + STATUS,
-    "a part of it": encode_plain(Kind.HELLO, meta=TOKEN[:-1]) + STATUS,
-    "more than it": encode_plain(Kind.HELLO, meta=TOKEN + b"x") + STATUS,
-    "it after a question": STATUS + encode_plain(Kind.HELLO, meta=TOKEN),
-    "it in another frame": encode_plain(Kind.CANCEL, meta=TOKEN) + STATUS,
+    "an empty one": encode_plain(FrameType.HELLO) + STATUS,
+    "another one": encode_plain(FrameType.HELLO, meta=b"x" * len(TOKEN)) + STATUS,
+    "a part of it": encode_plain(FrameType.HELLO, meta=TOKEN[:-1]) + STATUS,
+    "more than it": encode_plain(FrameType.HELLO, meta=TOKEN + b"x") + STATUS,
+    "it after a question": STATUS + encode_plain(FrameType.HELLO, meta=TOKEN),
+    "it in another frame": encode_plain(FrameType.CANCEL, meta=TOKEN) + STATUS,
     "a request": b"".join(encode_infer(1, "", [])),
     "words": b"GET / HTTP/1.1\r\nhost: x\r\n\r\n",
 }

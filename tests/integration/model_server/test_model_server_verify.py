@@ -11,7 +11,7 @@ import pytest
 
 from bms.app.tasks.verify import main
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.workloads.programs import Findings, Sealed, VerifyReport
+from bms.core.workloads.programs import Findings, StdinSecrets, VerifyReport
 from bms.serving.lifecycle.encoded_images import PNGS
 from tests.worlds.model_servers import model
 
@@ -23,7 +23,7 @@ class Job:
         self.inputs = {} if artifact is None else {"artifact": artifact}
         given = {"runtime": "onnx", "directory": "", "model": "m", "version": 1, **servable}
         self.parameters: dict[str, object] = {"servable": given}
-        self.sealed = Sealed()
+        self.sealed = StdinSecrets()
         self.progressed: list[float] = []
         self.metrics: dict[str, float] = {}
 

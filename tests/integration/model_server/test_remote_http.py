@@ -24,7 +24,7 @@ from bms.core.errors import (
     Unavailable,
 )
 from bms.core.serving.upstreams import Allowed, parse_allowed, place_of
-from bms.serving.engines.threads import Break
+from bms.serving.engines.threads import CancellationHook
 
 SECRET = "sk-the-quarry-of-this-test"
 LOOPBACK = parse_allowed(["127.0.0.0/8"])
@@ -258,7 +258,7 @@ def test_who_waits_can_be_interrupted_and_the_next_call_is_not(upstream: Upstrea
 @contextlib.contextmanager
 def given_up_in(http: Http) -> Iterator[Callable[[], None]]:
     """Asks in a thread; what is yielded gives the request up and waits until it has ended, cancelled."""
-    off, failed = Break(), list[BaseException]()
+    off, failed = CancellationHook(), list[BaseException]()
 
     def ask() -> None:
         try:
@@ -286,7 +286,7 @@ def test_who_gives_up_harms_no_other_call(upstream: Upstream) -> None:
         assert http.json("GET", "/x") == b"fine"
         give_up()
         assert http.json("GET", "/x") == b"fine"
-    off = Break()
+    off = CancellationHook()
     again = http_to(upstream)
     assert again.json("GET", "/x", off=off) == b"fine"
     off.give_up()  # too late: its connection may be another's by now

@@ -11,7 +11,7 @@ import pytest
 
 from bms.adapters.replicas.link import ReplicaLink
 from bms.core.tensors.tensor import Tensor
-from bms.protocols.frames import AnswerMeta, ErrorMeta, FrameReader, Kind, encode_plain, encode_shared
+from bms.protocols.frames import AnswerMeta, ErrorMeta, FrameReader, FrameType, encode_plain, encode_shared
 from tests.worlds.model_servers import TOKEN, mlp_config, model, rows, started
 
 MANY = 6_000
@@ -104,10 +104,12 @@ def test_memory_that_could_shrink_under_the_server_is_not_taken(tmp_path: Path, 
         with socket.socket(socket.AF_UNIX) as asker:
             asker.connect(server.path)
             asker.settimeout(10)
-            socket.send_fds(asker, [encode_plain(Kind.HELLO, meta=TOKEN) + encode_plain(Kind.SHARED)], descriptors)
-            asker.sendall(encode_plain(Kind.STATUS, 7))
+            socket.send_fds(
+                asker, [encode_plain(FrameType.HELLO, meta=TOKEN) + encode_plain(FrameType.SHARED)], descriptors
+            )
+            asker.sendall(encode_plain(FrameType.STATUS, 7))
             (frame,) = FrameReader().feed(asker.recv(1 << 16))
-            assert (frame.kind, frame.id) == (Kind.STATUS_ANSWER, 7), "and nothing said of memory"
+            assert (frame.kind, frame.id) == (FrameType.STATUS_ANSWER, 7), "and nothing said of memory"
             asker.sendall(b"".join(encode_shared(1, "serving_default", [Tensor("x", rows(1)["x"])], [0])))
             assert asker.recv(1) == b"", "a tensor in memory that nobody shares breaks the protocol"
         assert server.ready().status().state == "AVAILABLE"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from bms.adapters.clusters.node_agent.far_caches import AgentEnvironments, AgentTrees
-from bms.adapters.clusters.node_agent.kept import Kept
+from bms.adapters.clusters.node_agent.kept import AgentCache
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.memory import MemoryObjectStore
-from bms.control.platform.environments import Environment, Environments, Needed, Removed
+from bms.control.platform.environments import Environment, EnvironmentStore, Needed, Removed
 from bms.core.clock import ManualClock
 from bms.core.errors import NotFound
 from bms.core.workloads.environments import EnvironmentSpec
@@ -29,7 +29,7 @@ def name_of(spec: EnvironmentSpec) -> str:
 
 
 class Built:
-    """`Environments` that are built already, named by what they hold."""
+    """`EnvironmentStore` that are built already, named by what they hold."""
 
     def __init__(self, *specs: EnvironmentSpec) -> None:
         self.there = [name_of(spec) for spec in specs]
@@ -65,8 +65,8 @@ class World:
         self.environments = Built(ONE, TWO, THREE)
         self.trees = LocalTreeCache.open(folder / "trees", objects)
         self.specs: list[WorkloadSpec] = []
-        of: Environments = self.environments  # type: ignore[assignment]
-        self.kept = Kept(of, self.trees, lambda: self.specs, self.clock.monotonic, spared_s=3600.0)
+        of: EnvironmentStore = self.environments  # type: ignore[assignment]
+        self.kept = AgentCache(of, self.trees, lambda: self.specs, self.clock.monotonic, spared_s=3600.0)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from bms.adapters.clusters.node_agent.client import NodeAgentCluster
-from bms.adapters.clusters.node_agent.identity import Identity
-from bms.adapters.clusters.node_agent.kept import Kept
+from bms.adapters.clusters.node_agent.identity import AgentIdentity
+from bms.adapters.clusters.node_agent.kept import AgentCache
 from bms.adapters.clusters.node_agent.objects import ControlsObjects
 from bms.adapters.clusters.node_agent.secret import read_secret
 from bms.adapters.clusters.node_agent.server import AgentServer, Machine, Served
@@ -74,9 +74,9 @@ class Agent:
 
 
 @contextlib.asynccontextmanager
-async def agent_of(folder: Path, kept: Kept) -> AsyncIterator[Agent]:
+async def agent_of(folder: Path, kept: AgentCache) -> AsyncIterator[Agent]:
     """One that listens, with its certificate and secret in `folder`."""
-    identity = Identity(folder)
+    identity = AgentIdentity(folder)
     identity.prepare()
     stage, objects = Stage(), ControlsObjects()
     server = AgentServer(Served(stage, kept, objects), Machine("far", 2.0, 4 << 30), identity)  # type: ignore[arg-type]
@@ -91,7 +91,7 @@ async def agent_of(folder: Path, kept: Kept) -> AsyncIterator[Agent]:
 
 @pytest.fixture
 async def agent(tmp_path: Path) -> AsyncIterator[Agent]:
-    kept = Kept(None, None, list, lambda: 0.0)  # type: ignore[arg-type]
+    kept = AgentCache(None, None, list, lambda: 0.0)  # type: ignore[arg-type]
     async with agent_of(tmp_path / "identity", kept) as running:
         yield running
 
@@ -134,7 +134,7 @@ async def test_an_agent_is_one_platforms_also_after_it_was_started_again(
             await agent.control(store, platform="platform_b").open()
         with pytest.raises(FailedPrecondition, match="does not say which platform"):
             await agent.control(store, platform="").open()
-    async with agent_of(tmp_path / "identity", Kept(None, None, list, lambda: 0.0)) as again:  # type: ignore[arg-type]
+    async with agent_of(tmp_path / "identity", AgentCache(None, None, list, lambda: 0.0)) as again:  # type: ignore[arg-type]
         with pytest.raises(FailedPrecondition, match="of another platform"):
             await again.control(store, platform="platform_b").open()
         async with connected(again.control(store)):
@@ -160,7 +160,7 @@ async def test_an_agent_with_another_certificate_is_told_nothing(
 ) -> None:
     """A positive control in the same test: with the right fingerprint the very same bytes are said."""
     heard: list[bytes] = []
-    other = Identity(tmp_path / "other")
+    other = AgentIdentity(tmp_path / "other")
     other.prepare()
 
     async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -365,7 +365,7 @@ async def test_a_slow_reader_is_sent_no_more_than_it_takes(agent: Agent, tmp_pat
 
 
 def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
-    identity = Identity(tmp_path)
+    identity = AgentIdentity(tmp_path)
     identity.prepare()
     first = identity.secret, identity.fingerprint
     identity.prepare()

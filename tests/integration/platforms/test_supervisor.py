@@ -19,7 +19,7 @@ from bms.adapters.clusters.resources import processes
 from bms.app.home.directory import Home
 from bms.app.settings import UpSettings
 from bms.app.supervisor.endings import services_of, workloads_of
-from bms.app.supervisor.supervisor import Running, running
+from bms.app.supervisor.supervisor import RunningServices, running
 
 STAND_INS = str(Path(__file__).parents[2] / "peers" / "stand_ins.py")
 START = """
@@ -80,7 +80,7 @@ class Platform:
         return str(json.loads(self.home.endpoint.read_bytes())["url"])
 
     @property
-    def running(self) -> Running:
+    def running(self) -> RunningServices:
         seen = running(self.home)
         assert seen is not None
         return seen
@@ -117,7 +117,7 @@ def platform(tmp_path: Path) -> Iterator[Callable[..., Platform]]:
             processes.send(process.identity, signal.SIGKILL)
         holder = each.home.holder()
         if holder is not None:
-            processes.send(processes.Identity(holder.pid, holder.start_ticks), signal.SIGKILL)
+            processes.send(processes.ProcessIdentity(holder.pid, holder.start_ticks), signal.SIGKILL)
         if hasattr(each, "process"):
             each.process.communicate()
         shutil.rmtree(each.home.sockets, ignore_errors=True)

@@ -13,7 +13,7 @@ from bms.control.datasets.nouns import ImportRequest
 from bms.control.jobs.nouns import Job
 from bms.control.jobs.service import job_ended, job_event
 from bms.control.models.nouns import Gate, Version
-from bms.control.platform.sweeps import EVERY_S, YOUNG_S, Since, Stray, Sweeps
+from bms.control.platform.sweeps import EVERY_S, YOUNG_S, MissedReaction, Since, Sweeps
 from bms.control.training.nouns import Training
 from bms.core.errors import Unavailable
 from tests.worlds.features import ANN, CARD, IMPORTED, RECOGNISED, VERIFIED, Played
@@ -258,13 +258,13 @@ async def test_a_finder_or_a_stray_that_fails_keeps_no_other_from_going_on(
     played = await Forgetful(sqlite).start()
     moved: list[str] = []
 
-    def stray(name: str, error: Exception | None = None) -> Stray:
+    def stray(name: str, error: Exception | None = None) -> MissedReaction:
         async def follow() -> None:
             moved.append(name)
             if error is not None:
                 raise error
 
-        return Stray("acme", name, name, follow, name)
+        return MissedReaction("acme", name, name, follow, name)
 
     async def broken(since: Since):  # type: ignore[no-untyped-def]
         raise KeyError("a defect")

@@ -26,8 +26,8 @@ from bms.core.tensors.tensor import Array, Tensor, dtype_of
 from bms.core.workloads.programs import ServableConfig
 from bms.protocols.frames import InferMeta, TensorMeta
 from bms.serving.inference.batching.execution import Executed, execute
-from bms.serving.inference.batching.kinds import Kind, Kinds
-from bms.serving.inference.batching.parcel import Parcel
+from bms.serving.inference.batching.kinds import BatchKey, BatchKeys
+from bms.serving.inference.batching.parcel import MicroBatch
 from bms.serving.lifecycle.servable import Servable
 
 Call = dict[str, Array]
@@ -39,7 +39,7 @@ class Nobody:
     """An asker that is never written to."""
 
     def __init__(self) -> None:
-        self.open: dict[int, Parcel] = {}
+        self.open: dict[int, MicroBatch] = {}
 
     def send(self, data: bytes) -> None:
         raise AssertionError("nobody is answered here")
@@ -60,14 +60,14 @@ def calls_of(file: Path) -> tuple[list[Call], list[Call]]:
 
 def together(servable: Servable, calls: Sequence[Call]) -> list[Answer]:
     """The answers when all calls wait at the same time; who may share runs, and what these answer, is ours to say."""
-    kinds = Kinds()
+    kinds = BatchKeys()
     kinds.serve(servable)
-    groups: dict[Kind, list[Parcel]] = {}
+    groups: dict[BatchKey, list[MicroBatch]] = {}
     for number, call in enumerate(calls):
         tensors = [Tensor(name, array) for name, array in call.items()]
         metas = tuple(TensorMeta(name, dtype_of(array), array.shape, array.nbytes) for name, array in call.items())
         kind, rows = kinds.find(InferMeta("", 0, (), metas), tensors)
-        groups.setdefault(kind, []).append(Parcel(Nobody(), number, kind, call, rows, 0.0, None, (rows,)))
+        groups.setdefault(kind, []).append(MicroBatch(Nobody(), number, kind, call, rows, 0.0, None, (rows,)))
     answers: dict[int, Answer] = {}
     for kind, parcels in groups.items():
         for batch in [parcels] if kind.batched else [[one] for one in parcels]:
@@ -76,7 +76,7 @@ def together(servable: Servable, calls: Sequence[Call]) -> list[Answer]:
     return [answers[number] for number in range(len(calls))]
 
 
-def answered(done: Executed, parcels: Sequence[Parcel]) -> Iterator[tuple[Parcel, Answer]]:
+def answered(done: Executed, parcels: Sequence[MicroBatch]) -> Iterator[tuple[MicroBatch, Answer]]:
     if done.alone is None:
         at = 0
         for parcel in parcels:

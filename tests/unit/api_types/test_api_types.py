@@ -96,7 +96,7 @@ PAIRS: list[tuple[type, type, set[str]]] = [
     (programs.JobEvent, jobs.JobEvent, set()),
     (of_training.Training, jobs.Training, set()),
     (of_training.Recipe, recipes.Recipe, set()),
-    (of_training.Needed, recipes.Needed, set()),
+    (of_training.RecipeNeeds, recipes.Needed, set()),
     (of_models.ListedModel, api_types.models.ListedModel, set()),
     (of_models.Alias, api_types.models.Alias, set()),
     (of_models.Gate, gates.Gate, set()),

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bms.app.home.database import FILE, IDENTITY, OWN, Found, check, remember, remembered, shown
+from bms.app.home.database import FILE, IDENTITY, OWN, DatabaseState, check, remember, remembered, shown
 from bms.core.errors import FailedPrecondition
 
 ELSEWHERE = "postgresql://bms:s3cret@db.example.com:5432/books"
-EMPTY = Found(in_use=False, platform=None)
+EMPTY = DatabaseState(in_use=False, platform=None)
 
 
 @pytest.fixture
@@ -29,9 +29,9 @@ def test_a_first_start_takes_an_empty_one_and_every_start_the_same_wherever_it_w
     own = check(home, ELSEWHERE, EMPTY)
     assert (home / IDENTITY).read_text().strip() == own
     assert check(home, ELSEWHERE, EMPTY) == own, "the first try did not come to its end"
-    assert check(home, ELSEWHERE, Found(in_use=True, platform=own)) == own
+    assert check(home, ELSEWHERE, DatabaseState(in_use=True, platform=own)) == own
     remember(home, ELSEWHERE)
-    assert check(home, "postgresql://moved.example.com/books", Found(in_use=True, platform=own)) == own
+    assert check(home, "postgresql://moved.example.com/books", DatabaseState(in_use=True, platform=own)) == own
 
 
 @pytest.mark.parametrize("told", [OWN, ELSEWHERE])
@@ -42,23 +42,23 @@ def test_another_platforms_is_refused_with_what_to_do(home: Path, told: str, bef
         remember(home, before)
     for _ in range(2):  # a second try is no way around it
         with pytest.raises(FailedPrecondition, match=r"in use with another platform \(platform_x\)") as refused:
-            check(home, told, Found(in_use=True, platform="platform_x"))
+            check(home, told, DatabaseState(in_use=True, platform="platform_x"))
         assert f"write platform_x into {home / IDENTITY}" in refused.value.message
         assert "s3cret" not in refused.value.message
     (home / IDENTITY).write_text("platform_x\n")
-    assert check(home, told, Found(in_use=True, platform="platform_x")) == "platform_x"
+    assert check(home, told, DatabaseState(in_use=True, platform="platform_x")) == "platform_x"
 
 
 def test_homes_and_databases_from_before_they_had_identities_are_taken_as_they_are(home: Path) -> None:
     with pytest.raises(FailedPrecondition, match="in use with another platform, whose"):
-        check(home, ELSEWHERE, Found(in_use=True, platform=None))
+        check(home, ELSEWHERE, DatabaseState(in_use=True, platform=None))
     remember(home, ELSEWHERE)
-    own = check(home, ELSEWHERE, Found(in_use=True, platform=None))
-    assert check(home, ELSEWHERE, Found(in_use=True, platform=own)) == own
+    own = check(home, ELSEWHERE, DatabaseState(in_use=True, platform=None))
+    assert check(home, ELSEWHERE, DatabaseState(in_use=True, platform=own)) == own
     (home / IDENTITY).unlink()  # a home from a backup that is older than its database's
-    assert check(home, ELSEWHERE, Found(in_use=True, platform="platform_y")) == "platform_y"
+    assert check(home, ELSEWHERE, DatabaseState(in_use=True, platform="platform_y")) == "platform_y"
     with pytest.raises(FailedPrecondition, match="platform_z"):
-        check(home, "postgresql://other.example.com/x", Found(in_use=True, platform="platform_z"))
+        check(home, "postgresql://other.example.com/x", DatabaseState(in_use=True, platform="platform_z"))
 
 
 @pytest.mark.parametrize(("before", "told"), [(ELSEWHERE, OWN), (OWN, ELSEWHERE), (OWN, OWN)])

@@ -3,7 +3,7 @@
 import pytest
 from rich.cells import cell_len
 
-from bms.cli.output.printing import Output
+from bms.cli.output.printing import CommandOutput
 from bms.cli.output.tables import table
 from bms.cli.output.visible import in_one_line, visible
 
@@ -37,7 +37,7 @@ def test_a_word_longer_than_the_room_goes_on_in_the_next_line() -> None:
 
 @pytest.mark.parametrize("text", ["[/b] [red]x", ":smile:", "a\x1b[31mred\x07", "one\ntwo", "\ud800", "\u202eabc"])
 def test_odd_texts_spoil_neither_a_list_nor_a_page(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    out = Output(json=False)
+    out = CommandOutput(json=False)
     out.many([text, "plain"], {"TEXT": lambda one: one, "": lambda one: one}, "none")
     out.one(text, {"text": text, "id": "job_1"})
     out.say(text)

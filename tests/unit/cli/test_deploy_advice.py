@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from bms.cli.command import Session
+from bms.cli.command import CommandSession
 from bms.cli.predict.asking import example_of
 from bms.cli.serving import _advice
 from bms.core.errors import BmsError, PermissionDenied
@@ -174,11 +174,19 @@ def test_a_row_too_long_to_read_is_left_to_the_command(tmp_path: Path) -> None:
 
 
 def test_the_way_to_the_server_is_part_of_the_command_and_no_secret() -> None:
-    session = Session("http://there", "bmsk_x.secret", None, json=False)
+    session = CommandSession("http://there", "bmsk_x.secret", None, json=False)
     assert session.connected_by == ["--url", "http://there"]
-    assert Session(None, None, Path("h"), json=False, ca=Path("c.pem")).connected_by == ["--home", "h", "--ca", "c.pem"]
+    assert CommandSession(None, None, Path("h"), json=False, ca=Path("c.pem")).connected_by == [
+        "--home",
+        "h",
+        "--ca",
+        "c.pem",
+    ]
 
 
 def test_a_key_in_a_file_is_named_by_that(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("bmsk_x.secret")
-    assert Session(None, f"@{tmp_path / 'key'}", None, json=False).connected_by == ["--key", f"@{tmp_path / 'key'}"]
+    assert CommandSession(None, f"@{tmp_path / 'key'}", None, json=False).connected_by == [
+        "--key",
+        f"@{tmp_path / 'key'}",
+    ]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from bms.cli.output.printing import Output, cell
+from bms.cli.output.printing import CommandOutput, cell
 from bms.sdk.jobs import Job
 
 
@@ -19,7 +19,7 @@ def test_numbers_of_numpy_are_shown_as_they_are() -> None:
 def test_a_long_reason_cuts_no_other_column(capsys: pytest.CaptureFixture[str]) -> None:
     reason = "because " * 100
     rows = [{"name": "a-name-of-some-length", "why": reason}]
-    Output(json=False).many(rows, {"NAME": lambda row: row["name"], "WHY": lambda row: row["why"]}, "none")
+    CommandOutput(json=False).many(rows, {"NAME": lambda row: row["name"], "WHY": lambda row: row["why"]}, "none")
     shown = capsys.readouterr().out
     assert "a-name-of-some-length" in shown
     assert shown.count("because") == 100
@@ -30,13 +30,13 @@ def test_what_is_no_finite_number_is_shown_as_that(capsys: pytest.CaptureFixture
     told = Job(id="j", name="t", state="succeeded", created_at=then, created_by="a", metrics={"loss": float("nan")})
     assert cell(told.metrics) == "loss NaN"
     assert cell(float("-inf")) == "-Infinity"
-    Output(json=True).raw([told])
+    CommandOutput(json=True).raw([told])
     assert '"metrics":{"loss":"NaN"}' in capsys.readouterr().out
 
 
 def test_whole_numbers_of_any_size_break_no_list(capsys: pytest.CaptureFixture[str]) -> None:
     then = datetime(2026, 1, 1, tzinfo=UTC)
     huge = Job(id="j", name="t", state="succeeded", created_at=then, created_by="a", spec={"big": 10**40, "rate": 0.5})
-    Output(json=True).raw([huge])
+    CommandOutput(json=True).raw([huge])
     (told,) = json.loads(capsys.readouterr().out)
     assert told["spec"] == {"big": 10**40, "rate": 0.5}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bms.cli.output.printing import Output
+from bms.cli.output.printing import CommandOutput
 from bms.cli.predict.answer import number_text, show_rows, told_warnings
 from bms.cli.predict.data import is_table, parameters, read_data, typed
 from bms.core.errors import InvalidArgument
@@ -17,7 +17,7 @@ from bms.sdk import RoundedWarning
 from bms.sdk.inference import Prediction
 from bms.sdk.predictions.sending import sent_of
 from bms.sdk.predictions.served import TensorInfo
-from bms.sdk.tables.column_values import Frame
+from bms.sdk.tables.column_values import OrderedTable
 
 TABLE = (
     TensorInfo("zip", "BYTES", (-1,), {"column": "text"}),
@@ -80,7 +80,7 @@ def test_rows_of_json_in_every_form(tmp_path: Path) -> None:
     assert is_table(rows)
     assert not is_table([[1]])
     split = read_data('{"dataframe_split": {"columns": ["a"], "data": [[1], [null]]}}')
-    assert isinstance(split, Frame)
+    assert isinstance(split, OrderedTable)
     assert split.columns["a"].array.tolist() == [1, 0]
     assert np.isnan(read_data("[[NaN]]")[0][0])
     (tmp_path / "bad.jsonl").write_text('{"a": 1}\n{"a": \n')
@@ -104,7 +104,7 @@ def test_stdin_is_known_by_how_it_begins(text: str, read: object, monkeypatch: p
 
 
 def test_answers_to_rows_are_numbered(capsys: pytest.CaptureFixture[str]) -> None:
-    session: Any = SimpleNamespace(out=Output(json=False))
+    session: Any = SimpleNamespace(out=CommandOutput(json=False))
     labels = np.array([b"yes", b"no"], dtype=object)
     answer = Prediction({"probabilities": np.array([[0.25, 0.75], [1, 0]], np.float32), "label": labels}, 1)
     show_rows(session, answer)
@@ -115,7 +115,7 @@ def test_answers_to_rows_are_numbered(capsys: pytest.CaptureFixture[str]) -> Non
     ]
     show_rows(session, Prediction({"embedding": np.zeros((2, 99))}, 1))
     assert "embedding  float64 [2, 99]" in capsys.readouterr().out
-    json: Any = SimpleNamespace(out=Output(json=True))
+    json: Any = SimpleNamespace(out=CommandOutput(json=True))
     show_rows(json, answer)
     assert capsys.readouterr().out.startswith('{"version":1,"outputs":{"probabilities":[[0.25,0.75]')
 

@@ -12,7 +12,7 @@ from bms.control.jobs.events import JobEnded
 from bms.control.models.events import AliasMoved, VersionReady, VersionRejected
 from bms.control.platform.handlers import Handlers
 from bms.core.clock import ManualClock
-from bms.core.event_catalogue import Catalogue, Unreadable
+from bms.core.event_catalogue import Catalogue, UnreadableEvent
 from bms.core.events import Event, Payload, Recorded, recorded
 
 AT = ManualClock().now()
@@ -88,7 +88,7 @@ def test_what_is_written_is_what_is_read_and_what_is_not_said_is_left_out() -> N
 )
 def test_what_can_not_be_read_is_told_in_words(name: str, version: int, details: dict[str, Any], words: str) -> None:
     row = Recorded(name=name, version=version, tenant="t", subject="s", actor="a", at=AT, details=details)
-    with pytest.raises(Unreadable, match=words):
+    with pytest.raises(UnreadableEvent, match=words):
         CATALOGUE.read(row)
 
 

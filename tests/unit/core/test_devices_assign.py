@@ -3,7 +3,7 @@
 import pytest
 
 from bms.core.errors import InvalidArgument, ResourceExhausted
-from bms.core.workloads.devices import Device, Share, assign, free_memory
+from bms.core.workloads.devices import Device, DeviceShare, assign, free_memory
 from bms.core.workloads.resources import Resources
 
 DEVICES = [
@@ -26,7 +26,7 @@ DEVICES = [
 def test_the_least_room_that_is_enough_is_taken_first(
     taken: list[tuple[str, int]], count: int, memory: int, chosen: list[str]
 ) -> None:
-    shares = assign(DEVICES, [Share(uuid=uuid, memory=used) for uuid, used in taken], count, memory)
+    shares = assign(DEVICES, [DeviceShare(uuid=uuid, memory=used) for uuid, used in taken], count, memory)
     assert [f"{share.uuid}:{share.memory}" for share in shares] == chosen
 
 
@@ -47,7 +47,7 @@ def test_what_can_not_be_given_is_refused_with_what_is_free(
     taken: list[tuple[str, int]], count: int, memory: int, words: str
 ) -> None:
     with pytest.raises(ResourceExhausted, match=words):
-        assign(DEVICES, [Share(uuid=uuid, memory=used) for uuid, used in taken], count, memory)
+        assign(DEVICES, [DeviceShare(uuid=uuid, memory=used) for uuid, used in taken], count, memory)
 
 
 def test_without_devices_it_is_said_what_to_do() -> None:
@@ -56,7 +56,10 @@ def test_without_devices_it_is_said_what_to_do() -> None:
 
 
 def test_free_memory_is_what_nobody_was_given() -> None:
-    assert free_memory(DEVICES, [Share(uuid="a", memory=30), Share(uuid="a", memory=20)]) == {"a": 30, "b": 40}
+    assert free_memory(DEVICES, [DeviceShare(uuid="a", memory=30), DeviceShare(uuid="a", memory=20)]) == {
+        "a": 30,
+        "b": 40,
+    }
 
 
 @pytest.mark.parametrize(

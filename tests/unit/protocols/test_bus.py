@@ -19,7 +19,12 @@ KEY = KeyEntry(id="k", tenant="t", user="u", role="owner", scopes=frozenset({"a"
 
 @given(st.lists(st.integers(1, 60), max_size=20))
 def test_messages_come_back_however_the_stream_is_cut(cuts: list[int]) -> None:
-    sent = [bus.Hello(0, "src", 9, 0), bus.UsageBatch("src", runs_of([EVENT])), bus.Applied(4), bus.ReplicaDown("r")]
+    sent = [
+        bus.GatewayHello(0, "src", 9, 0),
+        bus.UsageBatch("src", runs_of([EVENT])),
+        bus.Applied(4),
+        bus.ReplicaDown("r"),
+    ]
     stream = b"".join(map(bus.encode, sent))
     reader, got, at = bus.message_reader(), [], 0
     for cut in [*cuts, len(stream)]:

@@ -39,7 +39,7 @@ MIXED = {DEFAULT: Signature(inputs=(column_spec("price", "number"), column_spec(
 RAW = {"FP32": "<f4", "FP64": "<f8", "INT64": "<i8", "INT32": "<i4", "BOOL": "?"}
 
 
-def asked(wire: str, signatures: dict[str, Signature], *inputs: Given, **parameters: object) -> oip.Decoded:
+def asked(wire: str, signatures: dict[str, Signature], *inputs: Given, **parameters: object) -> oip.DecodedInfer:
     arrays = [
         np.array([str(item).encode() for item in data], object) if dtype == "BYTES" else np.array(data, RAW[dtype])
         for _, dtype, _, data, _ in inputs
@@ -61,7 +61,7 @@ def asked(wire: str, signatures: dict[str, Signature], *inputs: Given, **paramet
 
 def over_grpc(
     signatures: dict[str, Signature], inputs: tuple[Given, ...], raws: list[bytes], parameters: dict[str, object]
-) -> oip.Decoded:
+) -> oip.DecodedInfer:
     request = message("inference.ModelInferRequest")(model_name="m", raw_input_contents=raws)
     for name, dtype, shape, _, said in inputs:
         tensor = request.inputs.add(name=name, datatype=dtype, shape=shape)
@@ -76,14 +76,14 @@ def over_grpc(
     return again
 
 
-def same(left: oip.Decoded, right: oip.Decoded) -> bool:
+def same(left: oip.DecodedInfer, right: oip.DecodedInfer) -> bool:
     both = zip(left.request.inputs, right.request.inputs, strict=True)
     return left.request.signature == right.request.signature and all(
         one.name == other.name and repr(one.array) == repr(other.array) for one, other in both
     )
 
 
-def inputs(decoded: oip.Decoded) -> dict[str, object]:
+def inputs(decoded: oip.DecodedInfer) -> dict[str, object]:
     return {name: array.tolist() for name, array in decoded.request.inputs}
 
 

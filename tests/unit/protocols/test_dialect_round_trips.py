@@ -17,7 +17,7 @@ from bms.core.tensors.tensor import NUMPY, Array, DType, Tensor
 from bms.protocols.oip.generate import decode_generate, encode_event, encode_generate
 from bms.protocols.oip.infer import decode_infer, encode_infer
 from bms.protocols.tfserving.examples import decode_examples, encode_classify, encode_regress
-from bms.protocols.tfserving.predict import Decoded, decode_predict, encode_predict
+from bms.protocols.tfserving.predict import DecodedPredict, decode_predict, encode_predict
 
 NUMBERS: list[DType] = [
     "BOOL",
@@ -172,7 +172,7 @@ def test_scores_and_values_of_classify_and_regress(scores: Array) -> None:
     named = Signature(
         inputs=(), outputs=(), method="classify", scores="x", labels=tuple(f"c{n}" for n in range(scores.shape[1]))
     )
-    sent = Decoded(InferRequest(model="m", inputs=[Tensor("x", scores)]), len(scores), True)
+    sent = DecodedPredict(InferRequest(model="m", inputs=[Tensor("x", scores)]), len(scores), True)
     told = json.loads(encode_classify(answer(scores), sent, named))["results"]
     assert [[label for label, _ in row] for row in told] == [list(named.labels)] * len(scores)
     assert same(read([[score for _, score in row] for row in told], "FP32", scores.shape), scores)

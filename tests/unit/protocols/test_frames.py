@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bms.core.errors import InvalidArgument
 from bms.core.tensors.tensor import Tensor
 from bms.protocols import frames
-from bms.protocols.frames import Frame, FrameReader, Kind
+from bms.protocols.frames import Frame, FrameReader, FrameType
 
 
 def _bytes(parts: list[bytes | memoryview]) -> bytes:
@@ -34,7 +34,11 @@ def test_a_stream_cut_anywhere_gives_the_same_frames(cuts: list[int]) -> None:
     for cut in [*cuts, len(stream)]:
         received += reader.feed(stream[at : at + cut])
         at += cut
-    assert [(frame.kind, frame.id) for frame in received] == [(Kind.INFER, 1), (Kind.ERROR, 2), (Kind.ANSWER, 3)]
+    assert [(frame.kind, frame.id) for frame in received] == [
+        (FrameType.INFER, 1),
+        (FrameType.ERROR, 2),
+        (FrameType.ANSWER, 3),
+    ]
     meta, tensors = frames.decode_infer(received[0])
     assert (meta.signature, meta.timeout_us) == ("default", 5)
     for sent, got in zip(TENSORS, tensors, strict=True):
@@ -57,12 +61,12 @@ def test_an_error_may_say_when_to_come_again() -> None:
     (frame,) = FrameReader().feed(frames.encode_error(1, "RESOURCE_EXHAUSTED", "full", retry=False, wait_ms=7500))
     assert frames.decode_error(frame).wait_ms == 7500
     former = memoryview(msgspec.msgpack.encode(("A", "b", True)))  # of a model server that knows nothing of it
-    assert frames.decode_error(Frame(Kind.ERROR, 1, former, frame.raw)) == frames.ErrorMeta("A", "b", True)
+    assert frames.decode_error(Frame(FrameType.ERROR, 1, former, frame.raw)) == frames.ErrorMeta("A", "b", True)
 
 
 def test_plain_frames_carry_no_tensors() -> None:
-    (frame,) = FrameReader().feed(frames.encode_plain(Kind.STATUS, 9))
-    assert (frame.kind, frame.id, len(frame.meta), len(frame.raw)) == (Kind.STATUS, 9, 0, 0)
+    (frame,) = FrameReader().feed(frames.encode_plain(FrameType.STATUS, 9))
+    assert (frame.kind, frame.id, len(frame.meta), len(frame.raw)) == (FrameType.STATUS, 9, 0, 0)
 
 
 @pytest.mark.parametrize("header", [(1 << 40, 0), (10, 11)])
@@ -76,7 +80,7 @@ def test_tensors_that_contradict_the_frame_are_refused(size: int) -> None:
     meta = frames.InferMeta("d", 0, (), (frames.TensorMeta("x", "FP32", (2, 3), size),))
     encoded = frames._encode(meta)
     raw = struct.pack("<6f", *range(6))
-    frame = Frame(Kind.INFER, 1, memoryview(encoded), memoryview(raw))
+    frame = Frame(FrameType.INFER, 1, memoryview(encoded), memoryview(raw))
     with pytest.raises(InvalidArgument):
         frames.decode_infer(frame)
 

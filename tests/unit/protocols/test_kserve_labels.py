@@ -11,13 +11,13 @@ from bms.core.tensors.request import InferRequest, InferResponse
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.oip.config import encode_config
-from bms.protocols.oip.infer import Decoded, decode_infer
+from bms.protocols.oip.infer import DecodedInfer, decode_infer
 from bms.protocols.oip.kserve_labels import encode_labels, labels_asked, labels_told, with_labels
 from bms.protocols.oip.metadata import encode_model
 
 SCORES = Tensor("scores", np.array([[0.1, 0.9, 0], [0.5, 0.2, 0.3]], np.float32))
 INPUT = TensorSpec(name="x", dtype="FP32", shape=(None, 4))
-ALL = Decoded(InferRequest(model="m", inputs=[]), 2)  # of a request that names no outputs
+ALL = DecodedInfer(InferRequest(model="m", inputs=[]), 2)  # of a request that names no outputs
 
 
 def classifier(*labels: str) -> Signature:
@@ -101,7 +101,7 @@ def test_metadata_and_configuration_tell_the_output_that_labels_come_as(signatur
     ]
 
 
-def asked(signatures: dict[str, Signature], *names: str) -> Decoded:
+def asked(signatures: dict[str, Signature], *names: str) -> DecodedInfer:
     data = {"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}
     body = json.dumps({"inputs": [data], "outputs": [{"name": name} for name in names]}).encode()
     return labels_asked(decode_infer(body, None, "m", with_labels(signatures)), signatures)

@@ -27,10 +27,10 @@ SPEC = WorkloadSpec(
     trees={"artifact": "sha256:" + "a" * 64},
 )
 QUESTIONS: list[said.ToAgent] = [
-    said.Prepare(SPEC),
-    said.Start(SPEC, b"\x00secret"),
+    said.PrepareAgentWorkload(SPEC),
+    said.StartAgentWorkload(SPEC, b"\x00secret"),
     said.Observe(),
-    said.Stop("rep_1", None),
+    said.StopAgentWorkload("rep_1", None),
     said.Forget("rep_1"),
     said.RecordPiece("rep_1", "log", 7, 100),
     said.StoreOutput("t", "rep_1"),
@@ -48,7 +48,7 @@ def test_questions_arrive_as_they_were_asked(question: said.ToAgent) -> None:
 
 
 def test_messages_are_cut_wherever_the_bytes_are_torn() -> None:
-    messages = [said.Alive(), said.Changed(), said.Said(4, "building")]
+    messages = [said.Alive(), said.Changed(), said.ProgressLine(4, "building")]
     stream, reader, heard = b"".join(map(encode, messages)), message_reader(), []
     for at in range(len(stream)):
         heard += [said.message.decode(body) for body in reader.feed(stream[at : at + 1])]
@@ -69,7 +69,7 @@ def test_what_is_too_large_is_refused_before_it_is_read() -> None:
     with pytest.raises(InvalidArgument, match="the limit is"):
         message_reader().feed(LENGTH.pack(MAX_MESSAGE + 1))
     with pytest.raises(InvalidArgument, match="send less at once"):
-        encode(said.Said(1, "x" * (MAX_MESSAGE + 1)))
+        encode(said.ProgressLine(1, "x" * (MAX_MESSAGE + 1)))
 
 
 def test_anything_else_is_an_error_in_words() -> None:
@@ -86,4 +86,6 @@ def test_anything_else_is_an_error_in_words() -> None:
 
 
 def test_what_is_secret_is_in_no_words() -> None:
-    assert "hush" not in repr(said.Hello(1, "hush", "platform_a", "control")) + repr(said.Start(SPEC, b"hush"))
+    assert "hush" not in repr(said.AgentHello(1, "hush", "platform_a", "control")) + repr(
+        said.StartAgentWorkload(SPEC, b"hush")
+    )

@@ -9,7 +9,7 @@ from bms.core.errors import Internal, InvalidArgument
 from bms.core.tensors.request import InferResponse
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import Tensor
-from bms.protocols.openai.embeddings import Decoded, decode_embeddings, encode_embeddings, read_embeddings
+from bms.protocols.openai.embeddings import DecodedEmbeddings, decode_embeddings, encode_embeddings, read_embeddings
 from bms.protocols.openai.vocabulary import Vocabulary, read_vocabulary
 
 
@@ -26,11 +26,13 @@ OWN = {"serving_default": MASKED}
 WORDS = read_vocabulary(b"aGVs 0\nbG8g 1\nd8M= 2\nqQ== 3\nIQ== 5\n")  # "hel", "lo ", "w" and half an "é", its half, "!"
 
 
-def decoded(body: object, signatures: dict[str, Signature] = BOTH, vocabulary: Vocabulary | None = None) -> Decoded:
+def decoded(
+    body: object, signatures: dict[str, Signature] = BOTH, vocabulary: Vocabulary | None = None
+) -> DecodedEmbeddings:
     return decode_embeddings(read_embeddings(json.dumps(body).encode()), "m", signatures, vocabulary)
 
 
-def answered(asked: Decoded, **outputs: Any) -> Any:
+def answered(asked: DecodedEmbeddings, **outputs: Any) -> Any:
     tensors = [Tensor(name, np.asarray(array)) for name, array in outputs.items()]
     return json.loads(encode_embeddings(InferResponse(model="m", version=1, outputs=tensors), asked))
 

@@ -9,7 +9,7 @@ from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec, check_inp
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import InferMeta, TensorMeta
 from bms.protocols.signature_choice import choose_signature, takes
-from bms.serving.inference.batching.kinds import Kinds
+from bms.serving.inference.batching.kinds import BatchKeys
 from tests.servables import FunctionServable, doubled
 
 X = TensorSpec(name="x", dtype="FP32", shape=(None, 2))
@@ -46,7 +46,7 @@ def test_what_comes_without_it_is_cast_as_ever() -> None:
 
 
 def test_requests_with_and_without_it_share_no_run() -> None:
-    kinds = Kinds()
+    kinds = BatchKeys()
     kinds.serve(FunctionServable(doubled, {DEFAULT: SIGNATURE}))
     found = []
     for given in ([rows("x")], [rows("x"), rows("bias")], [rows("x")]):

@@ -43,7 +43,7 @@ def values(request: InferRequest) -> dict[str, list[Any]]:
     return told
 
 
-def predict(body: dict[str, Any], signatures: dict[str, Signature] = SIGNATURES) -> tfserving.Decoded:
+def predict(body: dict[str, Any], signatures: dict[str, Signature] = SIGNATURES) -> tfserving.DecodedPredict:
     return tfserving.decode_predict(json.dumps(body, ensure_ascii=False).encode(), "m", signatures)
 
 

@@ -9,7 +9,7 @@ import pytest
 from bms.core.errors import DeadlineExceeded
 from bms.sdk.retries import Retrying, RetryPolicy
 from bms.sdk.transport.drivers import PIECE, AsyncDriver
-from bms.sdk.transport.flow import FileContent, Item, Piece, Request, Stream, send
+from bms.sdk.transport.flow import ClientRequest, FileContent, Item, NextBytes, Stream, send
 from bms.sdk.transport.latency import Latencies
 from bms.sdk.trust import Trust
 from tests.cancelling import PLANS, LateThreads, Plan, every_await, open_below
@@ -34,7 +34,7 @@ async def test_an_upload_may_be_cancelled_at_every_await(tmp_path: Path, plan: P
     driver._http = httpx.AsyncClient(base_url="http://server", transport=Slow())
 
     async def upload(_number: int) -> None:
-        await driver.run(send(Request("PUT", "/blob", content=FileContent(file, file.stat().st_size))))
+        await driver.run(send(ClientRequest("PUT", "/blob", content=FileContent(file, file.stat().st_size))))
 
     async def check(_number: int, _cancelled: bool) -> None:
         assert open_below(tmp_path) == []
@@ -56,12 +56,12 @@ class Silent(asyncio.Protocol):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: "])
 async def test_a_time_out_of_the_clients_own_is_deadline_exceeded(kind: str, said: bytes) -> None:
-    asked = Request("POST", "/", content=b"{}", timeout_s=0.05, streamed=True)
+    asked = ClientRequest("POST", "/", content=b"{}", timeout_s=0.05, streamed=True)
 
     def ask() -> Stream[bytes]:
         reply = yield from Retrying(RetryPolicy())(asked)
-        yield Item((yield Piece(reply)))
-        yield Item((yield Piece(reply)))
+        yield Item((yield NextBytes(reply)))
+        yield Item((yield NextBytes(reply)))
 
     connections: list[Silent] = []
 

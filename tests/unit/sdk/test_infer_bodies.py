@@ -9,7 +9,7 @@ from bms.core.errors import Internal, InvalidArgument
 from bms.core.tensors.columns import ColumnType
 from bms.core.tensors.parameters import Parameter
 from bms.core.tensors.request import InferResponse
-from bms.core.tensors.sequences import SequenceLimits, Step
+from bms.core.tensors.sequences import SequenceLimits, SequenceStep
 from bms.core.tensors.signature import Signature, TensorSpec, column_spec
 from bms.core.tensors.tensor import Array, Tensor
 from bms.protocols.oip.infer import decode_infer, encode_infer
@@ -17,7 +17,7 @@ from bms.protocols.tfserving.examples import decode_examples
 from bms.protocols.tfserving.predict import decode_predict
 from bms.sdk.predictions.answers import array_of, decode_answer, decode_columns
 from bms.sdk.predictions.bodies import encode_columns, encode_examples, encode_json, encode_raw
-from bms.sdk.predictions.sent import Sent
+from bms.sdk.predictions.sent import SentInputs
 
 COLUMNS: dict[str, ColumnType] = {"id": "integer", "price": "number", "city": "text", "paid": "boolean"}
 
@@ -47,7 +47,7 @@ ARRAYS: list[tuple[str, Array]] = [
 
 @pytest.mark.parametrize(("dtype", "array"), ARRAYS)
 def test_raw_tensors_keep_every_bit_both_ways(dtype: str, array: Array) -> None:
-    body, length = encode_raw(Sent({"x": array}))
+    body, length = encode_raw(SentInputs({"x": array}))
     decoded = decode_infer(body, length, "m", signature(array, dtype))
     assert decoded.request.inputs[0].dtype == dtype
     np.testing.assert_array_equal(decoded.request.inputs[0].array, array)
@@ -59,7 +59,7 @@ def test_raw_tensors_keep_every_bit_both_ways(dtype: str, array: Array) -> None:
 
 @pytest.mark.parametrize(("dtype", "array"), [each for each in ARRAYS if each[0] != "BYTES"])
 def test_json_tensors_keep_every_bit_both_ways(dtype: str, array: Array) -> None:
-    decoded = decode_infer(encode_json(Sent({"x": array})), None, "m", signature(array, dtype))
+    decoded = decode_infer(encode_json(SentInputs({"x": array})), None, "m", signature(array, dtype))
     np.testing.assert_array_equal(decoded.request.inputs[0].array, array)
     answer, told = encode_infer(InferResponse(model="m", version=1, outputs=[Tensor("x", array)]), decoded)
     assert told is None
@@ -70,7 +70,7 @@ def test_json_tensors_keep_every_bit_both_ways(dtype: str, array: Array) -> None
 
 @pytest.mark.parametrize(("dtype", "array"), ARRAYS)
 def test_columns_are_read_by_tensorflow_servings_rules(dtype: str, array: Array) -> None:
-    decoded = decode_predict(encode_columns(Sent({"x": array})), "m", signature(array, dtype))
+    decoded = decode_predict(encode_columns(SentInputs({"x": array})), "m", signature(array, dtype))
     np.testing.assert_array_equal(decoded.request.inputs[0].array, array)
 
 
@@ -87,11 +87,11 @@ def test_lists_become_what_the_answer_declares() -> None:
 def test_numbers_that_json_has_no_word_for_travel_both_ways() -> None:
     array = np.array([[np.inf, -np.inf, np.nan, 1]], np.float32)
     for part in (array, array[:, 2:]):
-        decoded = decode_infer(encode_json(Sent({"x": part})), None, "m", signature(part, "FP32"))
+        decoded = decode_infer(encode_json(SentInputs({"x": part})), None, "m", signature(part, "FP32"))
         np.testing.assert_array_equal(decoded.request.inputs[0].array, part)
         answer, _ = encode_infer(InferResponse(model="m", version=1, outputs=[Tensor("x", part)]), decoded)
         np.testing.assert_array_equal(decode_answer(answer, None)[1]["x"], part)
-    decoded = decode_predict(encode_columns(Sent({"x": array})), "m", signature(array, "FP32"))  # type: ignore[assignment]
+    decoded = decode_predict(encode_columns(SentInputs({"x": array})), "m", signature(array, "FP32"))  # type: ignore[assignment]
     np.testing.assert_array_equal(decoded.request.inputs[0].array, array)
     assert np.isnan(decode_columns(b'{"outputs": [NaN]}')["output"]).all()
 
@@ -110,7 +110,7 @@ def test_tables_arrive_as_they_were_sent_by_every_wire(wire: str) -> None:
         "city": of_bytes("Köln".encode(), b""),
         "paid": np.array([True, False]),
     }
-    sent = Sent(arrays, dict.fromkeys(("id", "city", "paid"), mask))
+    sent = SentInputs(arrays, dict.fromkeys(("id", "city", "paid"), mask))
     if wire == "raw":
         request = decode_infer(*encode_raw(sent), "m", signatures).request
     elif wire == "json":
@@ -128,7 +128,7 @@ def test_tables_arrive_as_they_were_sent_by_every_wire(wire: str) -> None:
 def test_a_signature_is_asked_for_by_name_on_every_wire() -> None:
     one = Signature(inputs=(TensorSpec(name="x", dtype="FP64", shape=(None, 2)),), method="classify")
     signatures = {"serving_default": one, "matrix": one}
-    sent = Sent({"x": np.zeros((1, 2))}, signature="matrix")
+    sent = SentInputs({"x": np.zeros((1, 2))}, signature="matrix")
     chosen = [
         decode_infer(*encode_raw(sent), "m", signatures).request.signature,
         decode_infer(encode_json(sent), None, "m", signatures).request.signature,
@@ -140,7 +140,7 @@ def test_a_signature_is_asked_for_by_name_on_every_wire() -> None:
 
 def test_json_carries_no_bytes_that_are_no_text() -> None:
     with pytest.raises(InvalidArgument, match="input 'x' holds bytes that are not UTF-8"):
-        encode_json(Sent({"x": of_bytes(b"\xff")}))
+        encode_json(SentInputs({"x": of_bytes(b"\xff")}))
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"outputs": 3}', b'{"model_version": "x", "outputs": []}'])
@@ -168,7 +168,7 @@ def test_parameters_travel_by_every_wire_whatever_their_names(wire: str) -> None
         Parameter(name="few", type="integer", many=True, default=(1,)),
     )
     signatures = {name: structs.replace(one, params=params) for name, one in signature(array, "FP32").items()}
-    sent = Sent({"x": array}, params={"timeout": 2.5, "few": [3]})
+    sent = SentInputs({"x": array}, params={"timeout": 2.5, "few": [3]})
     if wire == "tfserving":
         request = decode_predict(encode_columns(sent), "m", signatures).request
     elif wire == "json":
@@ -184,6 +184,9 @@ def test_parameters_travel_by_every_wire_whatever_their_names(wire: str) -> None
 def test_a_step_says_its_sequence(id: int | str, start: bool, end: bool) -> None:
     array = np.array([1], np.int64)
     kept = msgspec.structs.replace(signature(array, "INT64")["serving_default"], sequences=SequenceLimits())
-    step = Step(id, start, end)
-    for body, length in (encode_raw(Sent({"x": array}, step=step)), (encode_json(Sent({"x": array}, step=step)), None)):
+    step = SequenceStep(id, start, end)
+    for body, length in (
+        encode_raw(SentInputs({"x": array}, step=step)),
+        (encode_json(SentInputs({"x": array}, step=step)), None),
+    ):
         assert decode_infer(body, length, "m", {"serving_default": kept}).request.sequence == step

@@ -12,7 +12,7 @@ from bms.core.digest import of_bytes
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 from bms.sdk.models import Models
 from bms.sdk.retries import Retrying, RetryPolicy
-from bms.sdk.transport.flow import FileContent, Local, Pause, Reply, Request
+from bms.sdk.transport.flow import ClientRequest, FileContent, Local, Pause, Reply
 
 VERSION = {
     "id": "version_1",
@@ -41,7 +41,7 @@ class Played:
     def __init__(self, answer: Callable[[str, str], tuple[int, object]]) -> None:
         self.models: Any = Models(None, Retrying(RetryPolicy()))  # type: ignore[type-var]
         self.models._clock = ManualClock()
-        self.requests: list[Request] = []
+        self.requests: list[ClientRequest] = []
         self._answer = answer
 
     def run(self, name: str, *args: Any, **more: Any) -> Any:
@@ -53,7 +53,7 @@ class Played:
                 outcome = step.work() if isinstance(step, Local) else None
                 if isinstance(step, Pause):
                     self.models._clock.advance(step.seconds)
-                elif isinstance(step, Request):
+                elif isinstance(step, ClientRequest):
                     self.requests.append(step)
                     status, body = self._answer(step.method, step.path.removeprefix("/api/v1"))
                     outcome = Reply(status, {}, msgspec.json.encode(body))

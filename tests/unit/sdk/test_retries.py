@@ -12,12 +12,12 @@ from bms.core.errors import (
     ResourceExhausted,
     Unavailable,
 )
-from bms.sdk.retries import RetryBudget, Retrying, RetryPolicy
-from bms.sdk.transport.flow import Flow, Pause, Reply, Request, TimedOut, Unreachable
+from bms.sdk.retries import ClientRetryBudget, Retrying, RetryPolicy
+from bms.sdk.transport.flow import ClientRequest, Flow, Pause, Reply, TimedOut, Unreachable
 
 Outcome = Reply | BmsError
 OK = Reply(200, {}, b"{}")
-POST_ONCE = Request("POST", "/x", headers={"idempotency-key": "k"})
+POST_ONCE = ClientRequest("POST", "/x", headers={"idempotency-key": "k"})
 
 
 def reply(status: int, **headers: str) -> Reply:
@@ -48,43 +48,45 @@ def retrying(**policy: float) -> Retrying:
 
 
 def test_a_good_reply_is_returned_at_once() -> None:
-    assert play(retrying()(Request("GET", "/x")), [OK]) == (OK, [])
+    assert play(retrying()(ClientRequest("GET", "/x")), [OK]) == (OK, [])
 
 
 def test_refusals_are_repeated_with_growing_waits_and_full_jitter() -> None:
-    _, waits = play(retrying()(Request("POST", "/x")), [reply(503), reply(429), reply(503), OK])
+    _, waits = play(retrying()(ClientRequest("POST", "/x")), [reply(503), reply(429), reply(503), OK])
     assert waits == pytest.approx([0.1, 0.2, 0.4])
-    _, waits = play(Retrying(RetryPolicy(), uniform=lambda low, high: low)(Request("POST", "/x")), [reply(503), OK])
+    _, waits = play(
+        Retrying(RetryPolicy(), uniform=lambda low, high: low)(ClientRequest("POST", "/x")), [reply(503), OK]
+    )
     assert waits == [0]
 
 
 def test_retry_after_is_waited_for_in_seconds_or_as_a_date() -> None:
-    assert play(retrying()(Request("GET", "/x")), [reply(503, retry_after="2"), OK])[1] == pytest.approx([2.1])
+    assert play(retrying()(ClientRequest("GET", "/x")), [reply(503, retry_after="2"), OK])[1] == pytest.approx([2.1])
     date = "Thu, 01 Jan 2026 00:00:03 GMT"  # the manual clock stands at midnight
-    assert play(retrying()(Request("GET", "/x")), [reply(429, retry_after=date), OK])[1] == pytest.approx([3.1])
+    assert play(retrying()(ClientRequest("GET", "/x")), [reply(429, retry_after=date), OK])[1] == pytest.approx([3.1])
 
 
 def test_a_retry_after_beyond_patience_is_told_to_the_caller() -> None:
     with pytest.raises(ResourceExhausted) as caught:
-        play(retrying()(Request("GET", "/x")), [reply(429, retry_after="3600")])
+        play(retrying()(ClientRequest("GET", "/x")), [reply(429, retry_after="3600")])
     assert caught.value.retry_after_s == 3600
 
 
 @pytest.mark.parametrize(
     ("request_", "repeated"),
     [
-        (Request("GET", "/x"), True),
-        (Request("PUT", "/x"), True),
-        (Request("DELETE", "/x"), True),
+        (ClientRequest("GET", "/x"), True),
+        (ClientRequest("PUT", "/x"), True),
+        (ClientRequest("DELETE", "/x"), True),
         (POST_ONCE, True),
-        (Request("POST", "/x"), False),
-        (Request("PATCH", "/x"), False),
-        (Request("PUT", "/x", headers={"if-match": '"3"'}), False),
+        (ClientRequest("POST", "/x"), False),
+        (ClientRequest("PATCH", "/x"), False),
+        (ClientRequest("PUT", "/x", headers={"if-match": '"3"'}), False),
     ],
 )
 @pytest.mark.parametrize("lost", [Unreachable("lost", sent=True), TimedOut("too late")], ids=["lost", "late"])
 def test_without_a_reply_only_what_has_one_effect_is_repeated(
-    request_: Request, repeated: bool, lost: BmsError
+    request_: ClientRequest, repeated: bool, lost: BmsError
 ) -> None:
     if repeated:
         assert play(retrying()(request_), [lost, OK])[0] == OK
@@ -94,7 +96,7 @@ def test_without_a_reply_only_what_has_one_effect_is_repeated(
 
 
 def test_what_was_never_sent_is_always_repeated() -> None:
-    assert play(retrying()(Request("PATCH", "/x")), [Unreachable("refused", sent=False), OK])[0] == OK
+    assert play(retrying()(ClientRequest("PATCH", "/x")), [Unreachable("refused", sent=False), OK])[0] == OK
 
 
 @pytest.mark.parametrize(("status", "kind"), [(400, InvalidArgument), (404, NotFound), (409, Aborted), (500, Internal)])
@@ -111,18 +113,18 @@ def test_a_repeat_that_meets_its_own_first_attempt_waits_for_it() -> None:
 
 def test_attempts_are_counted() -> None:
     with pytest.raises(Unavailable):
-        play(retrying(attempts=3)(Request("GET", "/x")), [reply(503)] * 3)
+        play(retrying(attempts=3)(ClientRequest("GET", "/x")), [reply(503)] * 3)
 
 
 def test_the_budget_ends_retries_of_a_server_that_is_down() -> None:
     send = retrying(reserve=2, share=0.5, attempts=10)
     for requests in (3, 1, 2, 1, 2):
         with pytest.raises(Unavailable):
-            play(send(Request("GET", "/x")), [reply(503)] * requests)
+            play(send(ClientRequest("GET", "/x")), [reply(503)] * requests)
 
 
 def test_the_budget_grows_with_calls_up_to_its_reserve() -> None:
-    budget = RetryBudget(share=0.5, reserve=1)
+    budget = ClientRetryBudget(share=0.5, reserve=1)
     assert budget.spend()
     assert not budget.spend()
     budget.earn()

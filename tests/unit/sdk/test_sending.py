@@ -5,7 +5,7 @@ import pytest
 
 from bms.core.errors import InvalidArgument
 from bms.sdk.predictions.sending import sent_of
-from bms.sdk.predictions.sent import Sent
+from bms.sdk.predictions.sent import SentInputs
 from bms.sdk.predictions.served import TensorInfo
 from bms.sdk.tables.arrays import array_given, is_plain
 
@@ -22,7 +22,7 @@ TABLE = (
 )
 
 
-def sent(given: object, taken: tuple[TensorInfo, ...] = TABLE) -> Sent:
+def sent(given: object, taken: tuple[TensorInfo, ...] = TABLE) -> SentInputs:
     made = sent_of(given, taken)
     assert made is not None
     return made

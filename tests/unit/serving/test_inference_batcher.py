@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bms.serving.inference.batching.batcher import LEVEL_S, LOWEST_LEVEL, USUAL_LEVEL, Batcher
-from bms.serving.inference.batching.kinds import Kind
-from bms.serving.inference.batching.parcel import Parcel
+from bms.serving.inference.batching.kinds import BatchKey
+from bms.serving.inference.batching.parcel import MicroBatch
 from bms.serving.inference.batching.policy import Adaptive, Static
 from tests.sizes import enough
 from tests.worlds.batching import kind
@@ -17,11 +17,11 @@ KINDS = {name: kind() for name in "ab"}
 
 def parcel(
     id: int, *, rows: int = 1, at: float = 0.0, deadline: float | None = None, group: str = "a", priority: int = 0
-) -> Parcel:
+) -> MicroBatch:
     return made_parcel(id, KINDS[group], rows=rows, at=at, deadline=deadline, priority=priority)
 
 
-def batcher(*parcels: Parcel, max_rows: int = 4, max_wait_s: float = 0.0) -> Batcher:
+def batcher(*parcels: MicroBatch, max_rows: int = 4, max_wait_s: float = 0.0) -> Batcher:
     made = Batcher(Static(max_rows, max_wait_s))
     for each in parcels:
         made.add(each)
@@ -196,12 +196,12 @@ EVENTS = st.lists(
 def test_every_parcel_ends_once_and_every_batch_keeps_the_rules(
     events: list[tuple[object, ...]], max_rows: int, wait: int, adaptive: bool
 ) -> None:
-    kinds: dict[str, Kind] = {"a": kind(), "b": kind(), "x": kind(batched=False)}
+    kinds: dict[str, BatchKey] = {"a": kind(), "b": kind(), "x": kind(batched=False)}
     for one in kinds.values():
         for rows in (1, 2, 4, 8):
             one.profile.times.note(rows, 0.25 + rows / 4)
     waiting = Batcher(Adaptive(max_rows, float(wait) + 0.5) if adaptive else Static(max_rows, float(wait)))
-    made: list[Parcel] = []
+    made: list[MicroBatch] = []
     ended: list[int] = []
     now = 0.0
 

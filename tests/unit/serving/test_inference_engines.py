@@ -10,8 +10,8 @@ import pytest
 from bms.core.errors import BmsError, Internal, ResourceExhausted
 from bms.core.tensors.tensor import Tensor
 from bms.protocols import frames
-from bms.protocols.frames import AnswerEnd, Kind
-from bms.serving.engines.engine import Capacity, End
+from bms.protocols.frames import AnswerEnd, FrameType
+from bms.serving.engines.engine import End, EngineCapacity
 from bms.serving.inference.preparation.images import ImagePlan
 from tests.engines import EngineFunction, ScriptedEngine, to
 from tests.unit.serving.test_inference_service import DIGIT, Asker, House, decode, house, until, x
@@ -43,7 +43,7 @@ async def test_as_many_as_the_engine_takes_are_in_progress_and_the_rest_follow_i
         engine.answer(0)
         assert {(await asker.answer())[0] for _ in range(2)} == {0, 2}
         await until(lambda: len(engine.submitted) == 5)
-        engine.places = Capacity(1, 3)  # it may say something else at any time
+        engine.places = EngineCapacity(1, 3)  # it may say something else at any time
         asker.ask(9, x(9))
         engine.answer(3)
         assert (await asker.answer())[0] == 3
@@ -126,7 +126,7 @@ async def test_who_gives_up_is_cancelled_where_it_is(tmp_path: Path) -> None:
         asker.ask(2, x(2))
         await until(lambda: counts(it) == (1, 1, 0))
         for id in (1, 2):
-            asker.writer.write(frames.encode_plain(Kind.CANCEL, id))
+            asker.writer.write(frames.encode_plain(FrameType.CANCEL, id))
         await until(lambda: counts(it) == (1, 0, 0))
         assert (engine.cancelled, it.service.ledger.in_flight) == ([0], 0)
         await until(lambda: it.service.left.is_set())
@@ -149,7 +149,7 @@ async def test_who_gave_up_waiting_is_forgotten(tmp_path: Path) -> None:
         asker.ask(1, x(1))
         for id in range(2, 400):
             asker.ask(id, x(id))
-            asker.writer.write(frames.encode_plain(Kind.CANCEL, id))
+            asker.writer.write(frames.encode_plain(FrameType.CANCEL, id))
         await until(lambda: it.service.metrics.errors == {"CANCELLED": 398})
         requests = it.service._engine
         assert requests is not None

@@ -6,8 +6,8 @@ import pytest
 from bms.core.clock import ManualClock
 from bms.core.errors import Internal, InvalidArgument, ResourceExhausted
 from bms.core.tensors.tensor import Array
-from bms.serving.inference.batching.execution import Executed, Result, execute
-from bms.serving.inference.batching.parcel import Parcel
+from bms.serving.inference.batching.execution import CallResult, Executed, execute
+from bms.serving.inference.batching.parcel import MicroBatch
 from bms.serving.inference.foreign import call_foreign
 from tests.servables import FunctionServable, doubled
 from tests.worlds.batching import Nobody, kind
@@ -21,9 +21,9 @@ def fresh_kind() -> None:
     KIND.answers.clear()
 
 
-def parcel(*values: float, at: float = 0.0, parts: tuple[int, ...] = ()) -> Parcel:
+def parcel(*values: float, at: float = 0.0, parts: tuple[int, ...] = ()) -> MicroBatch:
     x = np.array([[value, value] for value in values], dtype=np.float32)
-    return Parcel(Nobody(), 1, KIND, {"x": x}, len(values), at, None, parts or (len(values),))
+    return MicroBatch(Nobody(), 1, KIND, {"x": x}, len(values), at, None, parts or (len(values),))
 
 
 def values(results: object) -> list[object]:
@@ -122,9 +122,9 @@ def test_a_kind_whose_answers_have_several_shapes_shares_no_run_any_more() -> No
     servable = FunctionServable(padded)
     clock = ManualClock().monotonic
 
-    def asked(*rows: int) -> Parcel:
+    def asked(*rows: int) -> MicroBatch:
         x = np.array([[row, row] for row in rows], dtype=np.float32)
-        return Parcel(Nobody(), 1, own, {"x": x}, len(rows), 0.0, None, (1,) * len(rows))
+        return MicroBatch(Nobody(), 1, own, {"x": x}, len(rows), 0.0, None, (1,) * len(rows))
 
     assert execute(servable, [asked(2)], clock).outputs["y"].shape == (1, 2)
     together = execute(servable, [asked(2), asked(5)], clock)
@@ -135,8 +135,8 @@ def test_a_kind_whose_answers_have_several_shapes_shares_no_run_any_more() -> No
     parts = execute(servable, [asked(2, 3)], clock)
     assert parts.alone is not None
     ((two, three),) = parts.alone
-    assert isinstance(two, Result)
-    assert isinstance(three, Result)
+    assert isinstance(two, CallResult)
+    assert isinstance(three, CallResult)
     assert [two.outputs["y"].shape, three.outputs["y"].shape] == [(1, 2), (1, 3)]
     assert servable.runs == [1, 2, 1, 1, 1, 1]
 
@@ -183,7 +183,7 @@ def error_of(servable: FunctionServable) -> object:
     done = execute(servable, [parcel(1)], ManualClock().monotonic)
     assert done.alone is not None
     ((result,),) = done.alone
-    assert isinstance(result, Result)
+    assert isinstance(result, CallResult)
     return result.error
 
 

@@ -8,7 +8,7 @@ from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensors.tensor import Array, Tensor, dtype_of
 from bms.protocols.frames import InferMeta, TensorMeta
 from bms.serving.inference.batching import kinds as module
-from bms.serving.inference.batching.kinds import Kind, Kinds, check_together
+from bms.serving.inference.batching.kinds import BatchKey, BatchKeys, check_together
 from tests.servables import CountingServable, FunctionServable, doubled
 
 PAIR = Signature(
@@ -21,8 +21,8 @@ PAIR = Signature(
 
 
 def found(
-    kinds: Kinds, inputs: dict[str, Array], signature: str = "", outputs: tuple[str, ...] = ()
-) -> tuple[Kind, int]:
+    kinds: BatchKeys, inputs: dict[str, Array], signature: str = "", outputs: tuple[str, ...] = ()
+) -> tuple[BatchKey, int]:
     tensors = [Tensor(name, array) for name, array in inputs.items()]
     metas = tuple(TensorMeta(one.name, dtype_of(one.array), one.array.shape, one.array.nbytes) for one in tensors)
     return kinds.find(InferMeta(signature, 0, outputs, metas), tensors)
@@ -33,13 +33,13 @@ def pair(rows: int, width: int = 3) -> dict[str, Array]:
 
 
 @pytest.fixture
-def kinds() -> Kinds:
-    made = Kinds()
+def kinds() -> BatchKeys:
+    made = BatchKeys()
     made.serve(FunctionServable(doubled, {DEFAULT: PAIR}))
     return made
 
 
-def test_only_the_rows_may_differ_within_a_kind(kinds: Kinds) -> None:
+def test_only_the_rows_may_differ_within_a_kind(kinds: BatchKeys) -> None:
     one, rows = found(kinds, pair(1))
     assert rows == 1
     assert found(kinds, pair(7)) == (one, 7)
@@ -63,21 +63,21 @@ def test_only_the_rows_may_differ_within_a_kind(kinds: Kinds) -> None:
     ],
     ids=["type", "rows", "rank", "no rows", "missing", "unknown", "nothing"],
 )
-def test_what_is_wrong_is_refused_also_after_what_is_right(kinds: Kinds, wrong: dict[str, Array]) -> None:
+def test_what_is_wrong_is_refused_also_after_what_is_right(kinds: BatchKeys, wrong: dict[str, Array]) -> None:
     for _ in range(2):
         with pytest.raises(InvalidArgument):
             found(kinds, wrong)
         found(kinds, pair(2))
 
 
-def test_unknown_names_are_refused(kinds: Kinds) -> None:
+def test_unknown_names_are_refused(kinds: BatchKeys) -> None:
     with pytest.raises(NotFound, match="no signature 'other': this model has 'serving_default'"):
         found(kinds, pair(1), "other")
     with pytest.raises(InvalidArgument, match="no output 'w'"):
         found(kinds, pair(1), outputs=("w",))
 
 
-def test_shapes_that_clients_choose_fill_no_memory(kinds: Kinds, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shapes_that_clients_choose_fill_no_memory(kinds: BatchKeys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_KINDS", 10)
     first, _ = found(kinds, pair(1, width=1))
     for width in range(2, 200):
@@ -89,7 +89,7 @@ def test_shapes_that_clients_choose_fill_no_memory(kinds: Kinds, monkeypatch: py
 
 
 def test_calls_that_are_not_batched_never_travel_together() -> None:
-    kinds = Kinds()
+    kinds = BatchKeys()
     kinds.serve(CountingServable())
     kind, rows = found(kinds, {"to": np.array([4])}, "count")
     assert (kind.batched, rows) == (False, 1)
@@ -99,7 +99,7 @@ def test_calls_that_are_not_batched_never_travel_together() -> None:
         check_together(kind, 2)
 
 
-def test_warm_up_is_where_measuring_begins(kinds: Kinds) -> None:
+def test_warm_up_is_where_measuring_begins(kinds: BatchKeys) -> None:
     kinds.warmed(DEFAULT, 4, 0.5, 1)
     kind, _ = found(kinds, {"a": np.zeros((1, 0), np.float32), "b": np.zeros(1, np.int64)})
     assert kind.profile.times.expected(4) == 0.5

@@ -1,15 +1,15 @@
 from prometheus_client.parser import text_string_to_metric_families
 
-from bms.serving.inference.metrics import Histogram, Metrics, SequenceCounts
+from bms.serving.inference.metrics import LatencyHistogram, ModelServerMetrics, SequenceCounts
 
 
-def text(metrics: Metrics, **labels: str) -> str:
+def text(metrics: ModelServerMetrics, **labels: str) -> str:
     given = {"replica": "r", "model": "m", **labels}
     return metrics.text(**given, version=2, in_flight=3, memory=4096)
 
 
 def test_a_histogram_counts_by_inclusive_upper_bound() -> None:
-    histogram = Histogram((1, 2, 4))
+    histogram = LatencyHistogram((1, 2, 4))
     for value in (0.5, 1, 1.5, 4, 99):
         histogram.observe(value)
     lines = list(histogram.lines("h", 'a="b"'))
@@ -25,7 +25,7 @@ def test_a_histogram_counts_by_inclusive_upper_bound() -> None:
 
 
 def test_prometheus_reads_what_is_written() -> None:
-    metrics = Metrics()
+    metrics = ModelServerMetrics()
     metrics.answered(4, 2_000_000)
     metrics.ran(4, 1_500_000)
     metrics.failed("INVALID_ARGUMENT")
@@ -51,13 +51,15 @@ def test_prometheus_reads_what_is_written() -> None:
 def test_labels_are_escaped() -> None:
     odd = 'a"b\\c\nd'
     samples = [
-        sample for family in text_string_to_metric_families(text(Metrics(), model=odd)) for sample in family.samples
+        sample
+        for family in text_string_to_metric_families(text(ModelServerMetrics(), model=odd))
+        for sample in family.samples
     ]
     assert {sample.labels["model"] for sample in samples} == {odd}
 
 
 def test_sequences_are_told_where_a_model_has_any() -> None:
-    metrics = Metrics()
+    metrics = ModelServerMetrics()
     assert "sequences" not in text(metrics)
     metrics.sequences = SequenceCounts(open=2, begun=9, refused=3, given_up=4)
     told = {

@@ -3,7 +3,7 @@
 import pytest
 
 from bms.core.errors import InvalidArgument, ResourceExhausted
-from bms.core.tensors.sequences import SequenceLimits, Step
+from bms.core.tensors.sequences import SequenceLimits, SequenceStep
 from bms.serving.inference.metrics import SequenceCounts
 from bms.serving.inference.sequences.sequences import OpenSequences
 
@@ -18,16 +18,16 @@ def sequences(counts: SequenceCounts) -> OpenSequences:
     return OpenSequences("m", SequenceLimits(most=2, idle_s=10.0), counts)
 
 
-def first(id: int | str) -> Step:
-    return Step(id, True, False)
+def first(id: int | str) -> SequenceStep:
+    return SequenceStep(id, True, False)
 
 
-def next_one(id: int | str) -> Step:
-    return Step(id, False, False)
+def next_one(id: int | str) -> SequenceStep:
+    return SequenceStep(id, False, False)
 
 
-def last(id: int | str) -> Step:
-    return Step(id, False, True)
+def last(id: int | str) -> SequenceStep:
+    return SequenceStep(id, False, True)
 
 
 def test_what_a_step_leaves_the_next_one_finds(sequences: OpenSequences) -> None:
@@ -93,7 +93,7 @@ def test_they_are_counted(sequences: OpenSequences, counts: SequenceCounts) -> N
     assert counts == SequenceCounts(open=2, begun=2, refused=1)
     sequences.take(first(2), 1.0)  # anew: it is one still
     sequences.take(last(2), 1.0)
-    sequences.take(Step(3, True, True), 1.0)  # of one step
+    sequences.take(SequenceStep(3, True, True), 1.0)  # of one step
     assert counts == SequenceCounts(open=1, begun=4, refused=1)
     sequences.ended(begun[0], 2.0)
     with pytest.raises(InvalidArgument):

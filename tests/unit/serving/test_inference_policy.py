@@ -9,9 +9,9 @@ from bms.core.workloads.programs import Batching
 from bms.serving.inference.batching.policy import (
     Adaptive,
     Decision,
-    Experience,
     Static,
-    Waiting,
+    WaitingGroup,
+    WaitStatistics,
     policy_of,
     warm_up_sizes,
 )
@@ -62,8 +62,8 @@ def _arriving() -> Rate:
     return rate
 
 
-def waiting(rows: int, *, age: float = 0.0, patient: float = NEVER, per_s: float = 0.0) -> Waiting:
-    return Waiting(100.0, rows, 100.0 - age, patient, arriving(per_s) if per_s else Rate(0.5))
+def waiting(rows: int, *, age: float = 0.0, patient: float = NEVER, per_s: float = 0.0) -> WaitingGroup:
+    return WaitingGroup(100.0, rows, 100.0 - age, patient, arriving(per_s) if per_s else Rate(0.5))
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def waiting(rows: int, *, age: float = 0.0, patient: float = NEVER, per_s: float
         (Static(4, 0.5), waiting(4), (4, 100.0, "full")),
     ],
 )
-def test_static_decisions(policy: Static, given: Waiting, decision: tuple[object, ...]) -> None:
-    made = policy.decide(given, ServiceTimes(), Experience())
+def test_static_decisions(policy: Static, given: WaitingGroup, decision: tuple[object, ...]) -> None:
+    made = policy.decide(given, ServiceTimes(), WaitStatistics())
     assert made == (decision[0], pytest.approx(decision[1]), decision[2])
 
 
@@ -99,15 +99,19 @@ def test_static_decisions(policy: Static, given: Waiting, decision: tuple[object
         (waiting(40), lambda rows: 0.0001 + 0.001 * rows, 0.02, (17, "idle")),  # in time, hardly slower
     ],
 )
-def test_adaptive_decisions(given: Waiting, curve: object, objective_s: float, decision: tuple[object, ...]) -> None:
-    made = Adaptive(64, objective_s).decide(given, measured(curve), Experience())
+def test_adaptive_decisions(
+    given: WaitingGroup, curve: object, objective_s: float, decision: tuple[object, ...]
+) -> None:
+    made = Adaptive(64, objective_s).decide(given, measured(curve), WaitStatistics())
     assert (made.rows, made.reason) == decision
     if not made.rows:
         assert 100.0 < made.at < 100.0 + objective_s
 
 
 def test_nothing_measured_nothing_held_and_nothing_limited() -> None:
-    assert Adaptive(64, 0.1).decide(waiting(5, per_s=900), ServiceTimes(), Experience()) == Decision(5, 100.0, "idle")
+    assert Adaptive(64, 0.1).decide(waiting(5, per_s=900), ServiceTimes(), WaitStatistics()) == Decision(
+        5, 100.0, "idle"
+    )
 
 
 def test_with_few_allowed_sizes_filling_up_is_weighed_against_running_less() -> None:
@@ -115,12 +119,12 @@ def test_with_few_allowed_sizes_filling_up_is_weighed_against_running_less() -> 
     for rows, seconds in ((1, 0.002), (4, 0.003), (16, 0.006)):
         times.note(rows, seconds)
     policy = Adaptive(16, 0.1, (1, 4, 16))
-    taken = [policy.decide(waiting(rows), times, Experience()).rows for rows in (1, 2, 3, 5, 6, 9, 12, 16)]
+    taken = [policy.decide(waiting(rows), times, WaitStatistics()).rows for rows in (1, 2, 3, 5, 6, 9, 12, 16)]
     assert taken == [1, 2, 3, 4, 4, 9, 12, 16]  # five are one of four and one; nine are one of sixteen
 
 
 def test_waits_in_vain_become_rare_and_company_makes_them_common_again() -> None:
-    experience = Experience()
+    experience = WaitStatistics()
     held = 0
     for _ in range(600):
         if experience.company_comes:
@@ -136,7 +140,7 @@ def test_waits_in_vain_become_rare_and_company_makes_them_common_again() -> None
 
 
 def test_a_limited_batch_tries_more_now_and_then() -> None:
-    experience, times = Experience(), measured(cliff)
+    experience, times = WaitStatistics(), measured(cliff)
     sizes = [Adaptive(64, 0.1).decide(waiting(64), times, experience).rows for _ in range(128)]
     assert sizes.count(16) == 126
     assert sizes.count(32) == 2

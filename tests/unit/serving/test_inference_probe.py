@@ -6,11 +6,13 @@ from bms.core.clock import ManualClock
 from bms.core.errors import FailedPrecondition, Internal, InvalidArgument
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensors.tensor import Array
-from bms.serving.inference.probe import Observed, observed
+from bms.serving.inference.probe import ObservedSignature, observed
 from tests.servables import ROW, Function, FunctionServable, doubled
 
 
-def looked_at(function: Function, signature: Signature = ROW, example: object = None, **more: object) -> Observed:
+def looked_at(
+    function: Function, signature: Signature = ROW, example: object = None, **more: object
+) -> ObservedSignature:
     clock = ManualClock().monotonic
     return observed(FunctionServable(function), DEFAULT, signature, example, **{"monotonic": clock, **more})  # type: ignore[arg-type]
 

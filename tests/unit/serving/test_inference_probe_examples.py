@@ -12,7 +12,7 @@ from bms.core.formats.example_codec import decode_example
 from bms.core.tensors.features import Feature
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensors.tensor import Array
-from bms.serving.inference.probe import Observed, observed
+from bms.serving.inference.probe import ObservedSignature, observed
 from tests.servables import Function, FunctionServable
 
 FEATURES = (
@@ -23,7 +23,7 @@ FEATURES = (
 SPEC = TensorSpec(name="examples", dtype="BYTES", shape=(None,), features=FEATURES)
 
 
-def looked_at(function: Function, spec: TensorSpec = SPEC) -> Observed:
+def looked_at(function: Function, spec: TensorSpec = SPEC) -> ObservedSignature:
     signature = Signature(inputs=(spec,), outputs=(TensorSpec(name="y", dtype="FP64", shape=(None,)),))
     return observed(FunctionServable(function), DEFAULT, signature, monotonic=ManualClock().monotonic)
 

@@ -19,15 +19,15 @@ from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensors.tensor import Array, Tensor
 from bms.core.workloads.programs import Batching, ServableConfig, ServableStatus
 from bms.protocols import frames
-from bms.protocols.frames import Frame, FrameReader, Kind
+from bms.protocols.frames import Frame, FrameReader, FrameType
 from bms.serving.inference import connection as connections
 from bms.serving.inference import service as services
 from bms.serving.inference.batching.worker import Worker
-from bms.serving.inference.connection import Connection
+from bms.serving.inference.connection import FrameConnection
 from bms.serving.inference.plan import Plan
 from bms.serving.inference.preparation.images import ImagePlan
 from bms.serving.inference.preparation.prepared import PreparedServable, for_runtime
-from bms.serving.inference.service import ModelService
+from bms.serving.inference.service import InferenceService
 from bms.serving.lifecycle.servable import Servable
 from bms.serving.lifecycle.states import Lifecycle
 from tests.servables import ROW, CountingServable, FunctionServable, TimesServable, doubled
@@ -56,7 +56,7 @@ class Asker:
     async def told(self) -> tuple[int, int, int, str]:
         """Id, first and count of the next answer or error, with the error's code."""
         frame = await self.frame()
-        if frame.kind == Kind.ERROR:
+        if frame.kind == FrameType.ERROR:
             error = frames.decode_error(frame)
             return frame.id, error.first, error.count, error.code
         meta, _ = frames.decode_answer(frame)
@@ -72,7 +72,7 @@ class Asker:
     async def answer(self) -> tuple[int, bool, dict[str, list[object]]]:
         """Id, whether it is final, outputs as lists. Raises what came as an error."""
         frame = await self.frame()
-        if frame.kind == Kind.ERROR:
+        if frame.kind == FrameType.ERROR:
             error = frames.decode_error(frame)
             raise from_code(error.code, error.message)
         meta, tensors = frames.decode_answer(frame)
@@ -82,7 +82,9 @@ class Asker:
 class House:
     """A service, its lifecycle, and a way to connect."""
 
-    def __init__(self, service: ModelService, lifecycle: Lifecycle, connections: set[Connection], path: str) -> None:
+    def __init__(
+        self, service: InferenceService, lifecycle: Lifecycle, connections: set[FrameConnection], path: str
+    ) -> None:
         self.service = service
         self.connections = connections
         self.lifecycle = lifecycle
@@ -102,13 +104,15 @@ async def house(
 ) -> AsyncIterator[House]:
     loop = asyncio.get_running_loop()
     lifecycle, worker, preparing = Lifecycle(), Worker(loop), ThreadPoolExecutor(1)
-    service = ModelService(
+    service = InferenceService(
         loop=loop, clock=SystemClock(), worker=worker, preparing=preparing, lifecycle=lifecycle, batching=batching
     )
     lifecycle.move("LOADING")
     status = ServableStatus(replica="r", state="AVAILABLE", started_at=0)
-    held: set[Connection] = set()
-    server = await loop.create_unix_server(lambda: Connection(service, lambda: status, held, leaving), str(path / "s"))
+    held: set[FrameConnection] = set()
+    server = await loop.create_unix_server(
+        lambda: FrameConnection(service, lambda: status, held, leaving), str(path / "s")
+    )
     try:
         yield House(service, lifecycle, held, str(path / "s"))
     finally:
@@ -127,9 +131,9 @@ def x(*values: float) -> dict[str, Array]:
 async def test_status_is_answered_whatever_the_state(tmp_path: Path) -> None:
     async with house(tmp_path) as it:
         asker = await it.asker()
-        asker.writer.write(frames.encode_plain(Kind.STATUS, 77))
+        asker.writer.write(frames.encode_plain(FrameType.STATUS, 77))
         frame = await asker.frame()
-        assert (frame.kind, frame.id) == (Kind.STATUS_ANSWER, 77)
+        assert (frame.kind, frame.id) == (FrameType.STATUS_ANSWER, 77)
         assert msgspec.msgpack.decode(frame.meta, type=ServableStatus).replica == "r"
 
 
@@ -139,10 +143,10 @@ META = msgspec.msgpack.encode(("", 0, (), (("x", "FP32", (1,) * 100, 4),)))
 @pytest.mark.parametrize(
     "data",
     [
-        frames.HEADER.pack(1 << 40, 0, Kind.INFER, 1),
-        frames.encode_plain(Kind.ANSWER, 1),
-        frames.encode_plain(Kind.INFER, 1, b"\xc1"),
-        frames.HEADER.pack(len(META) + 4, len(META), Kind.INFER, 1) + META + b"abcd",
+        frames.HEADER.pack(1 << 40, 0, FrameType.INFER, 1),
+        frames.encode_plain(FrameType.ANSWER, 1),
+        frames.encode_plain(FrameType.INFER, 1, b"\xc1"),
+        frames.HEADER.pack(len(META) + 4, len(META), FrameType.INFER, 1) + META + b"abcd",
         b"".join(frames.encode_infer(1, "", [], timeout_us=-1)),
         b"".join(frames.encode_infer(1, "", [Tensor("x", np.zeros((1, 2), np.float32))])) * 2,
     ],
@@ -152,7 +156,7 @@ async def test_what_breaks_the_protocol_closes_its_own_connection(tmp_path: Path
     async with house(tmp_path) as it:
         it.load(FunctionServable(doubled))
         bad, other = await it.asker(), await it.asker()
-        bad.writer.write(data + frames.encode_plain(Kind.STATUS, 1))
+        bad.writer.write(data + frames.encode_plain(FrameType.STATUS, 1))
         with pytest.raises((AssertionError, ConnectionResetError)):
             await bad.frame()
         other.ask(1, x(1))
@@ -163,7 +167,7 @@ async def test_what_breaks_the_protocol_closes_its_own_connection(tmp_path: Path
 async def test_a_goodbye_is_told_at_once_to_who_comes_late(tmp_path: Path) -> None:
     async with house(tmp_path, leaving=lambda: True) as it:
         asker = await it.asker()
-        assert (await asker.frame()).kind == Kind.GOING_AWAY
+        assert (await asker.frame()).kind == FrameType.GOING_AWAY
 
 
 async def test_what_is_not_loaded_yet_refuses_and_says_to_ask_elsewhere(tmp_path: Path) -> None:
@@ -213,7 +217,7 @@ async def test_calls_with_other_parameters_never_share_a_run(tmp_path: Path) -> 
         told: dict[int, object] = {}
         for _ in range(6):
             frame = await asker.frame()
-            if frame.kind == Kind.ERROR:
+            if frame.kind == FrameType.ERROR:
                 told[frame.id] = frames.decode_error(frame).message
             else:
                 told[frame.id] = frames.decode_answer(frame)[1][0].array.tolist()
@@ -287,10 +291,10 @@ async def test_a_cancelled_or_late_stream_is_closed(tmp_path: Path) -> None:
         asker = await it.asker()
         asker.ask(1, {"to": np.array([1])}, "count")
         await asker.answer()
-        asker.writer.write(frames.encode_plain(Kind.CANCEL, 1))
+        asker.writer.write(frames.encode_plain(FrameType.CANCEL, 1))
         await until(lambda: servable.ended == 1)
         asker.ask(2, {"to": np.array([1])}, "count", timeout_us=20_000)
-        while (frame := await asker.frame()).kind == Kind.ANSWER:
+        while (frame := await asker.frame()).kind == FrameType.ANSWER:
             pass
         assert frames.decode_error(frame).code == "DEADLINE_EXCEEDED"
         await until(lambda: servable.ended == 2)
@@ -347,7 +351,7 @@ async def test_what_is_not_batched_comes_call_by_call(tmp_path: Path) -> None:
         assert [(await asker.told())[3] for _ in range(2)] == ["", ""]
         meta = ("count", 0, (), (("to", "INT64", (2,), 16),), (1, 1), 0)
         encoded = msgspec.msgpack.encode(meta)
-        header = frames.HEADER.pack(len(encoded) + 16, len(encoded), Kind.INFER, 2)
+        header = frames.HEADER.pack(len(encoded) + 16, len(encoded), FrameType.INFER, 2)
         asker.writer.write(header + encoded + bytes(16))
         assert await asker.told() == (2, 0, 0, "INVALID_ARGUMENT")
 
@@ -663,7 +667,7 @@ async def test_images_given_up_while_they_are_decoded_are_forgotten(tmp_path: Pa
         asker.ask(2, {"image": np.array([b"\x05\x06"], dtype=object)}, "image")
         await until(began.is_set)
         for id in (1, 2):
-            asker.writer.write(frames.encode_plain(Kind.CANCEL, id))
+            asker.writer.write(frames.encode_plain(FrameType.CANCEL, id))
         await until(lambda: it.service.ledger.in_flight == 0)
         gate.set()
         asker.ask(3, x(3))

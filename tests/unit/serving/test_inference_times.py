@@ -5,7 +5,7 @@ import random
 import pytest
 
 from bms.serving.inference.batching.rate import Rate
-from bms.serving.inference.batching.shortness import SHORT_S, SURPRISE_S, Shortness
+from bms.serving.inference.batching.shortness import SHORT_S, SURPRISE_S, InlineRunPolicy
 from bms.serving.inference.batching.times import ServiceTimes
 
 
@@ -65,7 +65,7 @@ def test_a_rate_follows_what_arrives_and_fades() -> None:
     assert rate.per_s(6.0) == pytest.approx(2000 * 0.0183, rel=0.05)
 
 
-def feed(shortness: Shortness, seconds: float, runs: int, rows: int = 1) -> int:
+def feed(shortness: InlineRunPolicy, seconds: float, runs: int, rows: int = 1) -> int:
     """Notes so many runs; returns how many of them the loop would have run."""
     inside = 0
     for _ in range(runs):
@@ -75,7 +75,7 @@ def feed(shortness: Shortness, seconds: float, runs: int, rows: int = 1) -> int:
 
 
 def test_runs_move_to_the_loop_once_a_window_of_them_was_short() -> None:
-    shortness = Shortness()
+    shortness = InlineRunPolicy()
     assert feed(shortness, 50e-6, 16) == 0
     assert feed(shortness, 50e-6, 100) == 100
     assert not shortness.short(64)  # another size
@@ -86,11 +86,11 @@ def test_runs_move_to_the_loop_once_a_window_of_them_was_short() -> None:
 
 
 def test_long_runs_never_come_to_the_loop() -> None:
-    assert feed(Shortness(), 0.001, 1000) == 0
+    assert feed(InlineRunPolicy(), 0.001, 1000) == 0
 
 
 def test_after_a_surprise_the_next_run_is_in_the_worker_and_trust_takes_longer_each_time() -> None:
-    shortness = Shortness()
+    shortness = InlineRunPolicy()
     waits = []
     for _ in range(7):
         waits.append(0)
@@ -103,7 +103,7 @@ def test_after_a_surprise_the_next_run_is_in_the_worker_and_trust_takes_longer_e
 
 
 def test_a_model_that_is_mostly_short_stays_in_the_loop_when_one_run_is_a_little_late() -> None:
-    shortness = Shortness()
+    shortness = InlineRunPolicy()
     feed(shortness, 50e-6, 20)
     shortness.note(1, SURPRISE_S / 2)
     assert feed(shortness, 50e-6, 200) == 200

@@ -10,7 +10,7 @@ import msgspec
 
 from bms.core.errors import InvalidArgument
 from bms.core.serving.snapshot import SnapshotUpdate
-from bms.protocols.bus import FromGateway, Hello, UsageAck, encode, message_reader, to_gateway
+from bms.protocols.bus import FromGateway, GatewayHello, UsageAck, encode, message_reader, to_gateway
 from bms.protocols.lengths import LENGTH
 from bms.protocols.snapshots.parts import PartsReader
 
@@ -22,7 +22,7 @@ _READ = 1 << 18
 class BusListener(Protocol):
     """Who uses the line."""
 
-    def hello(self) -> Hello:
+    def hello(self) -> GatewayHello:
         """What to begin every connection with."""
         ...
 

@@ -22,8 +22,8 @@ from bms.core.serving.snapshot import SnapshotUpdate
 from bms.core.usage import UnreadRun, UsageRun
 from bms.protocols.bus import (
     Applied,
+    GatewayHello,
     GatewayStats,
-    Hello,
     ReplicaDown,
     ToGateway,
     UsageAck,
@@ -41,7 +41,7 @@ _READ = 1 << 18
 _RETRY_S, _LONGEST_RETRY_S = 0.1, 5.0
 
 
-class Feed(Protocol):
+class GatewayFeed(Protocol):
     """What one gateway is to know; the first update is a full one."""
 
     async def next(self) -> SnapshotUpdate: ...
@@ -53,7 +53,7 @@ UsageSink = Callable[[str, Sequence[UsageRun | UnreadRun]], Awaitable[int]]
 """(source, runs) -> the highest seq of the source that is committed."""
 
 
-class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
+class ConnectedGateway(msgspec.Struct, frozen=True, kw_only=True):
     """One connected gateway. `revision` is the snapshot it routes by; `stats` None until it reported."""
 
     slot: int
@@ -73,7 +73,7 @@ class BusServer:
     def __init__(
         self,
         path: str,
-        connect: Callable[[], Feed],
+        connect: Callable[[], GatewayFeed],
         usage: UsageSink,
         replica_down: Callable[[str], None],
         clock: Clock,
@@ -110,7 +110,7 @@ class BusServer:
             os.unlink(self._path)
 
     @property
-    def gateways(self) -> list[GatewayView]:
+    def gateways(self) -> list[ConnectedGateway]:
         """Those that said Hello, by slot."""
         views = [connection.view for connection in self._connections if connection.view is not None]
         return sorted(views, key=lambda view: (view.slot, view.connected_at))
@@ -146,9 +146,9 @@ class _Connection:
         self._token = token
         self._messages = message_reader()
         self._batches: asyncio.Queue[UsageBatch] = asyncio.Queue(QUEUED_BATCHES)
-        self.view: GatewayView | None = None
+        self.view: ConnectedGateway | None = None
 
-    async def serve(self, connect: Callable[[], Feed]) -> None:
+    async def serve(self, connect: Callable[[], GatewayFeed]) -> None:
         """Returns when the connection ended, however it did."""
         try:
             waiting = await self._greet()
@@ -180,11 +180,11 @@ class _Connection:
                 if not bodies:
                     continue
                 hello = from_gateway.decode(bodies[0])
-                if not isinstance(hello, Hello):
+                if not isinstance(hello, GatewayHello):
                     raise InvalidArgument(f"a gateway begins with hello, this one with {type(hello).__name__}")
                 if not hmac.compare_digest(hello.token.encode(), self._token.encode()):
                     raise InvalidArgument(f"process {_peer(self._writer)[0]} says hello without the bus's token")
-                self.view = GatewayView(
+                self.view = ConnectedGateway(
                     slot=hello.slot,
                     pid=hello.pid,
                     source=hello.source,
@@ -193,7 +193,7 @@ class _Connection:
                 return bodies[1:]
         raise ConnectionResetError("it went away before it said hello")
 
-    async def _receive(self, bodies: list[bytes], feed: Feed) -> None:
+    async def _receive(self, bodies: list[bytes], feed: GatewayFeed) -> None:
         while True:
             for body in bodies:
                 await self._take(body, feed)
@@ -202,7 +202,7 @@ class _Connection:
                 return
             bodies = list(self._messages.feed(data))
 
-    async def _take(self, body: bytes, feed: Feed) -> None:
+    async def _take(self, body: bytes, feed: GatewayFeed) -> None:
         assert self.view is not None
         match from_gateway.decode(body):
             case Applied(revision):
@@ -214,10 +214,10 @@ class _Connection:
                 self._replica_down(replica)
             case GatewayStats() as stats:
                 self.view = msgspec.structs.replace(self.view, stats=stats)
-            case Hello():
+            case GatewayHello():
                 raise InvalidArgument("a gateway says hello once")
 
-    async def _send_updates(self, feed: Feed) -> None:
+    async def _send_updates(self, feed: GatewayFeed) -> None:
         while True:
             for part in parts_of(await feed.next()):
                 await self._send(part)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bms.adapters.clusters.isolation.kernel import COLLAPSE_RANGE, KEEP_SIZE, PUNCH_HOLE, allocate
-from bms.core.workloads.cut_logs import LONGEST_NOTE, UNCUT, Start, note_of, start_of
+from bms.core.workloads.cut_logs import LONGEST_NOTE, UNCUT, LogStart, note_of, start_of
 
 LIMIT = 16 * 2**20  # bytes; of a longer one the last half stays
 WORKLOAD_LOG, JOB_LOG = NAMES = ("workload.log", "job.log")
@@ -39,7 +39,7 @@ def trim(path: str | Path, limit: int = LIMIT) -> bool:
         return False
 
 
-def beginning(descriptor: int) -> Start:
+def beginning(descriptor: int) -> LogStart:
     """How the log begins that is open there."""
     return start_of(os.pread(descriptor, LONGEST_NOTE, 0), os.fstat(descriptor).st_size)
 

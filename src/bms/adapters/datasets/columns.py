@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bms.adapters.datasets.exact import in_float32
-from bms.adapters.datasets.schema import Feature
+from bms.adapters.datasets.schema import ColumnSchema
 from bms.core.errors import InvalidArgument
 
 Column = NDArray[Any] | Sequence[bytes] | Sequence[str | None]
@@ -16,7 +16,7 @@ Column = NDArray[Any] | Sequence[bytes] | Sequence[str | None]
 optional an array of objects [rows], None where missing; image: bytes; text, datetime: str, None where missing."""
 
 
-def settled(feature: Feature, column: Column) -> tuple[Feature, Column]:
+def settled(feature: ColumnSchema, column: Column) -> tuple[ColumnSchema, Column]:
     """The feature, optional if values are missing and with the storage that keeps every value; and the column.
 
     Raises InvalidArgument where values are missing that can't be.
@@ -48,7 +48,7 @@ def present(column: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     return values, there
 
 
-def _numbers(feature: Feature, column: NDArray[Any]) -> tuple[Feature, Column]:
+def _numbers(feature: ColumnSchema, column: NDArray[Any]) -> tuple[ColumnSchema, Column]:
     dtype = np.bool_ if feature.kind == "bool" else np.int64
     gaps = column.dtype == object and any(cell is None for cell in column.reshape(-1))
     if not gaps and not feature.optional:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bms.adapters.datasets.findings import Finding
+from bms.adapters.datasets.findings import DatasetFinding
 from bms.core.errors import InvalidArgument
 from bms.core.formats.litter import has_dot, is_litter
 
@@ -44,7 +44,7 @@ def files_of(source: Path) -> list[Path]:
     return [path for path in _below(source) if not is_litter(path.relative_to(source))]
 
 
-def left_out(source: Path, read: Iterable[Path]) -> tuple[Finding, ...]:
+def left_out(source: Path, read: Iterable[Path]) -> tuple[DatasetFinding, ...]:
     """What there is to say of the files of `source` that are not among those `read`."""
     if source.is_file():
         return ()
@@ -59,9 +59,9 @@ def _below(source: Path) -> list[Path]:
     return sorted(path for path in source.rglob("*") if path.is_file())
 
 
-def _told(paths: list[Path], what: str) -> tuple[Finding, ...]:
+def _told(paths: list[Path], what: str) -> tuple[DatasetFinding, ...]:
     if not paths:
         return ()
     shown = ", ".join(map(str, paths[:_SHOWN])) + (", …" if len(paths) > _SHOWN else "")
     count = f"{len(paths)} files are" if len(paths) > 1 else "one file is"
-    return (Finding(kind="left_out", count=len(paths), message=f"{count} {what}: {shown}"),)
+    return (DatasetFinding(kind="left_out", count=len(paths), message=f"{count} {what}: {shown}"),)

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class DatasetFinding(msgspec.Struct, frozen=True, kw_only=True):
     """`count` is of rows, values, cells, files or classes, as `message` says; `feature` None means the whole row or
     source.
 
@@ -24,8 +24,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     feature: str | None = None
 
 
-def rounded(feature: str, count: int, first: str) -> Finding:
+def rounded(feature: str, count: int, first: str) -> DatasetFinding:
     """Of numbers of which `first` says the first and its place."""
     numbers = f"{count} numbers have" if count > 1 else "one number has"
     message = f"{numbers} more digits than a float64, which is the nearest: {first}; to keep them all, keep it as text"
-    return Finding(kind="changed", feature=feature, count=count, message=message)
+    return DatasetFinding(kind="changed", feature=feature, count=count, message=message)

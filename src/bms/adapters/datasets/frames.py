@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bms.adapters.datasets.columns import Column, present
-from bms.adapters.datasets.schema import Feature, Schema
+from bms.adapters.datasets.schema import ColumnSchema, TableSchema
 from bms.core.errors import FailedPrecondition, InvalidArgument
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _NANOSECONDS = re.compile(r"\.\d{6}(\d{1,3})", re.ASCII)
 
 
-def frame_of(schema: Schema, columns: Mapping[str, Column]) -> "pandas.DataFrame":
+def frame_of(schema: TableSchema, columns: Mapping[str, Column]) -> "pandas.DataFrame":
     """float: float64. int: int64, or Int64 where values are missing; bool: bool, or boolean. label: its class's name.
     text: pandas' own texts, NaN where missing. datetime: datetime64, in UTC if the texts have offsets. image,
     and what has a shape: an object a row.
@@ -31,7 +31,7 @@ def frame_of(schema: Schema, columns: Mapping[str, Column]) -> "pandas.DataFrame
     return pandas.DataFrame({one.name: _series(one, columns[one.name], pandas) for one in schema.features})
 
 
-def _series(feature: Feature, column: Column, pandas: Any) -> Any:
+def _series(feature: ColumnSchema, column: Column, pandas: Any) -> Any:
     match feature.kind:
         case "label":
             return _objects([feature.labels[code] for code in np.asarray(column).tolist()])

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from bms.adapters.datasets.columns import Column, present
-from bms.adapters.datasets.schema import Feature, Schema
+from bms.adapters.datasets.schema import ColumnSchema, TableSchema
 from bms.adapters.datasets.table import Table, table_of
 from bms.core.errors import InvalidArgument
 
@@ -51,7 +51,7 @@ def _of_texts(table: Table, name: str) -> Table:
     return _replaced(table, name, classes, np.array([index[text] for text in texts], np.int64))
 
 
-def target_of(schema: Schema, label: str | None) -> Feature | None:
+def target_of(schema: TableSchema, label: str | None) -> ColumnSchema | None:
     """The target's feature: the one named, else the only one of kind label, else None."""
     if label is not None:
         return schema.feature(label)
@@ -67,8 +67,8 @@ def _gap(table: Table, name: str, row: int) -> InvalidArgument:
 
 def _replaced(table: Table, name: str, classes: tuple[str, ...], codes: Column) -> Table:
     features = tuple(
-        Feature(name=name, kind="label", labels=classes) if feature.name == name else feature
+        ColumnSchema(name=name, kind="label", labels=classes) if feature.name == name else feature
         for feature in table.schema.features
     )
-    labelled = table_of(Schema(features=features), {**table.columns, name: codes}, table.findings)
+    labelled = table_of(TableSchema(features=features), {**table.columns, name: codes}, table.findings)
     return replace(labelled, where=table.where, parts=table.parts)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from bms.adapters.datasets.schema import Schema, check_schema
+from bms.adapters.datasets.schema import TableSchema, check_schema
 from bms.core.errors import InvalidArgument, NotFound
 
 NAME = "dataset.json"
@@ -20,7 +20,7 @@ class SplitFiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`label` names the column to be predicted; `labels` are its classes, none for a quantity."""
 
-    schema: Schema
+    schema: TableSchema
     splits: dict[str, SplitFiles]
     label: str | None = None
     labels: tuple[str, ...] = ()

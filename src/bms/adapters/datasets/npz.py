@@ -13,7 +13,7 @@ from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.datetimes import texts_of
 from bms.adapters.datasets.files import left_out, single_file
 from bms.adapters.datasets.images.pictures import encode_png
-from bms.adapters.datasets.schema import Feature, Schema
+from bms.adapters.datasets.schema import ColumnSchema, TableSchema
 from bms.adapters.datasets.table import Table, table_of
 from bms.core.errors import InvalidArgument, PayloadTooLarge
 
@@ -44,7 +44,7 @@ def load(source: Path) -> Table:
                 features.append(feature)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise InvalidArgument(f"{path.name} is not an .npz file, or is damaged: {error}") from error
-    return table_of(Schema(features=tuple(features)), columns, left_out(source, [path]))
+    return table_of(TableSchema(features=tuple(features)), columns, left_out(source, [path]))
 
 
 def _read_array(file: IO[bytes], name: str, size: int) -> NDArray[Any]:
@@ -68,27 +68,27 @@ def _read_array(file: IO[bytes], name: str, size: int) -> NDArray[Any]:
     return array.reshape(shape[::-1]).transpose() if columns_first else array.reshape(shape)
 
 
-def _column(name: str, array: NDArray[Any]) -> tuple[Feature, Column]:
+def _column(name: str, array: NDArray[Any]) -> tuple[ColumnSchema, Column]:
     kind = array.dtype.kind
     if array.dtype == np.uint8 and (array.ndim == 3 or (array.ndim == 4 and array.shape[3] in (1, 3))):
         pixels = array[..., 0] if array.ndim == 4 and array.shape[3] == 1 else array
         shape = (*array.shape[1:3], 3 if pixels.ndim == 4 else 1)
-        return Feature(name=name, kind="image", shape=shape), [encode_png(image) for image in pixels]
+        return ColumnSchema(name=name, kind="image", shape=shape), [encode_png(image) for image in pixels]
     if kind == "f":
-        return Feature(name=name, kind="float", shape=array.shape[1:]), _doubles(name, array)
+        return ColumnSchema(name=name, kind="float", shape=array.shape[1:]), _doubles(name, array)
     if kind == "b":
-        return Feature(name=name, kind="bool", shape=array.shape[1:]), array
+        return ColumnSchema(name=name, kind="bool", shape=array.shape[1:]), array
     if kind in "iu":
         if array.dtype == np.uint64 and array.size and int(array.max()) >> 63:
             raise InvalidArgument(f"array {name!r} holds {array.max()}, which does not fit int64")
-        return Feature(name=name, kind="int", shape=array.shape[1:]), array.astype(np.int64)
+        return ColumnSchema(name=name, kind="int", shape=array.shape[1:]), array.astype(np.int64)
     if kind == "M" and array.ndim == 1:
         texts = texts_of(array)
         if texts is None:
             raise InvalidArgument(f"array {name!r} of {array.dtype} holds times outside the years 1 to 9999, or finer")
-        return Feature(name=name, kind="datetime"), texts
+        return ColumnSchema(name=name, kind="datetime"), texts
     if kind in "US" and array.ndim == 1:
-        return Feature(name=name, kind="text"), _texts(name, array)
+        return ColumnSchema(name=name, kind="text"), _texts(name, array)
     raise InvalidArgument(f"array {name!r} of {array.dtype}, shape {list(array.shape)}, cannot be a column")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bms.adapters.datasets.findings import Finding
+from bms.adapters.datasets.findings import DatasetFinding
 from bms.adapters.datasets.split import SPLITS, check_fractions, shuffled, split_rows
 from bms.core.errors import InvalidArgument
 
@@ -34,7 +34,7 @@ def part_of_file(name: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def parts_of_files(names: Sequence[str], rows: Sequence[int]) -> tuple[Parts | None, tuple[Finding, ...]]:
+def parts_of_files(names: Sequence[str], rows: Sequence[int]) -> tuple[Parts | None, tuple[DatasetFinding, ...]]:
     """The splits of a source in files with so many rows each; none where the files do not name at least two."""
     named = [part_of_file(name) for name in names]
     there = {part for part in named if part is not None}
@@ -42,11 +42,11 @@ def parts_of_files(names: Sequence[str], rows: Sequence[int]) -> tuple[Parts | N
         return None, ()
     if len(there) == 1 and None not in named:
         message = f"every file is named after the split {there.pop()!r}: its rows are divided anew"
-        return None, (Finding(kind="understood", count=len(names), message=message),)
+        return None, (DatasetFinding(kind="understood", count=len(names), message=message),)
     if None in named:
         odd = names[named.index(None)]
         message = f"some files are named after splits, {odd} is not: all rows are divided anew"
-        return None, (Finding(kind="understood", count=len(names), message=message),)
+        return None, (DatasetFinding(kind="understood", count=len(names), message=message),)
     return parts_of_rows(np.repeat(np.array(named), rows).tolist()), ()
 
 
@@ -58,7 +58,7 @@ def parts_of_rows(named: Sequence[str]) -> Parts:
 
 def divide(
     rows: int, parts: Parts | None, shares: Mapping[str, float] | None, seed: int, labels: NDArray[np.int64] | None
-) -> tuple[dict[str, NDArray[np.int64]], tuple[Finding, ...]]:
+) -> tuple[dict[str, NDArray[np.int64]], tuple[DatasetFinding, ...]]:
     """The rows of each split. Without `parts`, by `shares` or the usual ones. The source's own `parts` are kept;
     `shares` divide the rows that it gives for training.
 
@@ -85,12 +85,14 @@ def divide(
     if "validation" not in kept:
         message += "; for a validation, take a share of its train, like train=0.8,validation=0.2"
     ordered = {name: kept[name] for name in SPLITS if name in kept}
-    return ordered, (Finding(kind="understood", count=len(parts), message=message), *_empty(ordered))
+    return ordered, (DatasetFinding(kind="understood", count=len(parts), message=message), *_empty(ordered))
 
 
-def _empty(splits: Parts) -> list[Finding]:
+def _empty(splits: Parts) -> list[DatasetFinding]:
     return [
-        Finding(kind="empty_split", count=0, message=f"split {name!r} has no rows: there are too few for its share")
+        DatasetFinding(
+            kind="empty_split", count=0, message=f"split {name!r} has no rows: there are too few for its share"
+        )
         for name, indices in splits.items()
         if not len(indices)
     ]

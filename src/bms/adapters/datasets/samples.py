@@ -6,7 +6,7 @@ import numpy as np
 
 from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.images.pictures import encode_png
-from bms.adapters.datasets.schema import Feature, Schema
+from bms.adapters.datasets.schema import ColumnSchema, TableSchema
 from bms.adapters.datasets.table import Table, table_of
 from bms.core.errors import FailedPrecondition, InvalidArgument
 
@@ -26,15 +26,17 @@ def load(name: str) -> Table:
     except ImportError as error:
         raise FailedPrecondition("samples need scikit-learn in the job's environment") from error
     bunch: Any = getattr(datasets, f"load_{name}")()
-    label = Feature(name="label", kind="label", labels=tuple(str(text) for text in bunch.target_names))
+    label = ColumnSchema(name="label", kind="label", labels=tuple(str(text) for text in bunch.target_names))
     target = np.asarray(bunch.target, np.int64)
     if name == "digits":
         images = np.rint(bunch.images * (255 / _DARKEST)).astype(np.uint8)
-        image = Feature(name="image", kind="image", shape=(8, 8, 1))
-        return table_of(Schema(features=(image, label)), {"image": [encode_png(i) for i in images], "label": target})
+        image = ColumnSchema(name="image", kind="image", shape=(8, 8, 1))
+        return table_of(
+            TableSchema(features=(image, label)), {"image": [encode_png(i) for i in images], "label": target}
+        )
     columns: dict[str, Column] = {}
     for number, text in enumerate(bunch.feature_names):
         column = str(text).replace("(cm)", "cm").replace("/", " ").replace(" ", "_")
         columns[column] = np.asarray(bunch.data[:, number], np.float64)
-    features = (*(Feature(name=column, kind="float") for column in columns), label)
-    return table_of(Schema(features=features), {**columns, "label": target})
+    features = (*(ColumnSchema(name=column, kind="float") for column in columns), label)
+    return table_of(TableSchema(features=features), {**columns, "label": target})

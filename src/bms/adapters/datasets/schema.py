@@ -15,7 +15,7 @@ _LONGEST_NAME = 128
 MOST_FEATURES = 10_000
 
 
-class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ColumnSchema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One column.
 
     image: an encoded PNG, JPEG or WebP; `shape` is (height, width, channels) if all have it, else empty.
@@ -37,10 +37,10 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     stored: Literal["float64"] | None = None
 
 
-class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    features: tuple[Feature, ...]
+class TableSchema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    features: tuple[ColumnSchema, ...]
 
-    def feature(self, name: str) -> Feature:
+    def feature(self, name: str) -> ColumnSchema:
         for feature in self.features:
             if feature.name == name:
                 return feature
@@ -48,7 +48,7 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         raise InvalidArgument(f"the data set has no column {name!r}; it has: {known}")
 
 
-def check_schema(schema: Schema) -> Schema:
+def check_schema(schema: TableSchema) -> TableSchema:
     """`schema` if it makes sense. Raises InvalidArgument."""
     names = [feature.name for feature in schema.features]
     if not 0 < len(names) <= MOST_FEATURES:
@@ -61,7 +61,7 @@ def check_schema(schema: Schema) -> Schema:
     return schema
 
 
-def _check_feature(feature: Feature) -> None:
+def _check_feature(feature: ColumnSchema) -> None:
     name = feature.name
     if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
         raise InvalidArgument(

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bms.adapters.datasets.columns import present
-from bms.adapters.datasets.findings import Finding
+from bms.adapters.datasets.findings import DatasetFinding
 from bms.adapters.datasets.images.pictures import changes_of
 from bms.adapters.datasets.measures import NumberStatistics, measure, offsets_of
 from bms.adapters.datasets.quality import inspect
-from bms.adapters.datasets.schema import Feature, Kind
+from bms.adapters.datasets.schema import ColumnSchema, Kind
 from bms.adapters.datasets.table import Table
 from bms.adapters.images.decoding import Look, look
 
@@ -64,7 +64,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     features: list[FeatureStatistics]
     correlations: Correlations | None
     splits: dict[str, dict[str, int]]  # class balance of each split; {"rows": n} without classes
-    findings: list[Finding]
+    findings: list[DatasetFinding]
 
 
 def describe(table: Table, label: str | None, splits: Mapping[str, NDArray[np.int64]]) -> Statistics:
@@ -81,7 +81,7 @@ def describe(table: Table, label: str | None, splits: Mapping[str, NDArray[np.in
     )
 
 
-def _describe(feature: Feature, table: Table, looks: Mapping[str, list[Look]]) -> FeatureStatistics:
+def _describe(feature: ColumnSchema, table: Table, looks: Mapping[str, list[Look]]) -> FeatureStatistics:
     missing = 0
     numbers: NumberStatistics | None = None
     text: TextStatistics | None = None

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bms.adapters.datasets.columns import Column, settled
-from bms.adapters.datasets.findings import Finding
-from bms.adapters.datasets.schema import Schema, check_schema
+from bms.adapters.datasets.findings import DatasetFinding
+from bms.adapters.datasets.schema import TableSchema, check_schema
 from bms.core.errors import InvalidArgument
 
 
@@ -26,10 +26,10 @@ class Table:
     `where` says what a person calls a row, counted from 0. `parts`: the rows of the splits that the source itself has.
     """
 
-    schema: Schema
+    schema: TableSchema
     columns: dict[str, Column]
     rows: int
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[DatasetFinding, ...] = ()
     where: Callable[[int], str] = row_place
     parts: Mapping[str, NDArray[np.int64]] | None = None
 
@@ -49,7 +49,7 @@ class Table:
         return Table(self.schema, columns, len(indices), self.findings)
 
 
-def table_of(schema: Schema, columns: dict[str, Column], findings: tuple[Finding, ...] = ()) -> Table:
+def table_of(schema: TableSchema, columns: dict[str, Column], findings: tuple[DatasetFinding, ...] = ()) -> Table:
     """A checked table, its columns and features `settled`.
 
     Raises InvalidArgument unless every feature has a column and all are equally long.
@@ -62,7 +62,7 @@ def table_of(schema: Schema, columns: dict[str, Column], findings: tuple[Finding
         shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise InvalidArgument(f"the columns have different numbers of rows: {shown}")
     settling = [settled(feature, columns[feature.name]) for feature in schema.features]
-    whole = check_schema(Schema(features=tuple(feature for feature, _ in settling)))
+    whole = check_schema(TableSchema(features=tuple(feature for feature, _ in settling)))
     held = {feature.name: column for feature, column in settling}
     return Table(whole, held, next(iter(lengths.values())), findings)
 

@@ -23,7 +23,7 @@ from bms.adapters.environments.installer import ended, run_uv
 from bms.adapters.environments.interpreters import installed
 from bms.adapters.environments.lock import exact, hashed, lock_text
 from bms.adapters.environments.own_byte_code import take_own
-from bms.adapters.environments.recipe import OWN_PYTHON, Recipe
+from bms.adapters.environments.recipe import OWN_PYTHON, EnvironmentRecipe
 from bms.adapters.environments.resolving import RunUv, resolve
 from bms.adapters.environments.sharing import TESTS, SharedFiles, remove_byte_code, uncompiled
 from bms.control.platform.environments import Environment
@@ -33,7 +33,7 @@ from bms.core.errors import FailedPrecondition
 
 
 async def build(
-    recipe: Recipe,
+    recipe: EnvironmentRecipe,
     target: Path,
     environment: Mapping[str, str],
     tell: Callable[[str], None],

@@ -6,7 +6,7 @@ from pathlib import Path
 PIECE = 1 << 20  # bytes
 
 
-class Following:
+class BuildFollower:
     """Tells the lines of a build that somebody else began, each time it is called. `waited`: it was called."""
 
     def __init__(self, log: Path, tell: Callable[[str], None] | None) -> None:

@@ -21,7 +21,7 @@ _PYTHON = re.compile(r"3\.\d{1,2}")
 _FORMAT = "environment 1"
 
 
-class Recipe(msgspec.Struct, frozen=True, kw_only=True):
+class EnvironmentRecipe(msgspec.Struct, frozen=True, kw_only=True):
     """`python` is a version such as "3.11"; `digest` names the environment for ever. `lock` is installed as it is;
     `requirements`, what it says nothing of, are resolved under it. `asked` is what the spec asked for."""
 
@@ -39,7 +39,7 @@ def platform_digest() -> str:
     return of_parts([_FORMAT, "own", sys.version, *_machine()])
 
 
-def recipe(spec: EnvironmentSpec) -> Recipe | None:
+def recipe(spec: EnvironmentSpec) -> EnvironmentRecipe | None:
     """None: the platform's own interpreter and packages will do. Raises InvalidArgument."""
     python = OWN_PYTHON if spec.python is None else spec.python
     if not _PYTHON.fullmatch(python):
@@ -53,7 +53,7 @@ def recipe(spec: EnvironmentSpec) -> Recipe | None:
     parts = [_FORMAT, python, *_machine(), *requirements, "constraints", *constraints]
     parts += ["lock", *lock] if lock else []
     parts += ["index", spec.index] if spec.index else []
-    return Recipe(
+    return EnvironmentRecipe(
         python=python,
         asked=asked,
         requirements=beside(requirements, lock),

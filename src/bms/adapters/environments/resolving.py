@@ -5,14 +5,14 @@ from pathlib import Path
 
 from bms.adapters.environments.lock import constraints_of, lock_lines, pinned
 from bms.adapters.environments.parsing import canonical_name, requirement
-from bms.adapters.environments.recipe import Recipe
+from bms.adapters.environments.recipe import EnvironmentRecipe
 
 RunUv = Callable[[Sequence[str]], Awaitable[None]]
 _QUIET = ("--no-emit-index-url", "--no-emit-find-links", "--no-annotate", "--no-header")
 
 
 async def resolve(
-    recipe: Recipe, folder: Path, interpreter: Path, run: RunUv, tell: Callable[[str], None]
+    recipe: EnvironmentRecipe, folder: Path, interpreter: Path, run: RunUv, tell: Callable[[str], None]
 ) -> tuple[str, ...]:
     """The lines of the whole lock, sorted: the recipe's own, and what the rest was resolved to under it.
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bms.adapters.environments import building, slim
-from bms.adapters.environments.following import Following, read_piece
+from bms.adapters.environments.following import BuildFollower, read_piece
 from bms.adapters.environments.freeing import freed_by_removing
 from bms.adapters.environments.installer import settings
 from bms.adapters.environments.locks import free, locked, shared, try_lock
-from bms.adapters.environments.recipe import Recipe, platform_digest, recipe
+from bms.adapters.environments.recipe import EnvironmentRecipe, platform_digest, recipe
 from bms.adapters.environments.sharing import SharedFiles
 from bms.adapters.environments.sources import PackageSources, with_sources
 from bms.control.platform.environments import Environment, EnvironmentState, Needed, Removed
@@ -60,7 +60,7 @@ class UvEnvironments:
         target = self._target(wanted.digest)
         if found := await self._present(target):
             return found
-        following = Following(self._log(target), log)
+        following = BuildFollower(self._log(target), log)
         async with locked(self._lock(target), following) as lock:
             if following.waited:
                 following()
@@ -139,7 +139,9 @@ class UvEnvironments:
         found = building.read(target)
         return None if found is None or (found.linked and not self.links) else found
 
-    async def _build(self, wanted: Recipe, target: Path, log: Callable[[str], None] | None, lock: int) -> Environment:
+    async def _build(
+        self, wanted: EnvironmentRecipe, target: Path, log: Callable[[str], None] | None, lock: int
+    ) -> Environment:
         environment = with_sources(self._settings, self._sources, wanted.index)
         self._failed(target).unlink(missing_ok=True)
         if target.exists():  # built where files could be shared

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from bms.control.platform.objects import Contents
+from bms.control.platform.objects import BlobStore
 from bms.control.platform.trees import materialize_tree
 from bms.core.cancellation import in_thread
 from bms.core.digest import check_digest
@@ -26,7 +26,7 @@ _LINKED = ".linked"
 class LocalTreeCache:
     """`TreeCache` of one machine. Several processes may share a root."""
 
-    def __init__(self, root: Path, objects: Contents, *, links: bool = False) -> None:
+    def __init__(self, root: Path, objects: BlobStore, *, links: bool = False) -> None:
         self._root = root
         self._objects = objects
         self.links = links
@@ -34,7 +34,7 @@ class LocalTreeCache:
         self._locks: dict[Path, asyncio.Lock] = {}
 
     @classmethod
-    def open(cls, root: Path, objects: Contents, *, links: bool = False) -> "LocalTreeCache":
+    def open(cls, root: Path, objects: BlobStore, *, links: bool = False) -> "LocalTreeCache":
         """Creates `root` and removes what killed processes left half written. Blocking; call it at start-up."""
         building = root / _BUILDING
         building.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import cast
 
 from bms.core.errors import InvalidArgument
-from bms.core.workloads.endpoints import Endpoint, Stranger, TlsEndpoint
-from bms.protocols.node_agent import MAX_FIRST, Refused, Relay, cut, encode, joining
+from bms.core.workloads.endpoints import Endpoint, TlsEndpoint, WrongPeer
+from bms.protocols.node_agent import MAX_FIRST, ConnectionRefused, Relay, cut, encode, joining
 
 PATIENCE_S = 5.0
 
@@ -101,7 +101,7 @@ async def _joined(transport: asyncio.WriteTransport, doorway: _Doorway, workload
         answer = joining.decode(body)
     except InvalidArgument as error:
         raise ConnectionResetError(error.message) from None
-    if isinstance(answer, Refused):
+    if isinstance(answer, ConnectionRefused):
         raise ConnectionRefusedError(answer.reason)
     return rest
 
@@ -112,7 +112,7 @@ def _verify(transport: asyncio.BaseTransport, endpoint: TlsEndpoint) -> None:
     shown = channel.getpeercert(binary_form=True) if channel is not None else None
     fingerprint = hashlib.sha256(shown or b"").hexdigest()
     if not hmac.compare_digest(fingerprint, endpoint.sha256):
-        raise Stranger(
+        raise WrongPeer(
             f"{endpoint.host}:{endpoint.port} shows another certificate (sha256={fingerprint}) than is expected: "
             "it is not who it should be, or has a new one"
         )

@@ -10,13 +10,13 @@ import msgspec
 
 from bms.adapters.replicas.arena import Arena
 from bms.adapters.replicas.connecting import connect
-from bms.adapters.replicas.parcels import AnswerSink, Parcels, Sent
+from bms.adapters.replicas.parcels import FrameAnswerSink, PendingCalls, SentCall
 from bms.core.errors import InvalidArgument, Unavailable
-from bms.core.tensors.sequences import Step
+from bms.core.tensors.sequences import SequenceStep
 from bms.core.tensors.tensor import Tensor
 from bms.core.workloads.endpoints import TlsEndpoint, parse_endpoint
 from bms.core.workloads.programs import ServableStatus
-from bms.protocols.frames import Frame, FrameReader, Kind, encode_plain
+from bms.protocols.frames import Frame, FrameReader, FrameType, encode_plain
 
 log = logging.getLogger(__name__)
 _status = msgspec.msgpack.Decoder(ServableStatus)
@@ -38,12 +38,12 @@ class ReplicaLink(asyncio.Protocol):
     def __init__(self, address: str, on_down: Callable[[], None] | None = None, *, token: bytes = b"") -> None:
         self._endpoint = parse_endpoint(address)
         self._on_down = on_down
-        self._hello = encode_plain(Kind.HELLO, meta=token)
+        self._hello = encode_plain(FrameType.HELLO, meta=token)
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.WriteTransport | None = None
         self._reader = FrameReader()
         self._out: list[bytes | memoryview] = []
-        self._parcels = Parcels()
+        self._parcels = PendingCalls()
         self._flushing = False
         self._arena: Arena | None = None
         self._trimming = False
@@ -74,7 +74,7 @@ class ReplicaLink(asyncio.Protocol):
 
     def infer(
         self,
-        sink: AnswerSink,
+        sink: FrameAnswerSink,
         signature: str,
         tensors: list[Tensor],
         timeout_us: int,
@@ -82,19 +82,19 @@ class ReplicaLink(asyncio.Protocol):
         rows: int = 1,
         most: int = 1,
         priority: int = 0,
-        sequence: Step | None = None,
+        sequence: SequenceStep | None = None,
         params: bytes = b"",
-    ) -> Sent:
+    ) -> SentCall:
         """Sends a call of `rows` rows, `most` of which the server runs together; what is given back cancels it. A step
         of a `sequence` has one row and travels alone, as does a call with `params`."""
-        call = Sent(sink, signature, tensors, timeout_us, outputs, rows, most, priority, sequence, params)
+        call = SentCall(sink, signature, tensors, timeout_us, outputs, rows, most, priority, sequence, params)
         self._parcels.add(call)
         if not self._flushing and self._transport is not None:
             self._flushing = True
             self._loop.call_soon(self._flush)
         return call
 
-    def cancel(self, call: Sent) -> None:
+    def cancel(self, call: SentCall) -> None:
         frame = self._parcels.cancel(call)
         if frame is not None and self._transport is not None:
             self._send(frame)
@@ -105,7 +105,7 @@ class ReplicaLink(asyncio.Protocol):
         id = self._parcels.fresh_id()
         answer: asyncio.Future[ServableStatus] = self._loop.create_future()
         self._statuses[id] = answer
-        self._send(encode_plain(Kind.STATUS, id))
+        self._send(encode_plain(FrameType.STATUS, id))
         try:
             async with asyncio.timeout(timeout_s):
                 return await answer
@@ -156,17 +156,17 @@ class ReplicaLink(asyncio.Protocol):
             self._on_down()
 
     def _receive(self, frame: Frame) -> None:
-        if frame.kind == Kind.ANSWER:
+        if frame.kind == FrameType.ANSWER:
             self._parcels.answered(frame)
-        elif frame.kind == Kind.ERROR:
+        elif frame.kind == FrameType.ERROR:
             self._parcels.failed(frame)
-        elif frame.kind == Kind.STATUS_ANSWER:
+        elif frame.kind == FrameType.STATUS_ANSWER:
             answer = self._statuses.pop(frame.id, None)
             if answer is not None and not answer.done():
                 answer.set_result(_status.decode(frame.meta))
-        elif frame.kind == Kind.GOING_AWAY:
+        elif frame.kind == FrameType.GOING_AWAY:
             self.usable = False
-        elif frame.kind == Kind.SHARED:
+        elif frame.kind == FrameType.SHARED:
             self._parcels.arena = self._arena
         else:
             raise InvalidArgument(f"frame of kind {frame.kind}, which a model server never sends")
@@ -267,7 +267,7 @@ def _introduce(connection: socket.socket, hello: bytes) -> Arena | None:
         connection.send(hello)
         return None
     try:
-        socket.send_fds(connection, [hello + encode_plain(Kind.SHARED)], [arena.fd or 0])
+        socket.send_fds(connection, [hello + encode_plain(FrameType.SHARED)], [arena.fd or 0])
     finally:
         arena.close_fd()
     return arena

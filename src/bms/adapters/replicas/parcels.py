@@ -8,14 +8,14 @@ from typing import Protocol
 
 from bms.adapters.replicas.arena import Arena
 from bms.core.errors import InvalidArgument
-from bms.core.tensors.outputs import Share, Together
-from bms.core.tensors.sequences import Step
+from bms.core.tensors.outputs import OutputRows, Together
+from bms.core.tensors.sequences import SequenceStep
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import (
     AnswerMeta,
     ErrorMeta,
     Frame,
-    Kind,
+    FrameType,
     decode_answer,
     decode_error,
     encode_infer,
@@ -29,7 +29,7 @@ _UNSENT = ErrorMeta("UNAVAILABLE", "the model server can't be reached: come agai
 _LOST = ErrorMeta("INTERNAL", "the model server was lost with this request in its hands", False, lost=True)
 
 
-class AnswerSink(Protocol):
+class FrameAnswerSink(Protocol):
     """Who asked: gets answers until one is final, or one error; nothing after `cancel`."""
 
     def on_answer(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None: ...
@@ -37,7 +37,7 @@ class AnswerSink(Protocol):
     def on_error(self, meta: ErrorMeta) -> None: ...
 
 
-class Sent:
+class SentCall:
     """One call that was handed over, and the name to cancel it by. `sink` is None once it is ended."""
 
     __slots__ = (
@@ -58,7 +58,7 @@ class Sent:
 
     def __init__(
         self,
-        sink: AnswerSink,
+        sink: FrameAnswerSink,
         signature: str,
         tensors: list[Tensor],
         timeout_us: int,
@@ -66,10 +66,10 @@ class Sent:
         rows: int,
         most: int,
         priority: int,
-        sequence: Step | None = None,
+        sequence: SequenceStep | None = None,
         params: bytes = b"",
     ) -> None:
-        self.sink: AnswerSink | None = sink
+        self.sink: FrameAnswerSink | None = sink
         self.signature = signature
         self.tensors = tensors
         self.timeout_us = timeout_us
@@ -79,7 +79,7 @@ class Sent:
         self.priority = priority
         self.sequence = sequence
         self.params = params
-        self.parcel: Parcel | None = None  # None: not yet written
+        self.parcel: CallBatch | None = None  # None: not yet written
         self.places: list[int] | None = None  # in the arena, of each tensor; None: none is there
 
     def group(self) -> Hashable | None:
@@ -98,23 +98,23 @@ class Sent:
         return (self.signature, self.outputs, self.priority, shapes)
 
 
-class Parcel:
+class CallBatch:
     """Calls that share one frame; `open` of them are not ended yet."""
 
     __slots__ = ("calls", "id", "open")
 
-    def __init__(self, id: int, calls: list[Sent]) -> None:
+    def __init__(self, id: int, calls: list[SentCall]) -> None:
         self.id = id
         self.calls = calls
         self.open = len(calls)
 
 
-class Parcels:
+class PendingCalls:
     """All calls of one connection that are not ended."""
 
     def __init__(self) -> None:
-        self._waiting: list[Sent] = []
-        self._parcels: dict[int, Parcel] = {}
+        self._waiting: list[SentCall] = []
+        self._parcels: dict[int, CallBatch] = {}
         self._last_id = 0
         self.in_flight = 0
         self.arena: Arena | None = None  # once the server has it mapped
@@ -123,7 +123,7 @@ class Parcels:
         self._last_id += 1
         return self._last_id
 
-    def add(self, call: Sent) -> None:
+    def add(self, call: SentCall) -> None:
         self._waiting.append(call)
         self.in_flight += 1
 
@@ -133,7 +133,7 @@ class Parcels:
         if len(waiting) == 1:
             return self._parcel(waiting) if waiting[0].sink is not None else []
         parts: list[bytes | memoryview] = []
-        groups: dict[Hashable, list[Sent]] = {}
+        groups: dict[Hashable, list[SentCall]] = {}
         for call in waiting:
             if call.sink is None:
                 continue
@@ -156,7 +156,7 @@ class Parcels:
             parts += self._parcel(group[start:] if start else group)
         return parts
 
-    def cancel(self, call: Sent) -> bytes | None:
+    def cancel(self, call: SentCall) -> bytes | None:
         """Ends a call whose asker is gone; a frame to send where nobody waits for its parcel any more."""
         if call.sink is None:
             return None
@@ -168,7 +168,7 @@ class Parcels:
         if parcel.open:
             return None
         parcel.calls = []  # no cycle is left for the collector
-        return encode_plain(Kind.CANCEL, parcel.id) if self._parcels.pop(parcel.id, None) is not None else None
+        return encode_plain(FrameType.CANCEL, parcel.id) if self._parcels.pop(parcel.id, None) is not None else None
 
     def answered(self, frame: Frame) -> None:
         """Tells the askers that an ANSWER is for. Raises InvalidArgument or msgspec.DecodeError for a broken one."""
@@ -199,7 +199,9 @@ class Parcels:
             sink, end = call.sink, at + call.rows
             if sink is not None:
                 self._end(call, parcel)
-                sink.on_answer(AnswerMeta(True, queue_ns, per_row * call.rows, (), 0, 0, batch), Share(whole, at, end))
+                sink.on_answer(
+                    AnswerMeta(True, queue_ns, per_row * call.rows, (), 0, 0, batch), OutputRows(whole, at, end)
+                )
             at = end
 
     def failed(self, frame: Frame) -> None:
@@ -228,9 +230,9 @@ class Parcels:
                     self._over(call)
                     sink.on_error(meta)
 
-    def _parcel(self, calls: list[Sent]) -> list[bytes | memoryview]:
+    def _parcel(self, calls: list[SentCall]) -> list[bytes | memoryview]:
         self._last_id = id = self._last_id + 1
-        self._parcels[id] = parcel = Parcel(id, calls)
+        self._parcels[id] = parcel = CallBatch(id, calls)
         first = calls[0]
         if len(calls) == 1:
             first.parcel = parcel
@@ -265,7 +267,7 @@ class Parcels:
                 timeout = call.timeout_us
         return encode_parcel(id, first.signature, tensors, tuple(rows), timeout, first.outputs, first.priority)
 
-    def _put(self, call: Sent, arena: Arena) -> bool:
+    def _put(self, call: SentCall, arena: Arena) -> bool:
         """Whether any tensor of the call found room in the arena."""
         places = []
         for _, array in call.tensors:
@@ -276,7 +278,7 @@ class Parcels:
         call.places = places
         return True
 
-    def _over(self, call: Sent) -> None:
+    def _over(self, call: SentCall) -> None:
         """Nobody waits for the call any more. A server that still reads it reads what came after, for nobody."""
         call.sink = None
         call.tensors = []  # they may be large, and their request may wait for its client
@@ -288,7 +290,7 @@ class Parcels:
                         self.arena.free(place)
             call.places = None
 
-    def _end(self, call: Sent, parcel: Parcel) -> None:
+    def _end(self, call: SentCall, parcel: CallBatch) -> None:
         self._over(call)
         parcel.open -= 1
         if not parcel.open:
@@ -296,7 +298,7 @@ class Parcels:
             self._parcels.pop(parcel.id, None)
 
 
-def _named(parcel: Parcel, meta: AnswerMeta | ErrorMeta) -> list[Sent]:
+def _named(parcel: CallBatch, meta: AnswerMeta | ErrorMeta) -> list[SentCall]:
     """The calls of the parcel that `meta` is for."""
     calls, first, count = parcel.calls, meta.first, meta.count
     if not first and not count:

@@ -9,7 +9,7 @@ from bms.adapters.replicas.connecting import connect
 from bms.core.errors import InvalidArgument
 from bms.core.workloads.endpoints import parse_endpoint
 from bms.core.workloads.programs import ServableStatus
-from bms.protocols.frames import FrameReader, Kind, encode_plain
+from bms.protocols.frames import FrameReader, FrameType, encode_plain
 
 PATIENCE_S = 2.0
 _status = msgspec.msgpack.Decoder(ServableStatus)
@@ -45,7 +45,7 @@ class LinkProbe:
 
     async def _connected(self, replica: str, address: str) -> "_Line":
         """Raises OSError, and InvalidArgument for an address that is none."""
-        hello = encode_plain(Kind.HELLO, meta=self._token_of(replica))
+        hello = encode_plain(FrameType.HELLO, meta=self._token_of(replica))
         line = _Line(lambda: self._lost(replica, line))
         await connect(parse_endpoint(address), lambda: line, hello)
         return line
@@ -69,7 +69,7 @@ class _Line(asyncio.Protocol):
         """Raises OSError when the server is gone."""
         self._asked += 1
         self._answer = asyncio.get_running_loop().create_future()
-        self.say(encode_plain(Kind.STATUS, self._asked))
+        self.say(encode_plain(FrameType.STATUS, self._asked))
         return await self._answer
 
     def say(self, data: bytes) -> None:
@@ -94,7 +94,7 @@ class _Line(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             for frame in self._reader.feed(data):
-                if frame.kind == Kind.STATUS_ANSWER and frame.id == self._asked:
+                if frame.kind == FrameType.STATUS_ANSWER and frame.id == self._asked:
                     self._answered(_status.decode(frame.meta))
         except (InvalidArgument, msgspec.DecodeError):  # what no model server says
             self.close()

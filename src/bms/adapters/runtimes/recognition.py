@@ -12,7 +12,7 @@ from bms.core.errors import FailedPrecondition
 from bms.core.tensors.preprocessing import ImagePreprocess, Preprocess
 from bms.core.tensors.signature import Signature
 from bms.core.workloads.programs import Recognised
-from bms.serving.inference.runtime import Found, Runtime
+from bms.serving.inference.runtime import Recognition, Runtime
 
 # What the platform's own environment has in any version that it was installed with.
 AT_HOME = frozenset({"numpy", "msgspec", "onnxruntime", "pillow"})
@@ -83,7 +83,7 @@ def package(requirement: str) -> str:
     return SAME.get(name, name)
 
 
-def _chosen(directory: str, said: str) -> tuple[Runtime, Found]:
+def _chosen(directory: str, said: str) -> tuple[Runtime, Recognition]:
     if said:
         runtime = runtime_named(said)
         found = runtime.recognises(directory)

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, delete, func, select, update
 
 from bms.adapters.sql.store import Repository
 from bms.adapters.sql.tables.deployments import deployment_revisions, deployments, replicas, routes
-from bms.control.deployments.nouns import Deployment, DeploymentRevision, Replica, Route
+from bms.control.deployments.nouns import Deployment, DeploymentRevision, Replica, TrafficRoute
 from bms.core.errors import AlreadyExists, InvalidArgument
 from bms.core.ids import differs_by_case
 from bms.core.pages import Page, PageRequest, page_of
@@ -85,17 +85,17 @@ class SqlDeployments(Repository):
         query = _newest(deployment, PageRequest()).where(table.c.versions != versions)
         return await self._one(DeploymentRevision, query.limit(1))
 
-    async def route(self, deployment: str) -> Route | None:
-        return await self._one(Route, select(routes).where(routes.c.deployment == deployment))
+    async def route(self, deployment: str) -> TrafficRoute | None:
+        return await self._one(TrafficRoute, select(routes).where(routes.c.deployment == deployment))
 
-    async def routes(self, among: Collection[str] | None = None) -> dict[str, Route]:
-        rows = await self._all(Route, select(routes).where(routes.c.deployment.in_(_active(among))))
+    async def routes(self, among: Collection[str] | None = None) -> dict[str, TrafficRoute]:
+        rows = await self._all(TrafficRoute, select(routes).where(routes.c.deployment.in_(_active(among))))
         return {row.deployment: row for row in rows}
 
-    async def add_route(self, route: Route) -> None:
+    async def add_route(self, route: TrafficRoute) -> None:
         await self._insert(routes, route, f"deployment {route.deployment} has a route already")
 
-    async def save_route(self, route: Route) -> Route:
+    async def save_route(self, route: TrafficRoute) -> TrafficRoute:
         return await self._save(routes, route, routes.c.tenant == route.tenant, routes.c.deployment == route.deployment)
 
     async def replica(self, id: str) -> Replica | None:

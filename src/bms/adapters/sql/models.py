@@ -8,7 +8,7 @@ from sqlalchemy.sql import ColumnElement
 
 from bms.adapters.sql.datasets_needed import hold
 from bms.adapters.sql.store import Repository, noun
-from bms.adapters.sql.tables.columns import Shared
+from bms.adapters.sql.tables.columns import InterningDecoder
 from bms.adapters.sql.tables.models import aliases, models, versions
 from bms.adapters.sql.tables.models import models as models_table
 from bms.control.models.nouns import Alias, Model, Version, VersionFacts, VersionState
@@ -137,7 +137,11 @@ class SqlModels(Repository):
         packed = (of.signatures, of.preprocess, of.labels)
         query = select(*plain, *(type_coerce(column, LargeBinary).label(column.name) for column in packed))
         rows = await self._connection.execute(query.where(_among(models, of.tenant, of.model)))
-        signatures, preprocess, labels = Shared(dict[str, Signature]), Shared(Preprocess), Shared(tuple[str, ...])
+        signatures, preprocess, labels = (
+            InterningDecoder(dict[str, Signature]),
+            InterningDecoder(Preprocess),
+            InterningDecoder(tuple[str, ...]),
+        )
         return [
             VersionFacts(
                 tenant=row[0],

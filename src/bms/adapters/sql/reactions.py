@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from bms.adapters.sql.store import Repository, noun
 from bms.adapters.sql.tables.events import events, positions, reactions
 from bms.adapters.sql.tables.tenants import tenants
-from bms.control.platform.pending import Reaction, ReactionState, Standing
+from bms.control.platform.pending import HandlerBacklog, Reaction, ReactionState
 from bms.core.errors import InvalidArgument
 from bms.core.events import Recorded
 from bms.core.pages import Page, PageRequest, page_of
@@ -80,11 +80,11 @@ class SqlReactions(Repository):
         query = select(reactions.c.tenant, reactions.c.about).distinct()
         return frozenset((row.tenant, row.about) for row in await self._connection.execute(query))
 
-    async def standings(self) -> list[Standing]:
+    async def standings(self) -> list[HandlerBacklog]:
         columns = (reactions.c.handler, reactions.c.state)
         oldest = func.min(reactions.c.since).label("oldest")
         query = select(*columns, func.count().label("count"), oldest).group_by(*columns).order_by(*columns)
-        return [noun(Standing, row) for row in (await self._connection.execute(query)).mappings()]
+        return [noun(HandlerBacklog, row) for row in (await self._connection.execute(query)).mappings()]
 
     async def leaving(self, tenant: str) -> bool:
         query = select(tenants.c.deleted_at).where(tenants.c.id == tenant)

@@ -29,7 +29,7 @@ from bms.adapters.sql.usage_queries import (
     wholly_in,
 )
 from bms.control.billing.blocks import UsageBlock
-from bms.control.billing.nouns import Label, Unread, UsageFilter, UsageSum, nanoseconds
+from bms.control.billing.nouns import Label, UnreadUsageRun, UsageFilter, UsageSum, nanoseconds
 from bms.control.billing.unpacking import unpack
 from bms.core.errors import InvalidArgument
 from bms.core.meters import OF_EVERY_REQUEST, REQUESTS
@@ -74,19 +74,19 @@ class SqlUsage(SqlAllotments):
         if further:
             await self._connection.execute(insert(request_quantities), further)
 
-    async def put_aside(self, unread: Sequence[Unread]) -> None:
+    async def put_aside(self, unread: Sequence[UnreadUsageRun]) -> None:
         await self._connection.execute(insert(usage_unread), [msgspec.structs.asdict(one) for one in unread])
 
-    async def unread(self, version: int, after: tuple[str, int], limit: int) -> list[Unread]:
+    async def unread(self, version: int, after: tuple[str, int], limit: int) -> list[UnreadUsageRun]:
         c = usage_unread.c
         query = select(usage_unread).where(c.version <= version, tuple_(c.source, c.first) > tuple_(*after))
-        return await self._all(Unread, query.order_by(c.source, c.first).limit(limit))
+        return await self._all(UnreadUsageRun, query.order_by(c.source, c.first).limit(limit))
 
     async def unread_events(self) -> int:
         number = func.sum(usage_unread.c.last - usage_unread.c.first + 1)
         return int((await self._connection.execute(select(number))).scalar() or 0)
 
-    async def take_unread(self, one: Unread) -> bool:
+    async def take_unread(self, one: UnreadUsageRun) -> bool:
         c = usage_unread.c
         taken = delete(usage_unread).where(c.source == one.source, c.first == one.first)
         return (await self._connection.execute(taken)).rowcount == 1

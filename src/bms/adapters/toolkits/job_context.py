@@ -22,7 +22,7 @@ import msgspec
 from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.formats.figures import Figure, figure
-from bms.core.workloads.programs import JobConfig, JobEvent, Places, Sealed
+from bms.core.workloads.programs import JobConfig, JobEvent, Places, StdinSecrets
 
 MAX_EVENTS = 4 * 2**20  # bytes of events.jsonl; the platform keeps no more
 MAX_MESSAGE = 4000  # characters; in JSON a character takes at most 12 bytes, and a line shall stay under 64 kB
@@ -36,7 +36,7 @@ class JobCancelled(BaseException):
     """Raised in the main thread when the job is to end; clean up and let it pass."""
 
 
-class Job:
+class JobContext:
     """One attempt of one job, as its code sees it. Safe to use from several threads.
 
     `inputs` maps names to read-only directories; what lies in `output` at the end is kept as the job's output;
@@ -44,7 +44,7 @@ class Job:
     is for the platform's own tasks: a job with code is handed nothing.
     """
 
-    def __init__(self, config: JobConfig, places: Places, clock: Clock, sealed: Sealed = Sealed()) -> None:
+    def __init__(self, config: JobConfig, places: Places, clock: Clock, sealed: StdinSecrets = StdinSecrets()) -> None:
         directory = Path(places.directory)
         self.id = config.job
         self.attempt = config.attempt
@@ -105,17 +105,17 @@ class Job:
         return int(self._clock.now().timestamp() * 1e9)
 
 
-_current: Job | None = None
+_current: JobContext | None = None
 
 
-def current_job() -> Job:
+def current_job() -> JobContext:
     """The job that this process runs. Raises FailedPrecondition outside a job."""
     if _current is None:
         raise FailedPrecondition("this process runs no job: start the script as a job, or pass it a stand-in")
     return _current
 
 
-def enter(job: Job) -> None:
+def enter(job: JobContext) -> None:
     """Makes `job` the current one; for the harness."""
     global _current
     _current = job

@@ -9,14 +9,14 @@ from bms.core.tensors.signature import TensorSpec
 _TYPES = {"FP32": 1, "FP64": 11, "INT32": 6, "INT64": 7, "BOOL": 9, "BYTES": 8}  # of onnx.TensorProto.DataType
 
 
-class Wanted(NamedTuple):
+class WantedOutput(NamedTuple):
     """The model's output `source`, to be given as `spec` says."""
 
     source: str
     spec: TensorSpec
 
 
-def renamed(model: Any, input: TensorSpec, outputs: list[Wanted]) -> Any:
+def renamed(model: Any, input: TensorSpec, outputs: list[WantedOutput]) -> Any:
     """`model`, taking `input` in place of its own one input, and giving these outputs alone: cast, and of [rows,
     columns] the last column where [rows] is wanted (the one value; of two classes, that of the second)."""
     from onnx import helper

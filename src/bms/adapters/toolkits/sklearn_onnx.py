@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bms.adapters.toolkits.onnx_outputs import Wanted, renamed
+from bms.adapters.toolkits.onnx_outputs import WantedOutput, renamed
 from bms.adapters.toolkits.onnx_trees import track_missing
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.signature import Signature, TensorSpec, is_table, shape_text
@@ -121,7 +121,7 @@ def _last(estimator: Any) -> Any:
     return estimator
 
 
-def _wanted(estimator: Any, outputs: Sequence[TensorSpec], model: Any) -> list[Wanted]:
+def _wanted(estimator: Any, outputs: Sequence[TensorSpec], model: Any) -> list[WantedOutput]:
     """Which output of the converted model is which of the parent's. Raises FailedPrecondition where one has none."""
     given = [output.name for output in model.graph.output]
     found = []
@@ -132,5 +132,5 @@ def _wanted(estimator: Any, outputs: Sequence[TensorSpec], model: Any) -> list[W
                 f"the {type(estimator).__name__} gives {spec.name!r}, skl2onnx's model does not ({', '.join(given)}); "
                 "it is served as it is"
             )
-        found.append(Wanted(given[place], spec))
+        found.append(WantedOutput(given[place], spec))
     return found

@@ -21,10 +21,10 @@ from bms.adapters.sql.tenant_rows import SqlTenantRows
 from bms.adapters.sql.tenants import SqlTenants
 from bms.adapters.sql.usage import SqlUsage
 from bms.app.control.event_catalogue import CATALOGUE
-from bms.app.control.ground import Ground
+from bms.app.control.ground import Platform
 from bms.app.rules import WorkloadRules
 from bms.control.audit.service import AuditService
-from bms.control.billing.booking import Booking
+from bms.control.billing.booking import AllotmentBilling
 from bms.control.billing.service import UsageService
 from bms.control.billing.sweep import AllotmentSweep
 from bms.control.datasets.deletion import DatasetDeletion
@@ -55,7 +55,7 @@ from bms.control.platform.handlers import Handlers
 from bms.control.platform.leading import Leader
 from bms.control.platform.objects import ObjectStore
 from bms.control.platform.reactions import SUBJECT as REACTIONS
-from bms.control.platform.reactions import Reactions
+from bms.control.platform.reactions import ReactionLoop
 from bms.control.platform.sweeps import Finder, Sweeps
 from bms.control.platform.trees import digests_of
 from bms.control.secrets.service import SecretService
@@ -82,7 +82,7 @@ class Stores:
 
 
 @dataclass(frozen=True)
-class Features:
+class UseCases:
     """What the API offers and the loops call."""
 
     stores: Stores
@@ -109,18 +109,18 @@ class Features:
     deployments: DeploymentService
     replica_logs: ReplicaLogService
     usage: UsageService
-    booking: Booking
+    booking: AllotmentBilling
     allotment_sweep: AllotmentSweep
     audit: AuditService
     trees_in_use: TreesInUse
     leading: Leader
-    reactions: Reactions
+    reactions: ReactionLoop
     sweeps: Sweeps
     reaction_service: ReactionService
     collector: Collector
 
 
-def make_features(ground: Ground, rules: WorkloadRules) -> Features:
+def make_features(ground: Platform, rules: WorkloadRules) -> UseCases:
     """Nothing is started here."""
     database, clock, objects = ground.database, ground.clock, ground.objects
     stores = Stores(
@@ -145,7 +145,7 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
     deployments = DeploymentService(stores.deployments, catalog, clock)
     work = WorkOf(stores.deployments, stores.jobs)
     leading = ground.leadership.of(REACTIONS)
-    return Features(
+    return UseCases(
         stores=stores,
         files=files,
         history=history,
@@ -188,7 +188,7 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
         deployments=deployments,
         replica_logs=ReplicaLogService(stores.deployments, ground.replica_logs),
         usage=UsageService(SqlStore(database, SqlUsage), clock),
-        booking=Booking(SqlStore(database, SqlUsage), clock),
+        booking=AllotmentBilling(SqlStore(database, SqlUsage), clock),
         allotment_sweep=AllotmentSweep(SqlStore(database, SqlStrayAllotments), clock, ground.device_memory),
         audit=AuditService(SqlStore(database, SqlAudit)),
         trees_in_use=TreesInUse(stores.deployments, stores.models, stores.jobs, clock),
@@ -200,13 +200,15 @@ def make_features(ground: Ground, rules: WorkloadRules) -> Features:
             swept=lambda: sweeps.followed,
         ),
         leading=leading,
-        reactions=Reactions(ground.events, stores.reactions, follows.handlers, clock, DEFAULT_TENANT, leader=leading),
+        reactions=ReactionLoop(
+            ground.events, stores.reactions, follows.handlers, clock, DEFAULT_TENANT, leader=leading
+        ),
         sweeps=sweeps,
         collector=_collector(ground, stores, datasets, jobs),
     )
 
 
-class Following(NamedTuple):
+class EventHandlers(NamedTuple):
     """What follows from events, and who finds by its state what an event should have moved."""
 
     handlers: Handlers
@@ -222,7 +224,7 @@ def following(
     objects: ObjectStore,
     *,
     verification_s: float = 300.0,
-) -> Following:
+) -> EventHandlers:
     """What follows from what, across features, and who is told when it was given up, so that nothing waits for ever."""
     imports = Imports(jobs, datasets)
     registration = Registration(jobs, models, objects)
@@ -245,10 +247,10 @@ def following(
         "conversion": conversion.strays,
         "gates": gates.strays,
     }
-    return Following(handlers, finders)
+    return EventHandlers(handlers, finders)
 
 
-def _collector(ground: Ground, stores: Stores, datasets: DatasetService, jobs: JobService) -> Collector:
+def _collector(ground: Platform, stores: Stores, datasets: DatasetService, jobs: JobService) -> Collector:
     """Blobs that none of these features speaks of are swept."""
     objects = ground.objects
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bms.adapters.clusters.local.cluster import LocalCluster
 from bms.adapters.clusters.local.kept_logs import KeptLogs
-from bms.adapters.clusters.local.supplies import Supplies
+from bms.adapters.clusters.local.supplies import WorkloadInputs
 from bms.adapters.clusters.node_agent.client import NodeAgentCluster
 from bms.adapters.clusters.node_agent.far_caches import AgentEnvironments, AgentTrees
 from bms.adapters.clusters.node_agent.secret import read_secret
@@ -38,7 +38,7 @@ from bms.core.workloads.isolation import keeps_files
 from bms.core.workloads.resources import size_text
 
 
-class Running(NamedTuple):
+class WorkloadSide(NamedTuple):
     """The side that runs workloads, and what it keeps for them."""
 
     cluster: LocalCluster | NodeAgentCluster
@@ -47,7 +47,7 @@ class Running(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Ground:
+class Platform:
     """Opened parts. `process` names this one among all controls of the platform; a restart has the same name."""
 
     home: Path
@@ -84,7 +84,7 @@ async def open_ground(
     run_dir: Path,
     rules: WorkloadRules,
     name: str = "",
-) -> Ground:
+) -> Platform:
     """Opens everything, adopting the workloads that run. `name` is this control's, of several of the home.
 
     Raises BmsError: FailedPrecondition for one of several that would run workloads here.
@@ -100,7 +100,7 @@ async def open_ground(
         running = await _elsewhere(rules, objects, identity(home) or "", process)
     else:
         running = await _here(home, run_dir, rules, objects, clock)
-    return Ground(
+    return Platform(
         home=home,
         database=database,
         clock=clock,
@@ -118,24 +118,24 @@ async def open_ground(
     )
 
 
-async def _here(home: Path, run_dir: Path, rules: WorkloadRules, objects: ObjectStore, clock: Clock) -> Running:
+async def _here(home: Path, run_dir: Path, rules: WorkloadRules, objects: ObjectStore, clock: Clock) -> WorkloadSide:
     """Workloads run on this machine, below the home."""
     environments = UvEnvironments(home, os.environ, sources=rules.packages)
     trees = LocalTreeCache.open(home / "cache" / "trees", objects)
-    supplies = Supplies(environments, trees, objects)
+    supplies = WorkloadInputs(environments, trees, objects)
     cluster = LocalCluster(home, run_dir, supplies, clock, devices=NvidiaDevices(), require=rules.require_isolation)
     await cluster.open()
     environments.links = trees.links = keeps_files(cluster.isolation)
-    return Running(cluster, environments, trees)
+    return WorkloadSide(cluster, environments, trees)
 
 
-async def _elsewhere(rules: WorkloadRules, objects: ObjectStore, platform: str, process: str) -> Running:
+async def _elsewhere(rules: WorkloadRules, objects: ObjectStore, platform: str, process: str) -> WorkloadSide:
     """A node agent runs them, in a home of its own."""
     secret = read_secret(Path(rules.node_agent_secret))
     where = parse_endpoint(rules.node_agent)
     cluster = NodeAgentCluster(where, secret, platform, process, objects, connect, require=rules.require_isolation)
     await cluster.open()
-    return Running(cluster, AgentEnvironments(cluster), AgentTrees(cluster))
+    return WorkloadSide(cluster, AgentEnvironments(cluster), AgentTrees(cluster))
 
 
 def describe(database: Database) -> str:

@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
-from bms.app.control.parts import Parts
+from bms.app.control.parts import ControlPlane
 from bms.control.platform.leading import Leader
 from bms.control.tenants.nouns import Tenant
 from bms.core.errors import BmsError
@@ -18,7 +18,7 @@ COLLECT_S = 3600.0
 BOOK_S = 60.0
 
 
-async def run_loops(parts: Parts) -> None:
+async def run_loops(parts: ControlPlane) -> None:
     """Runs until cancelled. Of what is led, each loop does nothing while another process leads it."""
     await parts.bus.start()
     leadership = parts.ground.leadership
@@ -46,7 +46,7 @@ async def run_loops(parts: Parts) -> None:
         await leadership.resign()
 
 
-async def _react(parts: Parts) -> None:
+async def _react(parts: ControlPlane) -> None:
     """What follows from events, while this process leads; and beside it, now and then, what a lost event has left."""
     reactions, sweeps = parts.features.reactions, parts.features.sweeps
     sweeping: asyncio.Task[int] | None = None
@@ -85,7 +85,11 @@ async def _react(parts: Parts) -> None:
 
 
 async def _repeat(
-    name: str, every_s: float, parts: Parts, chore: Callable[[Parts], Awaitable[None]], leader: Leader | None = None
+    name: str,
+    every_s: float,
+    parts: ControlPlane,
+    chore: Callable[[ControlPlane], Awaitable[None]],
+    leader: Leader | None = None,
 ) -> None:
     while True:
         await asyncio.sleep(every_s)
@@ -96,7 +100,7 @@ async def _repeat(
                 log.warning("%s is put off to the next time: %s", name, error.message)
 
 
-async def _remove_tenants(parts: Parts, leader: Leader) -> None:
+async def _remove_tenants(parts: ControlPlane, leader: Leader) -> None:
     """Looks at once, since one may be left from before; then when one was deleted, and until nothing is left of it."""
     while True:
         parts.deleted.clear()
@@ -111,7 +115,7 @@ async def _remove_tenants(parts: Parts, leader: Leader) -> None:
                 await parts.deleted.wait()
 
 
-async def _read_usage_again(parts: Parts, leader: Leader) -> None:
+async def _read_usage_again(parts: ControlPlane, leader: Leader) -> None:
     """Books what a former release put aside: at once, since this one may be newer, then now and then."""
     while True:
         pause_s = RETRY_S
@@ -125,7 +129,7 @@ async def _read_usage_again(parts: Parts, leader: Leader) -> None:
         await asyncio.sleep(pause_s)
 
 
-async def _book_allotments(parts: Parts, leader: Leader) -> None:
+async def _book_allotments(parts: ControlPlane, leader: Leader) -> None:
     """Sweeps once soon, since what a former release started has none; not before it is known what still runs."""
     rounds = 0
     while True:
@@ -142,13 +146,13 @@ async def _book_allotments(parts: Parts, leader: Leader) -> None:
         await asyncio.sleep(pause_s)
 
 
-async def _sweep_allotments(parts: Parts) -> None:
+async def _sweep_allotments(parts: ControlPlane) -> None:
     opened, closed = await parts.features.allotment_sweep.step()
     if opened or closed:
         log.info("allotments that were missing: %d, left open: %d", opened, closed)
 
 
-async def _collect(parts: Parts) -> None:
+async def _collect(parts: ControlPlane) -> None:
     """Gives up abandoned uploads, then sweeps what no feature of a tenant speaks of any more."""
     await parts.features.tenant_removal.step(again=True)
     for tenant in await _all_tenants(parts):
@@ -158,18 +162,18 @@ async def _collect(parts: Parts) -> None:
             log.info("swept %d blobs of tenant %s", len(swept), tenant.id)
 
 
-async def _prune_trees(parts: Parts) -> None:
+async def _prune_trees(parts: ControlPlane) -> None:
     """A process that is being started has just asked for its trees, which spares them."""
     removed = await parts.ground.trees.prune(await parts.features.trees_in_use(), COLLECT_S)
     if removed:
         log.info("removed %d cached trees that nobody reads", len(removed))
 
 
-async def _sweep_logs(parts: Parts) -> None:
+async def _sweep_logs(parts: ControlPlane) -> None:
     await parts.ground.replica_logs.sweep()
 
 
-async def _all_tenants(parts: Parts) -> list[Tenant]:
+async def _all_tenants(parts: ControlPlane) -> list[Tenant]:
     found: list[Tenant] = []
     after: str | None = None
     while True:

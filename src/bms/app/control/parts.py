@@ -21,29 +21,29 @@ from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.positions import SqlPositions
 from bms.adapters.sql.replies import SqlReplies
 from bms.adapters.telemetry.control_metrics import ControlMetrics
-from bms.app.control.features import Features, make_features
-from bms.app.control.ground import Ground, describe, open_ground
+from bms.app.control.features import UseCases, make_features
+from bms.app.control.ground import Platform, describe, open_ground
 from bms.app.home.directory import write_private
 from bms.app.rules import WorkloadRules
 from bms.control.billing.service import UsageService
 from bms.control.deployments.health import Health
-from bms.control.deployments.reconciliation.launching import Launcher
+from bms.control.deployments.reconciliation.launching import ReplicaLauncher
 from bms.control.deployments.reconciliation.loop import ReconcilerLoop
 from bms.control.deployments.reconciliation.reconciler import SUBJECT as DEPLOYMENTS
 from bms.control.deployments.reconciliation.reconciler import Reconciler
-from bms.control.deployments.reconciliation.suspicions import Suspicions
+from bms.control.deployments.reconciliation.suspicions import FailureReports
 from bms.control.deployments.repository import ModelRepository
-from bms.control.deployments.views.reports import Reports
+from bms.control.deployments.views.reports import HealthReports
 from bms.control.deployments.views.service import DeploymentViews
 from bms.control.deployments.views.snapshot_source import DeploymentEntries
 from bms.control.jobs.attempts import Attempts
-from bms.control.jobs.nouns import Capacity
+from bms.control.jobs.nouns import JobCapacity
 from bms.control.jobs.scheduler import SUBJECT as JOBS
 from bms.control.jobs.scheduler import Scheduler
 from bms.control.monitoring.nouns import GatewayView
 from bms.control.monitoring.service import MonitoringService
-from bms.control.secrets.sealing import Sealing, UpstreamSealing
-from bms.control.snapshots.positions import Others
+from bms.control.secrets.sealing import SecretEncryption, UpstreamSealing
+from bms.control.snapshots.positions import OtherProcesses
 from bms.control.snapshots.publisher import Publisher
 from bms.control.snapshots.sources import EntrySource
 from bms.control.tenants.nouns import DEFAULT_TENANT, NewKey
@@ -52,7 +52,7 @@ from bms.core.errors import Unavailable
 from bms.core.serving.snapshot import DeploymentEntry
 from bms.web.api.application import application
 from bms.web.api.credentials import KeyCredentials
-from bms.web.api.dispatch import Dispatcher
+from bms.web.api.dispatch import EndpointDispatcher
 from bms.web.api.endpoint import Endpoint
 from bms.web.api.resources import (
     audit,
@@ -78,16 +78,16 @@ LOOK_S = 0.2  # how long a status waits for them before it says that they are be
 
 
 @dataclass
-class Parts:
+class ControlPlane:
     """Made and opened; `loops` drives them, `close` ends them. Workloads run on."""
 
-    ground: Ground
-    features: Features
+    ground: Platform
+    features: UseCases
     publisher: Publisher
     scheduler: Scheduler
     reconciling: ReconcilerLoop
     bus: BusServer
-    suspicions: Suspicions
+    suspicions: FailureReports
     api: ASGIApp
     deleted: asyncio.Event = field(default_factory=asyncio.Event)  # there is a tenant to be removed
 
@@ -107,26 +107,26 @@ async def make_parts(
     bus_token: str,
     rules: WorkloadRules,
     name: str = "",
-) -> Parts:
+) -> ControlPlane:
     """Everything control runs; the first start also makes the default tenant and HOME/admin.key."""
     ground = await open_ground(database, home, run_dir, rules, name)
     features = make_features(ground, rules)
     await features.tenants.bootstrap(lambda created: keep_admin_key(home, created.key))
     await _note_what_ended(ground, features)
-    others = Others(SqlPositions(database, ground.clock), ground.process)
+    others = OtherProcesses(SqlPositions(database, ground.clock), ground.process)
     publisher = Publisher(snapshot_sources(ground, features), ground.events, ground.clock, ground.pepper, others)
     await publisher.start()
     sealing = UpstreamSealing(ground.objects, features.secrets, rules.allowed_upstreams)
-    launcher = Launcher(ground.cluster, features.catalog, ground.tokens, sealing)
+    launcher = ReplicaLauncher(ground.cluster, features.catalog, ground.tokens, sealing)
     reconciler = _reconciler(ground, features, publisher, launcher)
     reconciling = ReconcilerLoop(reconciler, ground.cluster, ground.events, publisher.acknowledged)
     leader = ground.leadership.of(DEPLOYMENTS)
-    suspicions = Suspicions(features.stores.deployments, reconciler.health, leader, ground.clock)
+    suspicions = FailureReports(features.stores.deployments, reconciler.health, leader, ground.clock)
     bus = BusServer(
         bus_socket, publisher.connect, features.usage.ingest, suspicions.note, ground.clock, token=bus_token
     )
     metrics = ControlMetrics()
-    parts = Parts(
+    parts = ControlPlane(
         ground=ground,
         features=features,
         publisher=publisher,
@@ -161,13 +161,13 @@ async def make_parts(
         features.stores.deployments,
         features.catalog,
         ground.clock,
-        Reports(reconciler.health, leader, lambda: LinkProbe(ground.tokens.of)).of,
+        HealthReports(reconciler.health, leader, lambda: LinkProbe(ground.tokens.of)).of,
         lambda: publisher.told(LOOK_S),
         lambda: launcher.preparing,
         lambda: reconciler.looked or leader.elsewhere,
     )
     ways = [KeyCredentials(features.authenticator)]
-    dispatcher = Dispatcher(ways, SqlReplies(database, ground.clock), observe=metrics.observe_request)
+    dispatcher = EndpointDispatcher(ways, SqlReplies(database, ground.clock), observe=metrics.observe_request)
     parts.api = application(
         _endpoints(ground, features, views, monitoring, lambda: publisher.told(TOLD_S), parts.deleted.set),
         dispatcher,
@@ -176,7 +176,7 @@ async def make_parts(
     return parts
 
 
-async def _note_what_ended(ground: Ground, features: Features) -> None:
+async def _note_what_ended(ground: Platform, features: UseCases) -> None:
     """While no control was there. What can't be seen is taken to run: that is found out later."""
     try:
         seen = await ground.cluster.observe()
@@ -187,7 +187,7 @@ async def _note_what_ended(ground: Ground, features: Features) -> None:
     await features.allotment_sweep.after_start(running, DEPLOYMENTS, ground.process)
 
 
-def snapshot_sources(ground: Ground, features: Features) -> list[EntrySource]:
+def snapshot_sources(ground: Platform, features: UseCases) -> list[EntrySource]:
     """What gateways are told, kind by kind."""
     return [
         KeyEntries(features.stores.tenants, ground.clock),
@@ -195,7 +195,7 @@ def snapshot_sources(ground: Ground, features: Features) -> list[EntrySource]:
     ]
 
 
-def _reconciler(ground: Ground, features: Features, publisher: Publisher, launcher: Launcher) -> Reconciler:
+def _reconciler(ground: Platform, features: UseCases, publisher: Publisher, launcher: ReplicaLauncher) -> Reconciler:
     return Reconciler(
         features.stores.deployments,
         features.catalog,
@@ -212,7 +212,7 @@ def _reconciler(ground: Ground, features: Features, publisher: Publisher, launch
     )
 
 
-def _scheduler(ground: Ground, features: Features, max_jobs: int, sealing: Sealing) -> Scheduler:
+def _scheduler(ground: Platform, features: UseCases, max_jobs: int, sealing: SecretEncryption) -> Scheduler:
     store = features.stores.jobs
     attempts = Attempts(
         store,
@@ -224,9 +224,9 @@ def _scheduler(ground: Ground, features: Features, max_jobs: int, sealing: Seali
         ground.device_memory,
     )
 
-    def capacity() -> Capacity:
+    def capacity() -> JobCapacity:
         cores, memory = ground.machine()
-        return Capacity(jobs=max_jobs, cpu=max(cores, float(max_jobs)), memory=memory)
+        return JobCapacity(jobs=max_jobs, cpu=max(cores, float(max_jobs)), memory=memory)
 
     return Scheduler(
         store, ground.cluster, attempts, features.files, ground.clock, capacity, ground.leadership.of(JOBS)
@@ -234,8 +234,8 @@ def _scheduler(ground: Ground, features: Features, max_jobs: int, sealing: Seali
 
 
 def _endpoints(
-    ground: Ground,
-    features: Features,
+    ground: Platform,
+    features: UseCases,
     views: DeploymentViews,
     monitoring: MonitoringService,
     told: tenants.Told,

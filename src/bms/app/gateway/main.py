@@ -32,24 +32,24 @@ from bms.app.process.logs import log_to_stderr
 from bms.core.errors import BmsError, InvalidArgument
 from bms.core.ids import new_id
 from bms.core.serving.snapshot import ReplicaAddress, SnapshotUpdate
-from bms.protocols.bus import Applied, GatewayStats, Hello, ReplicaDown, UsageAck
-from bms.serving.pipeline.metrics import Metrics
+from bms.protocols.bus import Applied, GatewayHello, GatewayStats, ReplicaDown, UsageAck
+from bms.serving.pipeline.metrics import GatewayMetrics
 from bms.serving.pipeline.pipeline import Pipeline
 from bms.serving.pipeline.sequence_routing import SequenceRoutings
-from bms.serving.pipeline.turn import Turn
-from bms.serving.traffic.dispatcher import Dispatcher
+from bms.serving.pipeline.turn import WriteBatch
+from bms.serving.traffic.dispatcher import ReplicaDispatcher
 from bms.serving.traffic.replicas import ReplicaTable
 from bms.serving.traffic.snapshot_index import SnapshotIndex
 from bms.web.inference.describe import Describer
 from bms.web.inference.dialects import DIALECTS, OpenAiEmbeddings
-from bms.web.inference.door import InferenceDoor
+from bms.web.inference.door import InferenceHandler
 from bms.web.inference.first_bytes import FirstBytes
-from bms.web.inference.grpc.door import GrpcDoor
+from bms.web.inference.grpc.door import GrpcConnectionHandler
 from bms.web.inference.grpc.service import gateway_methods
 from bms.web.inference.http.proxies import Proxies
-from bms.web.inference.pass_on import PassOn
+from bms.web.inference.pass_on import ReverseProxy
 from bms.web.inference.rest.server import RestServer
-from bms.web.inference.site import Site
+from bms.web.inference.site import RequestGateway
 
 log = logging.getLogger("bms.gateway")
 EXIT_USAGE = 2
@@ -75,9 +75,11 @@ class Gateway:
         self._shipper = Shipper(self._journal, self._bus.send_usage)
         self._keeper = StateKeeper(state, lambda: self._pipeline.index.state())
         self._table = ReplicaTable(self._connect)
-        self._dispatcher = Dispatcher(self._table, self._current, time.monotonic, random.random, self._watch_deadlines)
-        metrics = Metrics(config.slot)
-        turn = Turn(self._journal)
+        self._dispatcher = ReplicaDispatcher(
+            self._table, self._current, time.monotonic, random.random, self._watch_deadlines
+        )
+        metrics = GatewayMetrics(config.slot)
+        turn = WriteBatch(self._journal)
         self._pipeline = Pipeline(
             dispatcher=self._dispatcher,
             turn=turn,
@@ -88,7 +90,7 @@ class Gateway:
             steps=(SequenceRoutings(self._dispatcher.sequences),),  # in the order in which a request takes them
         )
         self._certificate = Certificate(config.tls_certificate, config.tls_key) if config.tls_certificate else None
-        self._pass_on = PassOn(
+        self._pass_on = ReverseProxy(
             config.control_socket,
             metrics,
             time.monotonic,
@@ -97,11 +99,13 @@ class Gateway:
             proxies=Proxies(config.proxies),
         )
         vocabulary = vocabulary_if_there(config.openai_tokens)
-        self._site = Site(
+        self._site = RequestGateway(
             name=self._source,
             limits=config.limits,
             pipeline=self._pipeline,
-            door=InferenceDoor(self._pipeline, config.limits, {**DIALECTS, "embeddings": OpenAiEmbeddings(vocabulary)}),
+            door=InferenceHandler(
+                self._pipeline, config.limits, {**DIALECTS, "embeddings": OpenAiEmbeddings(vocabulary)}
+            ),
             describer=Describer(
                 index=self._current,
                 ready=lambda: self._ready,
@@ -115,7 +119,7 @@ class Gateway:
             unix_ns=time.time_ns,
             origins=config.origins,
         )
-        self._grpc = GrpcDoor(
+        self._grpc = GrpcConnectionHandler(
             gateway_methods(self._pipeline, self._pass_on, lambda: self._ready, __version__),
             config.limits,
             connections=self._site.connections,
@@ -177,8 +181,8 @@ class Gateway:
 
     # --- what the bus tells ---
 
-    def hello(self) -> Hello:
-        return Hello(
+    def hello(self) -> GatewayHello:
+        return GatewayHello(
             slot=self._config.slot,
             source=self._source,
             pid=os.getpid(),

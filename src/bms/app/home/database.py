@@ -28,14 +28,14 @@ def remembered(home: Path) -> str | None:
         return None
 
 
-class Found(NamedTuple):
+class DatabaseState(NamedTuple):
     """What is in a database before a home begins in it: whether a platform has, and which says that it did."""
 
     in_use: bool
     platform: str | None
 
 
-def check(home: Path, told: str, found: Found) -> str:
+def check(home: Path, told: str, found: DatabaseState) -> str:
     """The identity that the home and the database that was `told` share, made for a first start.
 
     Raises FailedPrecondition where the database holds nothing, but the home was in use with one; and where it is

@@ -5,13 +5,13 @@ from pathlib import Path
 from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.database.identity import claim, platform_of
 from bms.adapters.sql.database.migrate import in_use, upgrade
-from bms.app.home.database import Found, check
+from bms.app.home.database import DatabaseState, check
 from bms.core.clock import SystemClock
 
 
 async def take(database: Database, home: Path, told: str) -> None:
     """Raises FailedPrecondition for a database that is not this home's, which is left as it is; NewerSchema."""
-    own = check(home, told, Found(await in_use(database), await platform_of(database)))
+    own = check(home, told, DatabaseState(await in_use(database), await platform_of(database)))
     await upgrade(database)
     # Another home may have begun in it at the same moment.
-    check(home, told, Found(in_use=True, platform=await claim(database, own, SystemClock().now())))
+    check(home, told, DatabaseState(in_use=True, platform=await claim(database, own, SystemClock().now())))

@@ -21,15 +21,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import cast
 
-from bms.adapters.toolkits.job_context import Job
+from bms.adapters.toolkits.job_context import JobContext
 from bms.core.errors import InvalidArgument
 from bms.core.workloads.programs import TASK
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-Main = Callable[[Job], object]
+Main = Callable[[JobContext], object]
 
 
-def run(entry: str, code: str | None, job: Job) -> object:
+def run(entry: str, code: str | None, job: JobContext) -> object:
     """Runs the entry and returns what it answered. Raises InvalidArgument when there is no such entry, and whatever
     the entry raises."""
     if entry.startswith(TASK):
@@ -46,7 +46,7 @@ def _task(name: str) -> Main:
     return cast(Main, importlib.import_module(module).main)
 
 
-def _run_script(code: Path, entry: str, job: Job) -> object:
+def _run_script(code: Path, entry: str, job: JobContext) -> object:
     script = (code / entry).resolve()
     if not script.is_relative_to(code) or script.suffix != ".py" or not script.is_file():
         raise InvalidArgument(f"entry {entry!r} is not a Python file of the job's code")

@@ -38,7 +38,7 @@ NO_MODEL = (
 EXIT_FAILED, EXIT_UNWRITTEN, EXIT_CANCELLED = 1, 74, 143
 
 
-class Ending:
+class ResultWriter:
     """Writes the one result, whoever comes first: the main thread, or the one that waits for it after SIGTERM."""
 
     def __init__(self, directory: Path) -> None:
@@ -71,7 +71,7 @@ def main() -> NoReturn:
     directory = Path(places.directory)
     for name in ("output", "work", "checkpoint"):
         (directory / name).mkdir(parents=True, exist_ok=True)
-    ending = Ending(directory)
+    ending = ResultWriter(directory)
     process.redirect_output(directory / "job.log")
     os.chdir(directory / "work")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
@@ -118,7 +118,7 @@ def _done(config: JobConfig, job: Job, report: dict[str, object]) -> JobResult:
     return JobResult(state="succeeded", report=report)
 
 
-def _take_cancellation(ending: Ending) -> None:
+def _take_cancellation(ending: ResultWriter) -> None:
     """On SIGTERM the main thread gets a JobCancelled. Deep inside a library it may not notice, so a second thread,
     woken by the interpreter itself, ends the attempt when the main thread has not done so in time."""
 

@@ -9,7 +9,7 @@ import os
 import socket
 from collections.abc import Callable
 
-from bms.protocols.frames import Kind, encode_plain
+from bms.protocols.frames import FrameType, encode_plain
 
 _log = logging.getLogger(__name__)
 _FIRST = 1 << 16  # bytes
@@ -24,7 +24,7 @@ class Acceptor:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, listener: socket.socket, make: Make, token: bytes) -> None:
         self._loop = loop
-        self._hello = encode_plain(Kind.HELLO, meta=token)
+        self._hello = encode_plain(FrameType.HELLO, meta=token)
         self._listener = listener
         self._make = make
         self._silent: dict[socket.socket, asyncio.TimerHandle] = {}  # accepted, have said nothing yet

@@ -26,14 +26,14 @@ from bms.app.model_server.preparing import plan_for
 from bms.app.process import startup as process
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, FailedPrecondition, Unavailable
-from bms.core.workloads.programs import ARTIFACT, ENGINES, ModelServerConfig, Places, Sealed, ServableStatus
+from bms.core.workloads.programs import ARTIFACT, ENGINES, ModelServerConfig, Places, ServableStatus, StdinSecrets
 from bms.serving.inference.batching.policy import warm_up_sizes
 from bms.serving.inference.batching.worker import Worker
-from bms.serving.inference.connection import Connection
+from bms.serving.inference.connection import FrameConnection
 from bms.serving.inference.independence import LARGE
 from bms.serving.inference.plan import Plan
 from bms.serving.inference.preparation.prepared import for_runtime
-from bms.serving.inference.service import ModelService
+from bms.serving.inference.service import InferenceService
 from bms.serving.lifecycle.loader import Loaded, load
 from bms.serving.lifecycle.states import Lifecycle
 
@@ -79,7 +79,7 @@ def _at_home(config: ModelServerConfig, places: Places) -> ModelServerConfig:
     return msgspec.structs.replace(config, servable=servable)
 
 
-async def _serve(config: ModelServerConfig, sealed: Sealed, listener: socket.socket) -> tuple[int, bool]:
+async def _serve(config: ModelServerConfig, sealed: StdinSecrets, listener: socket.socket) -> tuple[int, bool]:
     server = ModelServer(config, sealed, asyncio.get_running_loop())
     status = await server.run(listener)
     return status, server.abandoned()
@@ -120,17 +120,17 @@ def resident_bytes() -> int:
 class ModelServer:
     """One process's life: load, serve, drain. `status` answers all the while."""
 
-    def __init__(self, config: ModelServerConfig, sealed: Sealed, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, config: ModelServerConfig, sealed: StdinSecrets, loop: asyncio.AbstractEventLoop) -> None:
         self._config = config
         self._sealed = sealed
         self._loop = loop
         self._started_at = time.time_ns()
         self._lifecycle = Lifecycle()
-        self._connections: set[Connection] = set()
+        self._connections: set[FrameConnection] = set()
         self._signals: asyncio.Queue[int] = asyncio.Queue()
         self._worker = Worker(loop)
         self._preparing = ThreadPoolExecutor(max(1, config.servable.threads), "preparing")
-        self._service = ModelService(
+        self._service = InferenceService(
             loop=loop,
             clock=SystemClock(),
             worker=self._worker,
@@ -204,8 +204,8 @@ class ModelServer:
             ),
         )
 
-    def _connection(self, shared: memoryview | None) -> Connection:
-        return Connection(self._service, self.status, self._connections, self._leaving, shared)
+    def _connection(self, shared: memoryview | None) -> FrameConnection:
+        return FrameConnection(self._service, self.status, self._connections, self._leaving, shared)
 
     def _leaving(self) -> bool:
         return self._lifecycle.state in ("UNLOADING", "END")

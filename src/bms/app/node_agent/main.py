@@ -22,9 +22,9 @@ import msgspec
 import uvloop
 
 from bms.adapters.clusters.local.cluster import LocalCluster
-from bms.adapters.clusters.local.supplies import Supplies
-from bms.adapters.clusters.node_agent.identity import Identity
-from bms.adapters.clusters.node_agent.kept import Kept
+from bms.adapters.clusters.local.supplies import WorkloadInputs
+from bms.adapters.clusters.node_agent.identity import AgentIdentity
+from bms.adapters.clusters.node_agent.kept import AgentCache
 from bms.adapters.clusters.node_agent.objects import ControlsObjects
 from bms.adapters.clusters.node_agent.server import AgentServer, Machine, Served
 from bms.adapters.clusters.resources import processes
@@ -37,7 +37,7 @@ from bms.app.machine import machine
 from bms.app.process.logs import log_to_stderr
 from bms.app.settings import package_sources
 from bms.app.supervisor.log_files import NODE_AGENT, cap
-from bms.control.platform.environments import Environments
+from bms.control.platform.environments import EnvironmentStore
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, InvalidArgument
 from bms.core.workloads.endpoints import Endpoint, TlsEndpoint, UnixEndpoint
@@ -69,27 +69,27 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
             )
 
 
-class Ready(msgspec.Struct, frozen=True, kw_only=True):
+class AgentReady(msgspec.Struct, frozen=True, kw_only=True):
     """An agent that can be connected to: where, and where the secret is that it asks for."""
 
     endpoint: Endpoint
     secret: Path
 
 
-async def run(settings: AgentSettings, environments: Environments, on_ready: Callable[[Ready], None]) -> None:
+async def run(settings: AgentSettings, environments: EnvironmentStore, on_ready: Callable[[AgentReady], None]) -> None:
     """Serves until SIGTERM or SIGINT. The home is prepared and locked. Raises BmsError when it can't start."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     home = Home(Path(settings.home))
-    identity = Identity(home.root / "secrets" / "node-agent")
+    identity = AgentIdentity(home.root / "secrets" / "node-agent")
     identity.prepare()
     objects = ControlsObjects()
     trees = LocalTreeCache.open(home.root / "cache" / "trees", objects)
     cluster = LocalCluster(
         home.root,
         home.run_dir(),
-        Supplies(environments, trees, objects),
+        WorkloadInputs(environments, trees, objects),
         SystemClock(),
         settings.watch_s,
         devices=NvidiaDevices(),
@@ -99,14 +99,14 @@ async def run(settings: AgentSettings, environments: Environments, on_ready: Cal
     await cluster.open()
     if isinstance(environments, UvEnvironments):
         environments.links = keeps_files(cluster.isolation)
-    kept = Kept(environments, trees, cluster.specs, time.monotonic)
+    kept = AgentCache(environments, trees, cluster.specs, time.monotonic)
     node = Machine(settings.node or os.uname().nodename, *machine())
     server = AgentServer(Served(cluster, kept, objects), node, identity)
     try:
         endpoint = await _listen(server, settings, home, identity)
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(work) for work in (server.watch(), kept.run(), _cap_log(home))]
-            on_ready(Ready(endpoint=endpoint, secret=identity.path))
+            on_ready(AgentReady(endpoint=endpoint, secret=identity.path))
             await stopping.wait()
             for task in running:
                 task.cancel()
@@ -115,7 +115,7 @@ async def run(settings: AgentSettings, environments: Environments, on_ready: Cal
         await cluster.close()
 
 
-async def _listen(server: AgentServer, settings: AgentSettings, home: Home, identity: Identity) -> Endpoint:
+async def _listen(server: AgentServer, settings: AgentSettings, home: Home, identity: AgentIdentity) -> Endpoint:
     """Raises Refusal when the address can't be had."""
     if not settings.host:
         path = str(home.run_dir() / SOCKET)
@@ -170,7 +170,7 @@ def _is_any(host: str) -> bool:
         return False
 
 
-def _tell(home: Home, ready: Ready, ready_fd: int | None) -> None:
+def _tell(home: Home, ready: AgentReady, ready_fd: int | None) -> None:
     """What a person does next; and, where somebody waits in another process, that it is ready."""
     print(
         f"the node agent of {home.root} is ready\n"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import msgspec
 
-from bms.core.workloads.programs import Places, ProgramFile, Sealed
+from bms.core.workloads.programs import Places, ProgramFile, StdinSecrets
 
 if TYPE_CHECKING:
     import asyncio
@@ -40,17 +40,17 @@ def begin(kind: type[C], arguments: Sequence[str]) -> tuple[C, Places]:
         _leave(f"{arguments[1]} holds no {kind.__name__} and places: {error}", CONFIG)
 
 
-def sealed() -> Sealed:
+def sealed() -> StdinSecrets:
     """What was handed over by the standard input, which is empty from now on; nothing where that is no pipe."""
     if not stat.S_ISFIFO(os.fstat(0).st_mode):
-        return Sealed()
+        return StdinSecrets()
     with open(0, "rb", closefd=False) as handed:
         content = handed.read()
     empty = os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, 0)
     os.close(empty)
     try:
-        return msgspec.msgpack.decode(content, type=Sealed) if content else Sealed()
+        return msgspec.msgpack.decode(content, type=StdinSecrets) if content else StdinSecrets()
     except msgspec.DecodeError:
         _leave("what the standard input holds is not what a workload is handed", CONFIG)
 

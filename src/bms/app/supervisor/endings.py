@@ -9,7 +9,7 @@ from collections.abc import Callable, Container
 from bms.adapters.clusters.isolation import cgroups
 from bms.adapters.clusters.local.records import Records
 from bms.adapters.clusters.resources import processes
-from bms.adapters.clusters.resources.processes import Identity, Process
+from bms.adapters.clusters.resources.processes import Process, ProcessIdentity
 from bms.adapters.clusters.resources.surroundings import MARK_HOME, MARK_WORKLOAD
 from bms.app.exit_codes import ExitCode, Refusal
 from bms.app.home.directory import Home
@@ -19,7 +19,7 @@ KILL_PATIENCE_S = 10.0
 POLL_S = 0.02
 
 
-def services_of(home: Home, spare: Container[Identity] = ()) -> list[Process]:
+def services_of(home: Home, spare: Container[ProcessIdentity] = ()) -> list[Process]:
     """Living gateways, controls and supervisors that were started for the home, all but those in `spare`."""
     return _marked(HOME_VARIABLE, home.mark, spare)
 
@@ -29,7 +29,7 @@ def workloads_of(home: Home) -> list[Process]:
     return _marked(MARK_HOME, home.mark, ())
 
 
-def end_leftovers(home: Home, grace_s: float, spare: Container[Identity] = ()) -> int:
+def end_leftovers(home: Home, grace_s: float, spare: Container[ProcessIdentity] = ()) -> int:
     """Ends gateways and control, then model servers and jobs; the number of processes that there were.
 
     Raises Refusal when some can't be ended.
@@ -46,7 +46,7 @@ def end_leftovers(home: Home, grace_s: float, spare: Container[Identity] = ()) -
     return count
 
 
-def end_services(home: Home, grace_s: float, spare: Container[Identity] = ()) -> int:
+def end_services(home: Home, grace_s: float, spare: Container[ProcessIdentity] = ()) -> int:
     """Ends gateways and control alone; the number of processes that there were."""
     return _end(lambda: services_of(home, spare), grace_s)
 
@@ -65,7 +65,7 @@ def _end(find: Callable[[], list[Process]], grace_s: float) -> int:
     return len(first)
 
 
-def _marked(variable: str, mark: str, spare: Container[Identity]) -> list[Process]:
+def _marked(variable: str, mark: str, spare: Container[ProcessIdentity]) -> list[Process]:
     return [
         process
         for pid, process in processes.table().items()

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from bms.adapters.clusters.resources import processes
-from bms.adapters.clusters.resources.processes import Identity
+from bms.adapters.clusters.resources.processes import ProcessIdentity
 from bms.app.home.directory import write_private
 from bms.app.supervisor.log_files import open_log
 
@@ -42,7 +42,7 @@ class Service:
 class Child:
     """One life of a service. `process` is None for one that another supervisor started."""
 
-    identity: Identity
+    identity: ProcessIdentity
     pidfd: int
     started_at: float
     process: subprocess.Popen[bytes] | None = None
@@ -97,7 +97,7 @@ def start(service: Service, environment: dict[str, str], directory: Path) -> Chi
 
 def adopt(record: ServiceRecord) -> Child | None:
     """The process of the record, if it still lives."""
-    identity = Identity(record.pid, record.start_ticks)
+    identity = ProcessIdentity(record.pid, record.start_ticks)
     pidfd = processes.open_pidfd(identity)
     if pidfd is None:
         return None

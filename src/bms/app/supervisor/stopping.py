@@ -5,7 +5,7 @@ import select
 import signal
 
 from bms.adapters.clusters.resources import processes
-from bms.adapters.clusters.resources.processes import Identity
+from bms.adapters.clusters.resources.processes import ProcessIdentity
 from bms.app.exit_codes import ExitCode, Refusal
 from bms.app.home.directory import Home
 from bms.app.supervisor.endings import end_leftovers
@@ -38,7 +38,7 @@ def end_holder(home: Home, patience_s: float) -> bool:
         holder = home.holder()
     else:
         return False
-    descriptor = processes.open_pidfd(Identity(holder.pid, holder.start_ticks)) if holder else None
+    descriptor = processes.open_pidfd(ProcessIdentity(holder.pid, holder.start_ticks)) if holder else None
     if descriptor is None:
         return False  # it has ended since
     try:

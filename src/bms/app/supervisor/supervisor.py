@@ -30,7 +30,7 @@ LOG_CAP_S = 5.0
 CONTROL_STOP_S = 10.0
 
 
-class Running(msgspec.Struct, frozen=True, kw_only=True):
+class RunningServices(msgspec.Struct, frozen=True, kw_only=True):
     """HOME/run/processes.json: what runs now, for the next supervisor and for `bms status`."""
 
     url: str
@@ -39,17 +39,17 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Ready:
+class PlatformReady:
     """The platform answers at `url`, `seconds` after the supervisor began."""
 
     url: str
     seconds: float
 
 
-def running(home: Home) -> Running | None:
+def running(home: Home) -> RunningServices | None:
     """What was last written down; the processes may be gone."""
     try:
-        return msgspec.json.decode((home.run / "processes.json").read_bytes(), type=Running)
+        return msgspec.json.decode((home.run / "processes.json").read_bytes(), type=RunningServices)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
 
@@ -84,7 +84,7 @@ class Supervisor:
         self._was_ready = bool(adopted)
         self._begun = time.monotonic()
 
-    async def run(self, on_ready: Callable[[Ready], None]) -> None:
+    async def run(self, on_ready: Callable[[PlatformReady], None]) -> None:
         """Returns when it was told to stop and gateways and control have ended.
 
         Raises Refusal when a service can't be brought to run in the first place; then, too, none is left.
@@ -151,7 +151,7 @@ class Supervisor:
             self._say(f"{service.name} can't be started now: {error}")
             return None
 
-    async def _announce(self, on_ready: Callable[[Ready], None]) -> None:
+    async def _announce(self, on_ready: Callable[[PlatformReady], None]) -> None:
         host, port = self._listening.getsockname()[:2]
         while True:
             if (
@@ -164,7 +164,7 @@ class Supervisor:
         self._was_ready = True
         endpoint = {"url": self._url, "pid": self._own_pid(), "certificate": self._settings.tls_certificate or None}
         write_private(self._home.endpoint, msgspec.json.encode(endpoint))
-        on_ready(Ready(self._url, time.monotonic() - self._begun))
+        on_ready(PlatformReady(self._url, time.monotonic() - self._begun))
 
     def _all_know(self) -> bool:
         """Whether every gateway has a snapshot: who asks on the shared socket hears of any one of them alone."""
@@ -197,7 +197,7 @@ class Supervisor:
 
     def _write_down(self) -> None:
         records = tuple(child.record(name) for name, child in self._children.items() if not child.gone.is_set())
-        state = Running(url=self._url, supervisor=self._own_pid(), services=records)
+        state = RunningServices(url=self._url, supervisor=self._own_pid(), services=records)
         try:
             write_private(self._home.run / "processes.json", msgspec.json.encode(state))
         except OSError as error:

@@ -29,7 +29,7 @@ from bms.core.formats.reading import Reading, check_reading
 STATISTICS = "statistics.json"
 
 
-class Job(Protocol):
+class ImportJobContext(Protocol):
     """What this task needs of the process that runs it."""
 
     @property
@@ -65,7 +65,7 @@ LOADERS = {
 }
 
 
-def main(job: Job) -> dict[str, object]:
+def main(job: ImportJobContext) -> dict[str, object]:
     """Imports, and reports {rows, schema, label, labels, splits, findings}. Raises BmsErrors that say what to mend."""
     parameters = _parameters(job.parameters)
     if parameters.split is not None:

@@ -23,7 +23,7 @@ from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument
 from bms.core.serving.model_config import check_configured, configured
 from bms.core.tensors.signature import Signature
-from bms.core.workloads.programs import Findings, Sealed, ServableConfig, VerifyReport
+from bms.core.workloads.programs import Findings, ServableConfig, StdinSecrets, VerifyReport
 from bms.serving.inference.foreign import call_foreign
 from bms.serving.inference.plan import Plan
 from bms.serving.inference.preparation.prepared import for_runtime
@@ -36,7 +36,7 @@ RUNS = 21
 PATIENCE_S = 5.0  # for the runs that measure
 
 
-class Job(Protocol):
+class VerifyJobContext(Protocol):
     """What this task needs of the job that it is."""
 
     @property
@@ -48,14 +48,14 @@ class Job(Protocol):
         ...
 
     @property
-    def sealed(self) -> Sealed: ...
+    def sealed(self) -> StdinSecrets: ...
 
     def progress(self, fraction: float, message: str, /) -> None: ...
 
     def metric(self, name: str, value: float, /) -> None: ...
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class RequestedPackages(msgspec.Struct, frozen=True, kw_only=True):
     """What a version's maker asked to be installed."""
 
     requirements: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     index: str = ""
 
 
-def main(job: Job) -> dict[str, object]:
+def main(job: VerifyJobContext) -> dict[str, object]:
     """Findings as builtins. Raises a BmsError that says why the artifact is refused."""
     config = servable_config(job)
     labels = msgspec.convert(job.parameters.get("labels", ()), tuple[str, ...])
@@ -74,7 +74,7 @@ def main(job: Job) -> dict[str, object]:
     from bms.adapters.runtimes.recognition import recognise
 
     job.progress(0.05, "recognising")
-    asked = msgspec.convert(job.parameters["recognise"], Asked)
+    asked = msgspec.convert(job.parameters["recognise"], RequestedPackages)
     found = recognise(
         config.directory,
         runtime=config.runtime,
@@ -103,7 +103,7 @@ def _built(findings: Findings) -> dict[str, object]:
     return built
 
 
-def _verified(job: Job, config: ServableConfig, labels: tuple[str, ...]) -> VerifyReport:
+def _verified(job: VerifyJobContext, config: ServableConfig, labels: tuple[str, ...]) -> VerifyReport:
     empty = _resident()
     job.progress(0.1, "loading")
     began = time.perf_counter_ns()
@@ -199,7 +199,7 @@ def _try_prepared(directory: str, plan: Plan, servable: Servable) -> None:
         check_outputs(servable.signatures[plan.target], outputs, rows)
 
 
-def servable_config(job: Job) -> ServableConfig:
+def servable_config(job: VerifyJobContext) -> ServableConfig:
     """The config in the job's parameters, with the artifact's directory. Raises InvalidArgument for a wrong one."""
     if "artifact" not in job.inputs:
         raise InvalidArgument("verification needs the input 'artifact'")

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from bms.cli.command import Session, command
+from bms.cli.command import CommandSession, command
 
 app = typer.Typer(add_completion=False)
 
 
 @command(app)
 def audit(
-    session: Session,
+    session: CommandSession,
     name: Annotated[str | None, typer.Option(help="Only this, like key.revoked.")] = None,
     subject: Annotated[str | None, typer.Option(help="Only of the thing with this id or name.")] = None,
     limit: Annotated[int, typer.Option(help="How many at most.")] = 50,

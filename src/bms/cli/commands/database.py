@@ -10,7 +10,7 @@ import typer
 from bms.app.home.directory import Home
 from bms.app.settings import DEFAULT_HOME, database_url
 from bms.cli.command import noun
-from bms.cli.output.printing import Output
+from bms.cli.output.printing import CommandOutput
 from bms.core.errors import InvalidArgument
 
 app = noun("The database that holds a home's books.")
@@ -24,7 +24,7 @@ def show(home: HomeOption = DEFAULT_HOME, json: Json = False) -> None:
     from bms.app.home.database_move import look
 
     found = look(home.expanduser().resolve())
-    Output(json).one(
+    CommandOutput(json).one(
         found,
         {"home": found.home, "database": found.database, "platform": found.platform, "schema": found.schema},
     )
@@ -53,6 +53,6 @@ def move(
     finally:
         if lock is not None:
             os.close(lock)
-    out = Output(json)
+    out = CommandOutput(json)
     rows = sum(copied.values())
     out.say(f"moved {rows} rows of {len(copied)} tables; start it as before", {"rows": rows, "tables": copied})

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bms.cli.command import Session, command, noun
+from bms.cli.command import CommandSession, command, noun
 from bms.cli.options.values import parse_numbers
 from bms.cli.pages.dataset_page import show_version
 from bms.cli.sure import Yes, be_sure
@@ -19,7 +19,7 @@ Name = Annotated[str, typer.Argument(help="The data set's name.")]
 
 @command(app, "import")
 def import_(
-    session: Session,
+    session: CommandSession,
     name: Name,
     path: Annotated[Path | None, typer.Argument(help="A file or directory; or give --sample.")] = None,
     sample: Annotated[str | None, typer.Option(help="A real data set that comes along, like digits.")] = None,
@@ -80,7 +80,7 @@ def import_(
 
 
 @command(app, "list")
-def list_(session: Session) -> None:
+def list_(session: CommandSession) -> None:
     """List data sets."""
     session.out.many(
         session.client.datasets.list(),
@@ -97,7 +97,7 @@ def list_(session: Session) -> None:
 
 @command(app)
 def versions(
-    session: Session, name: Name, all: Annotated[bool, typer.Option("--all", help="Deleted ones, too.")] = False
+    session: CommandSession, name: Name, all: Annotated[bool, typer.Option("--all", help="Deleted ones, too.")] = False
 ) -> None:
     """List a data set's versions, newest first."""
     session.out.many(
@@ -115,14 +115,16 @@ def versions(
 
 
 @command(app)
-def show(session: Session, name: Name, version: Annotated[int, typer.Argument(help="The version's number.")]) -> None:
+def show(
+    session: CommandSession, name: Name, version: Annotated[int, typer.Argument(help="The version's number.")]
+) -> None:
     """One version: what is in it, and what its import understood and doubted."""
     show_version(session, session.client.datasets.version(name, version))
 
 
 @command(app)
 def statistics(
-    session: Session, name: Name, version: Annotated[int, typer.Argument(help="The version's number.")]
+    session: CommandSession, name: Name, version: Annotated[int, typer.Argument(help="The version's number.")]
 ) -> None:
     """Counts and measures of a version, as JSON."""
     session.out.raw(session.client.datasets.statistics(name, version))
@@ -130,7 +132,7 @@ def statistics(
 
 @command(app)
 def delete(
-    session: Session,
+    session: CommandSession,
     name: Name,
     version: Annotated[int | None, typer.Argument(help="Only this version.")] = None,
     yes: Yes = False,

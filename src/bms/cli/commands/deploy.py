@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bms.cli.command import Session, command
+from bms.cli.command import CommandSession, command
 from bms.cli.options.batching import Batch, BatchObjective, BatchPolicy, BatchSizes, BatchWait
 from bms.cli.options.resources import Cpu, Gpu, GpuMemory, Memory
 from bms.cli.options.version import (
@@ -42,7 +42,7 @@ app = typer.Typer(add_completion=False)
 
 @command(app)
 def deploy(
-    session: Session,
+    session: CommandSession,
     what: Annotated[str, typer.Argument(metavar="NAME|PATH", help="A model's name, or a file or directory to push.")],
     name: Annotated[str | None, typer.Option(help="The name clients call; by default the model's.")] = None,
     version: Annotated[int | None, typer.Option(help="Serve this version; by default the newest ready one.")] = None,
@@ -151,7 +151,7 @@ def _folder(name: str) -> str:
     return f"for the folder of that name write {os.path.join(os.curdir, name)!r}"
 
 
-def _is_path(session: Session, what: str) -> bool:
+def _is_path(session: CommandSession, what: str) -> bool:
     """A folder of the same name as a model that is there already is meant as the model."""
     if os.sep in what or Path(what).is_file():
         return True

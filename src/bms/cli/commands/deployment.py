@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from bms.cli.command import Session, command, noun
+from bms.cli.command import CommandSession, command, noun
 from bms.cli.options.batching import Batch, BatchObjective, BatchPolicy, BatchSizes, BatchWait
 from bms.cli.options.resources import Cpu, Gpu, GpuMemory, Memory
 from bms.cli.pages.gate_table import measured
@@ -20,7 +20,7 @@ Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it serv
 
 @command(app, "set")
 def set_(
-    session: Session,
+    session: CommandSession,
     name: Name,
     model: Annotated[
         str | None, typer.Option(help="The model to serve; left out: the one that the deployment serves already.")
@@ -79,7 +79,7 @@ def set_(
 
 
 def _as_it_is(
-    session: Session, name: str, model: str | None, targets: tuple[Target, ...]
+    session: CommandSession, name: str, model: str | None, targets: tuple[Target, ...]
 ) -> tuple[str, tuple[Target, ...]]:
     """What was left out, of what is there. Raises InvalidArgument where it can't be meant."""
     try:
@@ -93,7 +93,7 @@ def _as_it_is(
 
 
 @command(app, "list")
-def list_(session: Session) -> None:
+def list_(session: CommandSession) -> None:
     """List deployments."""
     session.out.many(
         session.client.deployments.list(),
@@ -115,13 +115,13 @@ REASON_SHOWN = 240  # characters in a table; --json has all
 
 
 @command(app)
-def status(session: Session, name: Name) -> None:
+def status(session: CommandSession, name: Name) -> None:
     """What a deployment serves now, and what is on its way."""
     show_status(session, session.client.deployments.status(name))
 
 
 @command(app)
-def replicas(session: Session, name: Name) -> None:
+def replicas(session: CommandSession, name: Name) -> None:
     """The replicas that a deployment has, and had lately: `bms logs NAME --replica ID` shows what one wrote."""
     session.out.many(
         session.client.deployments.replicas(name),
@@ -138,7 +138,7 @@ def replicas(session: Session, name: Name) -> None:
 
 
 @command(app)
-def revisions(session: Session, name: Name) -> None:
+def revisions(session: CommandSession, name: Name) -> None:
     """What a deployment was told to serve, newest first."""
     session.out.many(
         session.client.deployments.revisions(name),
@@ -155,7 +155,7 @@ def revisions(session: Session, name: Name) -> None:
 
 @command(app)
 def rollback(
-    session: Session,
+    session: CommandSession,
     name: Name,
     to: Annotated[int | None, typer.Option(help="The revision; by default the one before.")] = None,
     wait: Wait = True,
@@ -166,21 +166,21 @@ def rollback(
 
 
 @command(app)
-def stop(session: Session, name: Name) -> None:
+def stop(session: CommandSession, name: Name) -> None:
     """Run nothing for a name, and keep its settings."""
     session.client.deployments.stop(name)
     show_status(session, session.client.deployments.status(name))
 
 
 @command(app)
-def start(session: Session, name: Name, wait: Wait = True) -> None:
+def start(session: CommandSession, name: Name, wait: Wait = True) -> None:
     """Serve again what was stopped."""
     session.client.deployments.start(name)
     show_status(session, settled(session, name) if wait else session.client.deployments.status(name))
 
 
 @command(app)
-def delete(session: Session, name: Name) -> None:
+def delete(session: CommandSession, name: Name) -> None:
     """Stop serving a name."""
     session.client.deployments.delete(name)
     session.out.say(f"deleted {name}", {})

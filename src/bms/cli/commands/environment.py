@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bms.cli.command import Session, command, noun
+from bms.cli.command import CommandSession, command, noun
 from bms.cli.output.log_text import log_writer
 from bms.core.errors import InvalidArgument
 from bms.core.workloads.resources import size_text
@@ -17,7 +17,7 @@ _SHOWN = 12  # digits of a digest
 
 
 @command(app, "list")
-def list_(session: Session) -> None:
+def list_(session: CommandSession) -> None:
     """List the environments of one's models and jobs: all for the operator."""
     session.out.many(
         session.client.environments.list(),
@@ -36,7 +36,7 @@ def list_(session: Session) -> None:
 
 
 @command(app)
-def show(session: Session, digest: Digest) -> None:
+def show(session: CommandSession, digest: Digest) -> None:
     """One environment."""
     one = _find(session, digest)
     session.out.one(
@@ -60,7 +60,7 @@ def show(session: Session, digest: Digest) -> None:
 
 @command(app)
 def log(
-    session: Session,
+    session: CommandSession,
     digest: Digest,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Until the build has ended.")] = False,
 ) -> None:
@@ -71,20 +71,20 @@ def log(
 
 
 @command(app)
-def lock(session: Session, digest: Digest) -> None:
+def lock(session: CommandSession, digest: Digest) -> None:
     """The lock file it was installed from: exact versions with their hashes."""
     sys.stdout.write(session.client.environments.lock(_find(session, digest).digest))
 
 
 @command(app)
-def prune(session: Session) -> None:
+def prune(session: CommandSession) -> None:
     """Remove all that no version that may be served, and no job that has not ended, needs. For the operator."""
     pruned = session.client.environments.prune()
     count = len(pruned.removed)
     session.out.say(f"{count} environment{'' if count == 1 else 's'} removed, {size_text(pruned.freed)} freed", pruned)
 
 
-def _find(session: Session, digest: str) -> Environment:
+def _find(session: CommandSession, digest: str) -> Environment:
     """By the beginning of its digest. Raises InvalidArgument unless just one begins so."""
     wanted = "sha256:" + digest.removeprefix("sha256:")
     if len(wanted) == len("sha256:") + 64:

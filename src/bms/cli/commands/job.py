@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bms.cli.command import Session, command, noun
+from bms.cli.command import CommandSession, command, noun
 from bms.cli.options.durations import parse_duration
 from bms.cli.options.environment import environment_given
 from bms.cli.options.resources import JobCpu, JobGpu, JobMemory, resources_given
@@ -24,7 +24,7 @@ Id = Annotated[str, typer.Argument(help="The job's id.")]
 
 @command(app)
 def train(
-    session: Session,
+    session: CommandSession,
     recipe: Annotated[str | None, typer.Option(help="A ready-made program: `bms job recipes`.")] = None,
     code: Annotated[Path | None, typer.Option(help="A directory of your own code; with --entry.")] = None,
     entry: Annotated[str | None, typer.Option(help="The script in --code to run.")] = None,
@@ -82,7 +82,7 @@ def train(
 
 
 @command(app)
-def recipes(session: Session) -> None:
+def recipes(session: CommandSession) -> None:
     """The ready-made training programs."""
     session.out.many(
         session.client.jobs.recipes(),
@@ -93,7 +93,7 @@ def recipes(session: Session) -> None:
 
 @command(app, "list")
 def list_(
-    session: Session,
+    session: CommandSession,
     state: Annotated[str | None, typer.Option(help="Only those queued, running, succeeded, failed …")] = None,
     kind: Annotated[str | None, typer.Option(help="Only train, verify, convert, evaluate, import …")] = None,
 ) -> None:
@@ -113,20 +113,22 @@ def list_(
 
 
 @command(app)
-def show(session: Session, id: Id) -> None:
+def show(session: CommandSession, id: Id) -> None:
     """One job."""
     _show(session, session.client.jobs.get(id))
 
 
 @command(app)
-def wait(session: Session, id: Id) -> None:
+def wait(session: CommandSession, id: Id) -> None:
     """Show progress until a job ends. Exit status 5 unless it succeeded."""
     _show(session, _wait(session, id))
 
 
 @command(app)
 def log(
-    session: Session, id: Id, follow: Annotated[bool, typer.Option("--follow", "-f", help="Until it ends.")] = False
+    session: CommandSession,
+    id: Id,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Until it ends.")] = False,
 ) -> None:
     """A job's output."""
     write = log_writer()
@@ -136,7 +138,7 @@ def log(
 
 @command(app)
 def output(
-    session: Session,
+    session: CommandSession,
     id: Id,
     to: Annotated[Path | None, typer.Option(help="Write them to this directory; without it they are listed.")] = None,
 ) -> None:
@@ -154,30 +156,30 @@ def output(
 
 
 @command(app)
-def cancel(session: Session, id: Id) -> None:
+def cancel(session: CommandSession, id: Id) -> None:
     """Stop a job for good."""
     job = session.client.jobs.cancel(id)
     session.out.say(f"job {job.id} is being cancelled" if not job.ended else f"job {job.id} is {job.state}", job)
 
 
 @command(app)
-def retry(session: Session, id: Id) -> None:
+def retry(session: CommandSession, id: Id) -> None:
     """Run an ended job again, as a new one."""
     job = session.client.jobs.retry(id)
     session.out.say(f"job {job.id} repeats it", job)
 
 
-def _wait(session: Session, id: str) -> Job:
+def _wait(session: CommandSession, id: str) -> Job:
     with session.out.progress(f"job {id}") as bar:
         return session.client.jobs.wait(id, lambda seen: bar(seen.progress, f"{seen.state}: {seen.message}"))
 
 
-def _verified(session: Session, model: str, job: str) -> Version:
+def _verified(session: CommandSession, model: str, job: str) -> Version:
     with session.out.progress(f"verifying the version of {model}") as bar:
         return session.client.models.wait_made(model, job, lambda seen: bar(None, seen.state))
 
 
-def _show(session: Session, job: Job) -> None:
+def _show(session: CommandSession, job: Job) -> None:
     session.out.one(
         job,
         {

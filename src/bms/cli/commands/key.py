@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from bms.app.settings import DEFAULT_HOME, database_url
-from bms.cli.command import Session, command, noun
+from bms.cli.command import CommandSession, command, noun
 from bms.cli.options.durations import parse_duration
-from bms.cli.output.printing import Output
+from bms.cli.output.printing import CommandOutput
 from bms.sdk.tenants import Key
 
 app = noun("What programs show to act as a user.")
@@ -18,7 +18,7 @@ app = noun("What programs show to act as a user.")
 
 @command(app)
 def create(
-    session: Session,
+    session: CommandSession,
     name: Annotated[str, typer.Argument(help="What to call it.")] = "key",
     user: Annotated[str | None, typer.Option(help="Whom it acts as; by default whoever asks.")] = None,
     scope: Annotated[list[str] | None, typer.Option(help="Allow only this, like inference:invoke; repeatable.")] = None,
@@ -40,7 +40,7 @@ def create(
 
 
 @command(app, "list")
-def list_(session: Session, user: Annotated[str | None, typer.Option(help="Only this user's.")] = None) -> None:
+def list_(session: CommandSession, user: Annotated[str | None, typer.Option(help="Only this user's.")] = None) -> None:
     """List keys, without their secrets."""
     session.out.many(
         session.client.keys.list(user=user),
@@ -59,7 +59,7 @@ def list_(session: Session, user: Annotated[str | None, typer.Option(help="Only 
 
 @command(app)
 def revoke(
-    session: Session,
+    session: CommandSession,
     id: Annotated[str, typer.Argument(help="The key's id.")],
     force: Annotated[
         bool, typer.Option(help="Even the last one with which anybody could administer the tenant.")
@@ -86,7 +86,7 @@ def recover(
 
     root = home.expanduser().resolve()
     made = asyncio.run(recovered(root, database_url()))
-    out = Output(json)
+    out = CommandOutput(json)
     out.one({"key_id": made.key.id, "file": str(root / "admin.key")}, {"id": made.key.id, "file": root / "admin.key"})
     out.say("Revoke what was lost: `bms key list`, `bms key revoke ID`.")
 

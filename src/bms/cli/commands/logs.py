@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from bms.cli.command import Session, command
+from bms.cli.command import CommandSession, command
 from bms.cli.output.visible import visible
 from bms.sdk.replica_logs import LogPiece, Replica
 
@@ -17,7 +17,7 @@ app = typer.Typer(add_completion=False)
 
 @command(app)
 def logs(
-    session: Session,
+    session: CommandSession,
     name: Annotated[str, typer.Argument(help="The deployment's name.")],
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with what is written from now on, also by later replicas.")
@@ -106,14 +106,14 @@ def readable(line: str) -> list[str]:
     return [visible(each) for each in told]
 
 
-def _as_json(session: Session) -> Callable[[Replica, str, bool], None]:
+def _as_json(session: CommandSession) -> Callable[[Replica, str, bool], None]:
     def write(replica: Replica, line: str, _: bool) -> None:
         session.out.raw({"replica": replica.id, "version": replica.version, "line": line})
 
     return write
 
 
-def _tell_why(session: Session, name: str, replica: str | None) -> None:
+def _tell_why(session: CommandSession, name: str, replica: str | None) -> None:
     """On stderr, why there is nothing."""
     found = [one for one in session.client.deployments.replicas(name) if replica in (None, one.id)]
     if not found:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bms.cli.command import Session, command, noun
+from bms.cli.command import CommandSession, command, noun
 from bms.cli.options.gates import FORM, asked, asked_for, gate_of, value_text
 from bms.cli.options.version import (
     AllowPickle,
@@ -48,7 +48,7 @@ GateOption = Annotated[list[str] | None, typer.Option("--gate", help=f"{FORM}: w
 
 @command(app, "push")
 def push_(
-    session: Session,
+    session: CommandSession,
     path: Annotated[Path, typer.Argument(help="A file, a directory, or an archive (zip, tar).")],
     name: Annotated[
         str | None, typer.Option(help="The model, made if there is none; by default the file's name.")
@@ -107,7 +107,7 @@ def push_(
 
 @command(app)
 def create(
-    session: Session,
+    session: CommandSession,
     name: Name,
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
     gate: GateOption = None,
@@ -119,7 +119,7 @@ def create(
 
 @command(app, "list")
 def list_(
-    session: Session, search: Annotated[str | None, typer.Option(help="In names and descriptions.")] = None
+    session: CommandSession, search: Annotated[str | None, typer.Option(help="In names and descriptions.")] = None
 ) -> None:
     """List models."""
     session.out.many(
@@ -137,7 +137,7 @@ def list_(
 
 
 @command(app)
-def versions(session: Session, name: Name) -> None:
+def versions(session: CommandSession, name: Name) -> None:
     """List a model's versions, newest first."""
     gates = session.client.models.get(name).gates
     aliases: dict[int, list[str]] = {}
@@ -163,14 +163,14 @@ def versions(session: Session, name: Name) -> None:
 
 
 @command(app)
-def show(session: Session, name: NameOf, version: NumberOrNewest = None) -> None:
+def show(session: CommandSession, name: NameOf, version: NumberOrNewest = None) -> None:
     """Everything about a version: the newest, unless one is named by its number or by an alias."""
     show_version(session, version_meant(session, name, version))
 
 
 @command(app)
 def log(
-    session: Session,
+    session: CommandSession,
     name: NameOf,
     version: NumberOrNewest = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it is verified.")] = False,
@@ -193,7 +193,7 @@ def log(
 
 @command(app)
 def alias(
-    session: Session,
+    session: CommandSession,
     name: Name,
     alias: Annotated[str, typer.Argument(help="The alias.")],
     version: Annotated[int | None, typer.Argument(help="Where it is to point; left out: show it.")] = None,
@@ -215,7 +215,7 @@ def alias(
 
 @command(app)
 def convert(
-    session: Session,
+    session: CommandSession,
     name: Name,
     version: Number,
     to: Annotated[str, typer.Option(help="The format.")] = "onnx",
@@ -231,7 +231,7 @@ def convert(
 
 @command(app)
 def evaluate(
-    session: Session,
+    session: CommandSession,
     name: Name,
     version: Number,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait, and show how it stands with them.")] = False,
@@ -253,7 +253,7 @@ def evaluate(
 
 @command(app)
 def gates(
-    session: Session,
+    session: CommandSession,
     name: Name,
     version: Annotated[int | None, typer.Argument(help="The version; by default the newest ready one.")] = None,
     set: Annotated[list[str] | None, typer.Option(help=f"{FORM}: instead of those there are; repeatable.")] = None,
@@ -277,20 +277,20 @@ def gates(
 
 
 @command(app)
-def offline(session: Session, name: Name, version: Number) -> None:
+def offline(session: CommandSession, name: Name, version: Number) -> None:
     """Withdraw a version; it may be published again."""
     session.out.say(f"version {version} of {name} is offline", session.client.models.take_offline(name, version))
 
 
 @command(app)
-def publish(session: Session, name: Name, version: Number) -> None:
+def publish(session: CommandSession, name: Name, version: Number) -> None:
     """Offer an offline version again."""
     session.out.say(f"version {version} of {name} is ready", session.client.models.publish(name, version))
 
 
 @command(app)
 def download(
-    session: Session,
+    session: CommandSession,
     name: Name,
     version: Number,
     to: Annotated[Path, typer.Option(help="The directory to write to.")] = Path(),
@@ -306,7 +306,7 @@ def download(
 
 @command(app)
 def delete(
-    session: Session,
+    session: CommandSession,
     name: Name,
     version: Annotated[int | None, typer.Argument(help="Only this version.")] = None,
     yes: Yes = False,

@@ -9,7 +9,7 @@ import typer
 from bms.app.home.directory import write_private
 from bms.app.settings import client_settings
 from bms.cli.command import noun
-from bms.cli.connection import Connection, key_of, of_home, read_profile
+from bms.cli.connection import ServerConnection, key_of, of_home, read_profile
 from bms.core.errors import InvalidArgument, NotFound
 from bms.sdk.transport.addresses import check_url
 
@@ -29,7 +29,7 @@ def set_(
     if home is not None:
         found = of_home(Path(home), key_of(key))
     else:
-        found = Connection(url=str(url), key=key_of(key or typer.prompt("key", hide_input=True)), ca=ca)
+        found = ServerConnection(url=str(url), key=key_of(key or typer.prompt("key", hide_input=True)), ca=ca)
     path = client_settings().profile
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     text = "".join(f"{name} = {msgspec.json.encode(value).decode()}\n" for name, value in _lines(found))
@@ -47,7 +47,7 @@ def show() -> None:
     typer.echo(f"{path}\nurl  {profile.url}\nkey  {(profile.key or 'none').partition('.')[0]}")
 
 
-def _lines(found: Connection) -> list[tuple[str, str]]:
+def _lines(found: ServerConnection) -> list[tuple[str, str]]:
     files = {"ca": found.ca, "certificate": found.certificate}
     return [
         ("url", check_url(found.url)),

@@ -5,19 +5,21 @@ from typing import Annotated
 
 import typer
 
-from bms.cli.command import Session, command, noun
+from bms.cli.command import CommandSession, command, noun
 
 app = noun("What was to follow from events and could not be done yet, or at all. For the operator.")
 Id = Annotated[str, typer.Argument(help="Its id, from `bms reaction list`.")]
 
 
-class State(enum.StrEnum):
+class ReactionState(enum.StrEnum):
     waiting = enum.auto()
     dead = enum.auto()
 
 
 @command(app, "list")
-def list_(session: Session, state: Annotated[State | None, typer.Option(help="Only these.")] = None) -> None:
+def list_(
+    session: CommandSession, state: Annotated[ReactionState | None, typer.Option(help="Only these.")] = None
+) -> None:
     """List what waits for another try, and dead letters, of all tenants."""
     session.out.many(
         session.client.reactions.list(state=state.value if state else None),
@@ -38,14 +40,14 @@ def list_(session: Session, state: Annotated[State | None, typer.Option(help="On
 
 
 @command(app)
-def retry(session: Session, id: Id) -> None:
+def retry(session: CommandSession, id: Id) -> None:
     """Try it now, and from then on until it is done."""
     again = session.client.reactions.retry(id)
     session.out.say(f"{again.handler} is tried again after event {again.number}, {again.event}", again)
 
 
 @command(app)
-def dismiss(session: Session, id: Id) -> None:
+def dismiss(session: CommandSession, id: Id) -> None:
     """Forget it: it is not tried any more, and what waits behind it goes on."""
     gone = session.client.reactions.dismiss(id)
     session.out.say(f"{gone.handler} is not tried any more after event {gone.number}, {gone.event}", gone)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bms.cli.command import Session, command, noun
+from bms.cli.command import CommandSession, command, noun
 
 app = noun("Values that models send to their upstreams, such as keys.")
 Name = Annotated[str, typer.Argument(help="The secret's name.")]
@@ -13,7 +13,7 @@ Name = Annotated[str, typer.Argument(help="The secret's name.")]
 
 @command(app, "set")
 def set_(
-    session: Session,
+    session: CommandSession,
     name: Name,
     host: Annotated[
         list[str] | None, typer.Option(help="Send it to this host alone, like api.example.com; repeatable.")
@@ -28,7 +28,7 @@ def set_(
 
 
 @command(app, "list")
-def list_(session: Session) -> None:
+def list_(session: CommandSession) -> None:
     """List secrets, without their values."""
     session.out.many(
         session.client.secrets.list(),
@@ -44,7 +44,7 @@ def list_(session: Session) -> None:
 
 
 @command(app)
-def delete(session: Session, name: Name) -> None:
+def delete(session: CommandSession, name: Name) -> None:
     """Delete a secret. Replicas that run keep it until they end."""
     session.client.secrets.delete(name)
     session.out.say(f"deleted {name}", {"deleted": name})

@@ -9,7 +9,7 @@ import typer
 from bms.app.exit_codes import ExitCode
 from bms.app.home.directory import Home
 from bms.app.supervisor.memory import Resident, resident
-from bms.cli.command import Session, command
+from bms.cli.command import CommandSession, command
 from bms.cli.output.printing import cell
 from bms.core.errors import BmsError
 from bms.core.workloads.isolation import words
@@ -31,7 +31,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @command(app)
-def status(session: Session) -> None:
+def status(session: CommandSession) -> None:
     """How the platform is doing. Exit status 6 when it does not answer predictions."""
     client, connection = session.client, session.connection
     ready = _ready(session)
@@ -50,14 +50,14 @@ def status(session: Session) -> None:
         sys.exit(int(ExitCode.UNAVAILABLE))
 
 
-def _ready(session: Session) -> bool:
+def _ready(session: CommandSession) -> bool:
     try:
         return session.client.ready()
     except BmsError:
         return False
 
 
-def _show(session: Session, report: Report) -> None:
+def _show(session: CommandSession, report: Report) -> None:
     out, system = session.out, report.system
     said = system.reactions or ReactionsView()
     memory = sum(process.memory for process in report.processes)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bms.cli.command import Session, command, noun
+from bms.cli.command import CommandSession, command, noun
 from bms.cli.sure import Yes, be_sure
 from bms.sdk.tenants import Tenant
 
@@ -14,7 +14,7 @@ app = noun("Isolated customers of the platform.")
 
 @command(app)
 def create(
-    session: Session,
+    session: CommandSession,
     id: Annotated[str, typer.Argument(help="Its name, for good.")],
     owner: Annotated[str, typer.Option(help="Name of its first user.")] = "admin",
 ) -> None:
@@ -25,7 +25,9 @@ def create(
 
 
 @command(app, "list")
-def list_(session: Session, all: Annotated[bool, typer.Option("--all", help="Deleted ones, too.")] = False) -> None:
+def list_(
+    session: CommandSession, all: Annotated[bool, typer.Option("--all", help="Deleted ones, too.")] = False
+) -> None:
     """List tenants: all for the operator, one's own for others."""
     columns: dict[str, Callable[[Tenant], object]] = {
         "TENANT": lambda tenant: tenant.id,
@@ -38,7 +40,7 @@ def list_(session: Session, all: Annotated[bool, typer.Option("--all", help="Del
 
 @command(app)
 def delete(
-    session: Session,
+    session: CommandSession,
     id: Annotated[str, typer.Argument(help="The tenant's name.")],
     force: Annotated[bool, typer.Option("--force", help="Also while it serves or runs jobs.")] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until nothing of it is left.")] = True,
@@ -59,7 +61,7 @@ def delete(
 
 
 @command(app)
-def whoami(session: Session) -> None:
+def whoami(session: CommandSession) -> None:
     """Who the key acts as."""
     me = session.client.tenants.whoami()
     scopes = sorted(me.scopes) or "all of the role"

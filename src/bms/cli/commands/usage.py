@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from bms.cli.command import Session, command
+from bms.cli.command import CommandSession, command
 from bms.cli.options.durations import parse_duration
 from bms.core.meters import BY_NAME, INPUT_TOKENS, OUTPUT_TOKENS, STORAGE
 from bms.core.workloads.resources import size_text
@@ -57,7 +57,7 @@ _SELDOM: dict[str, tuple[str, Callable[[int], object]]] = {  # columns that are 
 
 @command(app)
 def usage(
-    session: Session,
+    session: CommandSession,
     by: Annotated[
         list[str] | None,
         typer.Option(
@@ -112,6 +112,6 @@ def _of_row(read: Callable[[Any], object]) -> Callable[[Any], object]:
     return lambda line: read(line.row)
 
 
-def _deployment_names(session: Session) -> dict[str, str]:
+def _deployment_names(session: CommandSession) -> dict[str, str]:
     """Names of the deployments that there are, by id."""
     return {each.id: each.name for each in session.client.deployments.list()}

@@ -4,21 +4,21 @@ from typing import Annotated
 
 import typer
 
-from bms.cli.command import Session, command, noun
+from bms.cli.command import CommandSession, command, noun
 
 app = noun("People and programs of a tenant.")
 Role = Annotated[str, typer.Option(help="owner, admin, developer or viewer.")]
 
 
 @command(app)
-def create(session: Session, name: str, role: Role = "developer") -> None:
+def create(session: CommandSession, name: str, role: Role = "developer") -> None:
     """Make a user. It can do nothing before it has a key: `bms key create --user NAME`."""
     user = session.client.users.create(name, role=role)
     session.out.one(user, {"user": user.name, "role": user.role, "id": user.id})
 
 
 @command(app, "list")
-def list_(session: Session) -> None:
+def list_(session: CommandSession) -> None:
     """List users."""
     session.out.many(
         session.client.users.list(),
@@ -35,7 +35,7 @@ def list_(session: Session) -> None:
 
 @command(app)
 def change(
-    session: Session,
+    session: CommandSession,
     user: Annotated[str, typer.Argument(help="Name or id.")],
     role: Annotated[str | None, typer.Option(help="owner, admin, developer or viewer.")] = None,
     disabled: Annotated[bool | None, typer.Option("--disable/--enable", help="Whether its keys work.")] = None,
@@ -48,7 +48,7 @@ def change(
 
 @command(app)
 def delete(
-    session: Session,
+    session: CommandSession,
     user: Annotated[str, typer.Argument(help="Name or id.")],
     force: Annotated[bool, typer.Option(help="Even the last owner who has a key.")] = False,
 ) -> None:

@@ -28,7 +28,7 @@ class Advance(Protocol):
     def __call__(self, share: float | None, message: str = "") -> None: ...
 
 
-class Output:
+class CommandOutput:
     """Where one command's answer goes."""
 
     def __init__(self, json: bool) -> None:

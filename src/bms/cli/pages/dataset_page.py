@@ -2,14 +2,14 @@
 
 import msgspec
 
-from bms.cli.command import Session
+from bms.cli.command import CommandSession
 from bms.core.workloads.resources import size_text
 from bms.sdk.datasets import ColumnFound, DatasetVersion, ImportReport
 
 _UNDERSTOOD = ("understood",)
 
 
-def show_version(session: Session, version: DatasetVersion) -> None:
+def show_version(session: CommandSession, version: DatasetVersion) -> None:
     """As JSON the version, with its `report` once it is imported."""
     ready = version.state == "ready"
     report = session.client.datasets.report(version.dataset, version.number) if ready else None
@@ -35,7 +35,7 @@ def show_version(session: Session, version: DatasetVersion) -> None:
         _show_report(session, report)
 
 
-def _show_report(session: Session, report: ImportReport) -> None:
+def _show_report(session: CommandSession, report: ImportReport) -> None:
     session.out.say("")
     session.out.many(
         report.columns,

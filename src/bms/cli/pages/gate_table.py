@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from bms.cli.command import Session
+from bms.cli.command import CommandSession
 from bms.cli.options.gates import bound_text
 from bms.sdk.models import GateStanding
 
 
-def measured(session: Session, model: str, number: int, jobs: Sequence[str] = ()) -> tuple[GateStanding, ...]:
+def measured(session: CommandSession, model: str, number: int, jobs: Sequence[str] = ()) -> tuple[GateStanding, ...]:
     """Once none is being measured: jobs, and the environments built for them, have limits of their own."""
     with session.out.progress(f"measuring the gates of version {number}") as bar:
 
@@ -19,7 +19,7 @@ def measured(session: Session, model: str, number: int, jobs: Sequence[str] = ()
         return session.client.models.wait_gates(model, number, told, jobs=jobs, timeout_s=None)
 
 
-def show_gates(session: Session, model: str, standings: Sequence[GateStanding]) -> None:
+def show_gates(session: CommandSession, model: str, standings: Sequence[GateStanding]) -> None:
     session.out.many(
         standings,
         {

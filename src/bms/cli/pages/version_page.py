@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bms.cli.command import Session
+from bms.cli.command import CommandSession
 from bms.cli.options.gates import bound_text, value_text
 from bms.cli.options.version import signature_text
 from bms.core.errors import InvalidArgument, NotFound
@@ -14,7 +14,7 @@ from bms.core.workloads.resources import size_text
 from bms.sdk.models import GateResult, GateStanding, Version
 
 
-class Page(Version, frozen=True, kw_only=True):
+class VersionPage(Version, frozen=True, kw_only=True):
     """All that is shown of a version: with what keeps its processes in on this platform, and the aliases that point at
     it."""
 
@@ -22,7 +22,7 @@ class Page(Version, frozen=True, kw_only=True):
     aliases: tuple[str, ...] = ()
 
 
-def version_meant(session: Session, name: str, number: int | None) -> Version:
+def version_meant(session: CommandSession, name: str, number: int | None) -> Version:
     """That of `NAME NUMBER`, `NAME@NUMBER` or `NAME@ALIAS`; of `NAME` the newest, whatever came of it. Where no number
     was given it is said which was taken. Raises InvalidArgument for a version that is said twice, and NotFound."""
     models = session.client.models
@@ -52,14 +52,14 @@ def _parameters(version: Version) -> list[str]:
     )
 
 
-def show_version(session: Session, version: Version) -> None:
+def show_version(session: CommandSession, version: Version) -> None:
     """With how it stands with the gates that its model has now."""
     costs = version.measurement
     isolation = session.client.system.status().isolation
     aliases = tuple(
         each.name for each in session.client.models.aliases(version.model) if each.version == version.number
     )
-    page = Page(**msgspec.structs.asdict(version), isolation=isolation, aliases=aliases)
+    page = VersionPage(**msgspec.structs.asdict(version), isolation=isolation, aliases=aliases)
     standings = () if session.out.json else session.client.models.gates(version.model, version.number)
     session.out.one(
         page,

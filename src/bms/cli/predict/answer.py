@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import typer
 
-from bms.cli.command import Session
+from bms.cli.command import CommandSession
 from bms.core.tensors.tensor import Array
 from bms.sdk import RoundedWarning
 from bms.sdk.inference import Prediction
@@ -27,7 +27,7 @@ def told_warnings() -> Iterator[None]:
         typer.echo(f"bms: {one.message}", err=True)
 
 
-def show(session: Session, prediction: Prediction) -> None:
+def show(session: CommandSession, prediction: Prediction) -> None:
     outputs = {name: _listed(array) for name, array in prediction.outputs.items()}
     if session.out.json:
         session.out.raw({"version": prediction.version, "outputs": outputs})
@@ -39,7 +39,7 @@ def show(session: Session, prediction: Prediction) -> None:
         session.out.say(np.array2string(shown, threshold=1000, max_line_width=120))
 
 
-def show_parts(session: Session, parts: Iterable[Prediction]) -> None:
+def show_parts(session: CommandSession, parts: Iterable[Prediction]) -> None:
     """Each as it comes, on a line of its own: one text as it is, anything else as JSON."""
     for part in parts:
         outputs = {name: _listed(array) for name, array in part.outputs.items()}
@@ -59,7 +59,7 @@ def _listed(array: Array) -> Any:
     return np.array(items, dtype=object).reshape(array.shape).tolist()
 
 
-def show_rows(session: Session, prediction: Prediction) -> None:
+def show_rows(session: CommandSession, prediction: Prediction) -> None:
     """A table with the number of each row, where every output has a few values for it."""
     outputs = prediction.outputs
     counts = {array.shape[:1] for array in outputs.values()}

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from bms.adapters.datasets.images.pictures import encode_png
-from bms.cli.command import Session
+from bms.cli.command import CommandSession
 from bms.cli.options.version import streams_alone
 from bms.core.errors import BmsError
 from bms.core.tensors.signature import DEFAULT, Signature
@@ -24,7 +24,7 @@ _EXAMPLES = (EXAMPLE, "serving_input_example.json")  # ours, and the one that ML
 _FORMS = ("instances", "inputs", "dataframe_records")
 
 
-def example_command(session: Session, name: str, version: Version | None) -> str:
+def example_command(session: CommandSession, name: str, version: Version | None) -> str:
     """`bms predict NAME` with a row for it, or with `--example` where a row is too long to be read."""
     words = ["bms", "predict", name]
     if version is None or "image" in version.signatures:
@@ -41,14 +41,14 @@ def example_command(session: Session, name: str, version: Version | None) -> str
     return shlex.join([*words, *session.connected_by])
 
 
-def example_of(session: Session, version: Version) -> Any:
+def example_of(session: CommandSession, version: Version) -> Any:
     """One row, or, where rows are not told apart, one request, as `Client.predict` takes it: of the example that the
     version was verified with, else made up from its signature as verification does."""
     given = _own_example(session, version)
     return _made_up(version) if given is None else _with_json(_first(given), version)
 
 
-def _own_example(session: Session, version: Version) -> Any:
+def _own_example(session: CommandSession, version: Version) -> Any:
     """The content of its `example.json`, or of MLflow's; None where it has none, or who asks may not see files."""
     try:
         files = session.client.models.files(version.model, version.number)

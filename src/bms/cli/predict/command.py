@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bms.cli.command import Session, command
+from bms.cli.command import CommandSession, command
 from bms.cli.predict.answer import show, show_parts, show_rows, told_warnings
 from bms.cli.predict.asking import example_of
 from bms.cli.predict.data import existing, is_table, parameters, read_data, typed, with_bytes
@@ -20,7 +20,7 @@ _TOP = 5  # classes that are shown
 
 @command(app)
 def predict(
-    session: Session,
+    session: CommandSession,
     name: Annotated[str, typer.Argument(help="The deployment's name.")],
     data: Annotated[
         str | None,
@@ -122,7 +122,7 @@ def _without_top(why: str) -> None:
     typer.echo(f"bms: --top was not needed: {why}", err=True)
 
 
-def _read(session: Session, name: str, data: str, version: int | None, alias: str | None) -> Any:
+def _read(session: CommandSession, name: str, data: str, version: int | None, alias: str | None) -> Any:
     """As `Client.predict` takes it: CSV in the types that the model takes."""
     given = read_data(data)
     if not isinstance(given, CsvCells):
@@ -135,7 +135,7 @@ def _sequence_id(text: str) -> int | str:
     return int(text) if text.isascii() and text.isdigit() else text
 
 
-def _example(session: Session, name: str, version: int | None, alias: str | None) -> Any:
+def _example(session: CommandSession, name: str, version: int | None, alias: str | None) -> Any:
     """Of the version that is asked. Raises FailedPrecondition where none is served."""
     status = session.client.deployments.status(name)
     number = version
@@ -148,7 +148,7 @@ def _example(session: Session, name: str, version: int | None, alias: str | None
     return with_bytes(example_of(session, session.client.models.version(status.model, number)))
 
 
-def _tells_classes(session: Session, name: str, content: str, version: int | None, alias: str | None) -> bool:
+def _tells_classes(session: CommandSession, name: str, content: str, version: int | None, alias: str | None) -> bool:
     """Raises InvalidArgument for a model that takes no such content."""
     ways = session.client.signatures(name, version=version, alias=alias).values()
     if not any(content in one.inputs for one in ways):
@@ -159,7 +159,7 @@ def _tells_classes(session: Session, name: str, content: str, version: int | Non
     return any(one.method == "classify" and one.inputs == (content,) for one in ways)
 
 
-def _show_classes(session: Session, classes: Classes, top: int) -> None:
+def _show_classes(session: CommandSession, classes: Classes, top: int) -> None:
     """As JSON all of them."""
     shown = classes.top(len(classes.rows[0]) if session.out.json else top)
     columns = {"CLASS": lambda pair: pair[0], "PROBABILITY": lambda pair: f"{pair[1]:.6f}"}

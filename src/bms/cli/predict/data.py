@@ -15,7 +15,7 @@ from bms.core.errors import InvalidArgument, NotFound
 from bms.sdk.files.arrays import read_arrays
 from bms.sdk.files.json_text import read_json
 from bms.sdk.predictions.served import TensorInfo
-from bms.sdk.tables.column_values import ColumnValues, Frame
+from bms.sdk.tables.column_values import ColumnValues, OrderedTable
 from bms.sdk.tables.csv_cells import CsvCells, check_header, read_cells, shown_column, typed_values
 from bms.sdk.tables.python_values import of_values
 from bms.sdk.tables.split_frames import table_of_split
@@ -73,7 +73,7 @@ def with_bytes(value: Any) -> Any:
     return {name: with_bytes(each) for name, each in value.items()}
 
 
-def typed(cells: CsvCells, taken: tuple[TensorInfo, ...]) -> Frame:
+def typed(cells: CsvCells, taken: tuple[TensorInfo, ...]) -> OrderedTable:
     """CSV in the types that a model takes; columns that it does not name in those that they show. Commas are decimal
     points where an import would read them so.
 
@@ -91,12 +91,12 @@ def typed(cells: CsvCells, taken: tuple[TensorInfo, ...]) -> Frame:
         kind = kinds.get(name)
         return shown_column(name, texts) if kind is None else of_values(name, typed_values(name, texts, kind))
 
-    return Frame({name: column(name, texts) for name, texts in cells.items()})
+    return OrderedTable({name: column(name, texts) for name, texts in cells.items()})
 
 
 def is_table(data: Any) -> bool:
     """Whether its values are named and in rows, so that answers are shown so, too."""
-    return isinstance(data, Frame) or (isinstance(data, list) and bool(data) and isinstance(data[0], Mapping))
+    return isinstance(data, OrderedTable) or (isinstance(data, list) and bool(data) and isinstance(data[0], Mapping))
 
 
 def existing(path: Path) -> Path:
@@ -138,7 +138,7 @@ def _unwrapped(value: Any, where: str) -> Any:
         return with_bytes(value)
     form, inner = next(iter(value.items()))
     if form == "dataframe_split":
-        return Frame(table_of_split(inner, where)[0])
+        return OrderedTable(table_of_split(inner, where)[0])
     return with_bytes(inner if form in ("instances", "inputs", "dataframe_records") else value)
 
 

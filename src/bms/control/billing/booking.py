@@ -19,7 +19,7 @@ _AT_ONCE = 500  # allotments of a transaction
 _PIECES = 1000  # of one of them, and about as many of all, so that nobody waits long to write
 
 
-class Booking:
+class AllotmentBilling:
     def __init__(self, store: Store[UsageTx], clock: Clock) -> None:
         self._store = store
         self._clock = clock

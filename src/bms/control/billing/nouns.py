@@ -70,7 +70,7 @@ class UsageSum(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     quantities: dict[str, int] = {}  # by meter, those above too; meters of which nothing was used are left out
 
 
-class Unbooked(msgspec.Struct, frozen=True, kw_only=True):
+class UnbilledAllotment(msgspec.Struct, frozen=True, kw_only=True):
     """An allotment (`control.platform.allotments`) of which not all is in the books. Times are Unix milliseconds; all
     before `booked_until` is in the books."""
 
@@ -87,7 +87,7 @@ class Unbooked(msgspec.Struct, frozen=True, kw_only=True):
     booked_until: int
 
 
-class Unread(msgspec.Struct, frozen=True, kw_only=True):
+class UnreadUsageRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run of a version that was not known when it came: events `first` to `last` of `source`, of which those up to
     `after` are in the books already. `record` is its MessagePack."""
 

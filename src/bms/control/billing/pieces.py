@@ -7,7 +7,7 @@ up to the whole, however they are cut, and nothing is too small to be counted in
 
 from collections.abc import Iterator
 
-from bms.control.billing.nouns import Unbooked
+from bms.control.billing.nouns import UnbilledAllotment
 from bms.core.meters import Held
 from bms.core.usage import Quantities, UsageEvent
 
@@ -21,12 +21,12 @@ def whole_spans(now: int) -> dict[Held, int]:
     return {of: now // span * span for of, span in SPAN_MS.items()}
 
 
-def bookable_until(one: Unbooked, now: int) -> int:
+def bookable_until(one: UnbilledAllotment, now: int) -> int:
     """How far it can be booked for good: to its end, or to that of the last whole hour or day."""
     return whole_spans(now)[one.of] if one.closed_at is None else one.closed_at
 
 
-def pieces(one: Unbooked, until: int, first: int = 1) -> Iterator[UsageEvent]:
+def pieces(one: UnbilledAllotment, until: int, first: int = 1) -> Iterator[UsageEvent]:
     """What is not in the books of its time before `until`, numbered from `first` on; none where that is over."""
     begin, seq = one.booked_until, first
     while begin < until:
@@ -53,13 +53,13 @@ def pieces(one: Unbooked, until: int, first: int = 1) -> Iterator[UsageEvent]:
         begin, seq = end, seq + 1
 
 
-def _end_of_piece(one: Unbooked, begin: int) -> int:
+def _end_of_piece(one: UnbilledAllotment, begin: int) -> int:
     span = SPAN_MS[one.of]
     longest = max(1, _MOST * 1000 // max(1, *one.rates.values())) if one.rates else span
     return min((begin // span + 1) * span, begin + longest)
 
 
-def _quantities(one: Unbooked, begin: int, end: int) -> Quantities:
+def _quantities(one: UnbilledAllotment, begin: int, end: int) -> Quantities:
     since = one.opened_at
     each = [
         (meter, rate * (end - since) // 1000 - rate * (begin - since) // 1000)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bms.control.billing.blocks import UsageBlock
-from bms.control.billing.nouns import Label, Unbooked, Unread, UsageFilter, UsageSum
+from bms.control.billing.nouns import Label, UnbilledAllotment, UnreadUsageRun, UsageFilter, UsageSum
 from bms.core.meters import Held
 from bms.core.pages import Page, PageRequest
 from bms.core.usage import UsageEvent
@@ -26,11 +26,11 @@ class UsageTx(Protocol):
         """Adds events whose numbers the high-water mark has passed: those of runs that had been put aside."""
         ...
 
-    async def put_aside(self, unread: Sequence[Unread]) -> None:
+    async def put_aside(self, unread: Sequence[UnreadUsageRun]) -> None:
         """Keeps runs that can't be read here; `add` counts their numbers as come."""
         ...
 
-    async def unread(self, version: int, after: tuple[str, int], limit: int) -> list[Unread]:
+    async def unread(self, version: int, after: tuple[str, int], limit: int) -> list[UnreadUsageRun]:
         """Of those that were put aside, of versions up to `version`, the first after a (source, first)."""
         ...
 
@@ -38,20 +38,20 @@ class UsageTx(Protocol):
         """How many events wait in runs that were put aside."""
         ...
 
-    async def take_unread(self, one: Unread) -> bool:
+    async def take_unread(self, one: UnreadUsageRun) -> bool:
         """Removes it; False where somebody else has."""
         ...
 
-    async def unbooked(self, tenant: str) -> list[Unbooked]:
+    async def unbooked(self, tenant: str) -> list[UnbilledAllotment]:
         """All of the tenant's."""
         ...
 
-    async def due(self, ends: Mapping[Held, int], limit: int) -> list[Unbooked]:
+    async def due(self, ends: Mapping[Held, int], limit: int) -> list[UnbilledAllotment]:
         """Of all tenants, those that were closed, and of what is open, those that are not booked up to what `ends` says
         of what they are `of`, in Unix milliseconds. The oldest first."""
         ...
 
-    async def book(self, one: Unbooked, until: int) -> None:
+    async def book(self, one: UnbilledAllotment, until: int) -> None:
         """Notes how far it is booked now. One that was closed and is booked to its end is forgotten."""
         ...
 
@@ -67,7 +67,7 @@ class UsageTx(Protocol):
         ...
 
 
-class StraysTx(Protocol):
+class OrphanAllotmentsTx(Protocol):
     """Allotments beside what they are of, inside one transaction."""
 
     async def close_strays(self, at: datetime) -> int:

@@ -7,7 +7,7 @@ from itertools import chain
 import msgspec
 
 from bms.control.billing.blocks import pack
-from bms.control.billing.nouns import Dimension, Unread, UsageFilter, UsageSum, by_meter
+from bms.control.billing.nouns import Dimension, UnreadUsageRun, UsageFilter, UsageSum, by_meter
 from bms.control.billing.pieces import pieces
 from bms.control.billing.ports import UsageTx
 from bms.control.platform.allotments import milliseconds
@@ -66,7 +66,7 @@ class UsageService:
                 return booked
             place = (waiting[-1].source, waiting[-1].first)
 
-    async def _book_unread(self, one: Unread) -> int:
+    async def _book_unread(self, one: UnreadUsageRun) -> int:
         try:
             run = msgspec.msgpack.decode(one.record, type=UsageRun)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -83,8 +83,8 @@ class UsageService:
         async with self._store.read() as tx:
             return await tx.unread_events()
 
-    def _unread(self, source: str, run: UnreadRun, high: int) -> Unread:
-        return Unread(
+    def _unread(self, source: str, run: UnreadRun, high: int) -> UnreadUsageRun:
+        return UnreadUsageRun(
             source=source,
             first=run.first,
             last=run.last,

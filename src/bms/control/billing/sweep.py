@@ -6,7 +6,7 @@ started what runs now, and rows may be mended by hand.
 
 from collections.abc import Collection
 
-from bms.control.billing.ports import StraysTx
+from bms.control.billing.ports import OrphanAllotmentsTx
 from bms.control.platform.allotments import DeviceMemory, no_devices
 from bms.control.platform.transactions import Store
 from bms.core.clock import Clock
@@ -15,7 +15,9 @@ _AT_ONCE = 200  # of each kind of thing, in one transaction
 
 
 class AllotmentSweep:
-    def __init__(self, store: Store[StraysTx], clock: Clock, device_memory: DeviceMemory = no_devices) -> None:
+    def __init__(
+        self, store: Store[OrphanAllotmentsTx], clock: Clock, device_memory: DeviceMemory = no_devices
+    ) -> None:
         self._store = store
         self._clock = clock
         self._device_memory = device_memory

@@ -23,7 +23,7 @@ class ImportJob(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
 
 
-class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
+class ImportTaskReport(msgspec.Struct, frozen=True, kw_only=True):
     """What the task answers; other fields of it are passed over."""
 
     splits: dict[str, dict[str, object]]

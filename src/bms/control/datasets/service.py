@@ -15,7 +15,7 @@ from bms.control.datasets.events import (
     OfDatasetVersion,
 )
 from bms.control.datasets.formats import format_of
-from bms.control.datasets.importing import ImportReport
+from bms.control.datasets.importing import ImportTaskReport
 from bms.control.datasets.nouns import Dataset, DatasetVersion, ImportRequest, ListedDataset, Split
 from bms.control.datasets.ports import DatasetsTx
 from bms.control.datasets.storage import held_by
@@ -193,7 +193,7 @@ class DatasetService:
         if reason or tree is None:
             raise InvalidArgument(reason or "the import left no files")
         try:
-            told = msgspec.convert(report, ImportReport)
+            told = msgspec.convert(report, ImportTaskReport)
             splits = msgspec.convert(told.splits, dict[str, Split])
         except msgspec.ValidationError as error:
             raise InvalidArgument(f"the import's report is not what was expected: {error}") from error

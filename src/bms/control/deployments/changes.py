@@ -10,14 +10,14 @@ from bms.control.deployments.events import OfDeployment, ReplicaSuspected
 from bms.control.deployments.ports import DeploymentsTx
 from bms.control.models import events as of_models
 from bms.control.models.events import OfGate, OfModel, OfVersion
-from bms.core.event_catalogue import Catalogue, Unreadable
+from bms.core.event_catalogue import Catalogue, UnreadableEvent
 from bms.core.events import Event, Payload, Recorded
 
 log = logging.getLogger("bms.deployments")
 _CATALOGUE = Catalogue([of_deployments, of_models])
 
 
-class Changes(msgspec.Struct, kw_only=True):
+class ChangedDeployments(msgspec.Struct, kw_only=True):
     """Ids, and models as (tenant, name). Too much is harmless, too little is not: `everything`, after an event of
     these nouns that this program can't read. `suspected`: replicas that seem to have failed."""
 
@@ -51,12 +51,12 @@ class Changes(msgspec.Struct, kw_only=True):
         return sorted(found)
 
 
-def changes_of(events: Iterable[Recorded]) -> Changes:
-    changes = Changes()
+def changes_of(events: Iterable[Recorded]) -> ChangedDeployments:
+    changes = ChangedDeployments()
     try:
         for event in _CATALOGUE.read_among(events):
             changes.note(event)
-    except Unreadable as error:
+    except UnreadableEvent as error:
         log.warning("every deployment is read again: %s", error.message)
         changes.everything = True
     return changes

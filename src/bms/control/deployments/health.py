@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from bms.control.deployments.nouns import Replica
 from bms.control.deployments.ports import ReplicaProbe
 from bms.control.deployments.turns import Turns
-from bms.control.platform.keyed_tasks import Chores
+from bms.control.platform.keyed_tasks import KeyedTasks
 from bms.core.clock import Clock
 from bms.core.workloads.programs import ServableStatus
 
@@ -19,7 +19,7 @@ class Health:
     def __init__(self, probe: ReplicaProbe, clock: Clock) -> None:
         self._probe = probe
         self._clock = clock
-        self._chores = Chores()
+        self._chores = KeyedTasks()
         self._watched: dict[str, Replica] = {}
         self._said: dict[str, ServableStatus] = {}
         self._turns = Turns()

@@ -14,7 +14,7 @@ from bms.core.errors import NotFound
 LOG_PIECE = 1 << 20  # bytes that are read at once
 
 
-class ReplicaLogs(Protocol):
+class ReplicaLogSource(Protocol):
     """What replicas' processes write. Places count bytes from a log's very beginning, also where that was cut off."""
 
     async def read(self, workload: str, offset: int, limit: int) -> tuple[bytes, int] | None:
@@ -55,7 +55,7 @@ class LoggedReplica(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class LogPiece(msgspec.Struct, frozen=True, kw_only=True):
+class ReplicaLogPiece(msgspec.Struct, frozen=True, kw_only=True):
     """A piece of a log, and the place to read on from. `state` was the replica's before the piece was read, so that one
     that had ended says no more than this."""
 
@@ -67,7 +67,7 @@ class LogPiece(msgspec.Struct, frozen=True, kw_only=True):
 class ReplicaLogService:
     """Reads logs for those who may read deployments of their own tenant."""
 
-    def __init__(self, store: Store[DeploymentsTx], logs: ReplicaLogs) -> None:
+    def __init__(self, store: Store[DeploymentsTx], logs: ReplicaLogSource) -> None:
         self._store = store
         self._logs = logs
 
@@ -77,7 +77,7 @@ class ReplicaLogService:
             found = await tx.replicas((await _deployment(tx, tenant, name)).id)
         return [_logged(replica) for replica in found]
 
-    async def log(self, tenant: str, name: str, replica: str, offset: int) -> LogPiece:
+    async def log(self, tenant: str, name: str, replica: str, offset: int) -> ReplicaLogPiece:
         """The next piece; empty at its present end, and of one that began no process. Raises NotFound."""
         async with self._store.read() as tx:
             deployment = await _deployment(tx, tenant, name)
@@ -88,7 +88,7 @@ class ReplicaLogService:
                 "lists those that it has and had"
             )
         content, place = await self._logs.read(replica, offset, LOG_PIECE) or (b"", offset)
-        return LogPiece(content=content, next=place, state=found.state)
+        return ReplicaLogPiece(content=content, next=place, state=found.state)
 
 
 async def _deployment(tx: DeploymentsTx, tenant: str, name: str) -> Deployment:

@@ -111,7 +111,7 @@ class Replica(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 1
 
 
-class Share(msgspec.Struct, frozen=True, kw_only=True):
+class TrafficShare(msgspec.Struct, frozen=True, kw_only=True):
     """One version that has traffic: its share of unnamed requests, and the aliases that lead to it."""
 
     version: int
@@ -126,12 +126,12 @@ class Retired(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-class Route(msgspec.Struct, frozen=True, kw_only=True):
+class TrafficRoute(msgspec.Struct, frozen=True, kw_only=True):
     """Where a deployment's requests go. Kept, so that a restarted control continues it instead of guessing."""
 
     deployment: str  # id
     tenant: str
-    shares: tuple[Share, ...] = ()
+    shares: tuple[TrafficShare, ...] = ()
     retired: tuple[Retired, ...] = ()
     since: datetime | None = None
     revision: int = 1

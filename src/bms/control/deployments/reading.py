@@ -4,23 +4,23 @@ from collections.abc import AsyncIterator, Collection, Sequence
 
 import msgspec
 
-from bms.control.deployments.nouns import Deployment, DeploymentRevision, Replica, Route
+from bms.control.deployments.nouns import Deployment, DeploymentRevision, Replica, TrafficRoute
 from bms.control.deployments.ports import BulkCatalog, DeploymentsTx, Known
 from bms.control.platform.transactions import Store
 
 AT_ONCE = 50  # deployments: enough to make queries cheap, few enough that nobody else waits for long
 
 
-class Rows(msgspec.Struct, frozen=True, kw_only=True):
+class DeploymentRows(msgspec.Struct, frozen=True, kw_only=True):
     """One deployment, its newest revision, its route, and its replicas in order of birth."""
 
     deployment: Deployment
     revision: DeploymentRevision
-    route: Route
+    route: TrafficRoute
     replicas: tuple[Replica, ...]
 
 
-async def read_active(tx: DeploymentsTx, among: Collection[str]) -> list[Rows]:
+async def read_active(tx: DeploymentsTx, among: Collection[str]) -> list[DeploymentRows]:
     """The active ones of these ids."""
     deployments, revisions = await tx.active(among), await tx.latest_revisions(among)
     routes = await tx.routes(among)
@@ -28,7 +28,7 @@ async def read_active(tx: DeploymentsTx, among: Collection[str]) -> list[Rows]:
     for replica in await tx.all_replicas(among):
         replicas.setdefault(replica.deployment, []).append(replica)
     return [
-        Rows(
+        DeploymentRows(
             deployment=deployment,
             revision=revisions[deployment.id],
             route=routes[deployment.id],
@@ -40,7 +40,7 @@ async def read_active(tx: DeploymentsTx, among: Collection[str]) -> list[Rows]:
 
 async def in_parts(
     store: Store[DeploymentsTx], catalog: BulkCatalog, ids: Sequence[str]
-) -> AsyncIterator[tuple[Sequence[str], list[Rows], Known]]:
+) -> AsyncIterator[tuple[Sequence[str], list[DeploymentRows], Known]]:
     """A few of `ids` at a time, with their rows, if active, and what their models are known to be.
 
     Models are read after the rows: an alias older than a row must not look like a move back.

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec
 from bms.control.deployments.planning.builds import build_of
-from bms.control.deployments.planning.observation import Desired, Wanted
+from bms.control.deployments.planning.observation import Desired, ResolvedTarget
 from bms.control.deployments.ports import Catalog, Known
 from bms.control.models.aliases import require_may_force
 from bms.control.models.gates import refusal
@@ -21,7 +21,7 @@ async def resolve(deployment: Deployment, revision: DeploymentRevision, catalog:
     except NotFound:
         aliases = {}
     targets = tuple(
-        Wanted(
+        ResolvedTarget(
             version=aliases.get(target.alias) if target.alias is not None else target.version,
             weight=target.weight,
             alias=target.alias,

@@ -3,7 +3,7 @@
 import msgspec
 
 from bms.control.deployments.events import DeploymentChanged, DeploymentCreated, DeploymentDeleted, OfDeployment
-from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec, Route, Target
+from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec, Target, TrafficRoute
 from bms.control.deployments.ports import Catalog, DeploymentsTx
 from bms.control.deployments.resolving import check_gates, check_targets
 from bms.control.platform.transactions import Store
@@ -158,7 +158,7 @@ class DeploymentService:
             created_by=by.user,
         )
         await tx.add_deployment(made)
-        await tx.add_route(Route(deployment=made.id, tenant=by.tenant))
+        await tx.add_route(TrafficRoute(deployment=made.id, tenant=by.tenant))
         await tx.add_revision(self._revision(made, versions, "created", by.user))
         said = DeploymentCreated(id=made.id, model=spec.model, versions=_numbers(versions), forced=forced)
         await tx.emit(self._event(said, by, made))

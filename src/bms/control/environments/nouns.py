@@ -35,7 +35,7 @@ class EnvironmentView(msgspec.Struct, frozen=True, kw_only=True):
     jobs: int = 0
 
 
-class LogPiece(msgspec.Struct, frozen=True, kw_only=True):
+class BuildLogPiece(msgspec.Struct, frozen=True, kw_only=True):
     """A piece of what a build says. `next` is where to read on; it grows as long as `state` is "building"."""
 
     content: bytes

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from bms.control.environments.nouns import EnvironmentView, LogPiece, Pruned, Use
+from bms.control.environments.nouns import BuildLogPiece, EnvironmentView, Pruned, Use
 from bms.control.environments.ports import UsesTx
 from bms.control.platform.environments import BuiltEnvironments, Environment
 from bms.control.platform.transactions import Store
@@ -49,11 +49,11 @@ class EnvironmentService:
             raise FailedPrecondition(f"environment {digest} is {view.state}: only a built one has a lock file")
         return await self._environments.lock(digest)
 
-    async def log(self, by: Principal, digest: str, offset: int) -> LogPiece:
+    async def log(self, by: Principal, digest: str, offset: int) -> BuildLogPiece:
         """Raises NotFound."""
         view = await self.get(by, digest)  # before the log is read, so that an end is not missed
         content = await self._environments.log(digest, offset, PIECE)
-        return LogPiece(content=content, next=offset + len(content), state=view.state)
+        return BuildLogPiece(content=content, next=offset + len(content), state=view.state)
 
     async def prune(self, by: Principal) -> Pruned:
         """Removes what no version that may be served and no job that has not ended needs. Raises PermissionDenied."""

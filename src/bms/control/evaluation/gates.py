@@ -18,7 +18,7 @@ from bms.control.models.nouns import Gate, Version
 from bms.control.models.service import ModelService
 from bms.control.models.verdicts import plain
 from bms.control.platform.attempting import TRANSIENT
-from bms.control.platform.sweeps import Since, Stray
+from bms.control.platform.sweeps import MissedReaction, Since
 from bms.core.clock import Clock
 from bms.core.errors import AlreadyExists, BmsError, FailedPrecondition, NotFound
 from bms.core.events import Event
@@ -47,17 +47,17 @@ class Gates:
         """Raises an error that may pass, once every gate was tried."""
         await self._measure(await self._models.version_by_id(event.tenant, event.subject))
 
-    async def strays(self, since: Since) -> AsyncIterator[Stray]:
+    async def strays(self, since: Since) -> AsyncIterator[MissedReaction]:
         """Ready versions of which a gate is awaited that no job measures, and measurements that nobody recorded."""
         for version in await self._models.ready(since.after, since.before):
             if await self._awaits_in_vain(version):
                 what = f"the measuring of version {version.number} of {version.model!r}"
-                yield Stray(version.tenant, version.id, what, partial(self._measure, version))
+                yield MissedReaction(version.tenant, version.id, what, partial(self._measure, version))
         for job in await newest_ended(self._jobs, "evaluate", since, lambda job: repr(job.spec.then.get("gate"))):
             if job.spec.entry != ENTRY or await self._recorded(job):
                 since.settled.add(job.id)
             else:
-                yield Stray(
+                yield MissedReaction(
                     job.tenant, job.spec.subject, f"what job {job.id} measured", partial(self._take, job), job.id
                 )
 

@@ -16,7 +16,7 @@ from bms.control.models.events import OfVersion, VersionRecognised, VersionUploa
 from bms.control.models.nouns import Version
 from bms.control.models.servable_config import servable_config
 from bms.control.models.service import ModelService
-from bms.control.platform.sweeps import Since, Stray
+from bms.control.platform.sweeps import MissedReaction, Since
 from bms.core.errors import AlreadyExists
 from bms.core.events import Event
 from bms.core.workloads.environments import EnvironmentSpec
@@ -58,16 +58,16 @@ class Verification:
         if job.spec.kind == "verify":
             await self._take(job)
 
-    async def strays(self, since: Since) -> AsyncIterator[Stray]:
+    async def strays(self, since: Since) -> AsyncIterator[MissedReaction]:
         """Versions without a verdict and without a job that will bring one."""
         for version in await self._models.verifying(since.before):
             tenant, what = version.tenant, f"the verification of version {version.number} of {version.model!r}"
             last = await self._jobs.find(tenant, _loading(version))
             last = last or await self._jobs.find(tenant, _recognising(version))
             if last is None:
-                yield Stray(tenant, version.id, what, partial(self._recognise, version))
+                yield MissedReaction(tenant, version.id, what, partial(self._recognise, version))
             elif last.ended_at is not None and last.ended_at < since.before:
-                yield Stray(tenant, version.id, what, partial(self._take, last))
+                yield MissedReaction(tenant, version.id, what, partial(self._take, last))
 
     async def _recognise(self, version: Version) -> None:
         if version.state == "verifying":

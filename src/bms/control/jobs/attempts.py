@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from bms.control.jobs.allotted import held_by, size_of_its_own
-from bms.control.jobs.endings import Ending, ending, settled
+from bms.control.jobs.endings import AttemptOutcome, ending, settled
 from bms.control.jobs.events import JobStarted
 from bms.control.jobs.history import History
 from bms.control.jobs.nouns import Job
@@ -24,10 +24,10 @@ from bms.control.jobs.states import moved
 from bms.control.platform.allotments import Allotment, DeviceMemory, no_devices, storage_rates
 from bms.control.platform.clusters import Cluster
 from bms.control.platform.transactions import Store
-from bms.control.secrets.sealing import NOTHING, Sealing, encode_sealed
+from bms.control.secrets.sealing import NOTHING, SecretEncryption, encode_sealed
 from bms.core.clock import Clock
 from bms.core.errors import BmsError, DataLoss, FailedPrecondition, InvalidArgument, ResourceExhausted, Unavailable
-from bms.core.workloads.programs import ARTIFACT, CODE, INPUTS, JobConfig, JobEvent, JobResult, Sealed
+from bms.core.workloads.programs import ARTIFACT, CODE, INPUTS, JobConfig, JobEvent, JobResult, StdinSecrets
 from bms.core.workloads.workload import WorkloadSpec, WorkloadStatus
 
 log = logging.getLogger("bms.jobs")
@@ -73,7 +73,7 @@ class Attempts:
         files: AttemptFiles,
         history: History,
         clock: Clock,
-        sealing: Sealing = NOTHING,
+        sealing: SecretEncryption = NOTHING,
         device_memory: DeviceMemory = no_devices,
     ) -> None:
         self._store = store
@@ -98,13 +98,15 @@ class Attempts:
             return
         except TimeoutError:
             await self.conclude(
-                job, Ending(state="failed", error=f"it could not be got ready in {PREPARATION_S:.0f} s")
+                job, AttemptOutcome(state="failed", error=f"it could not be got ready in {PREPARATION_S:.0f} s")
             )
             return
         except (BmsError, OSError) as error:
             # What is wrong with what was asked for is wrong the next time, too.
             final = isinstance(error, InvalidArgument | FailedPrecondition)
-            await self.conclude(job, Ending(state="failed", error=f"it could not be got ready: {error}", final=final))
+            await self.conclude(
+                job, AttemptOutcome(state="failed", error=f"it could not be got ready: {error}", final=final)
+            )
             return
         if not await self._take_resources(job):
             return
@@ -115,7 +117,7 @@ class Attempts:
         except ResourceExhausted as error:
             await self._release(job, str(error))
         except BmsError as error:
-            await self.conclude(job, Ending(state="failed", error=f"it could not be started: {error}"))
+            await self.conclude(job, AttemptOutcome(state="failed", error=f"it could not be started: {error}"))
         else:
             await self.note_started(job)
 
@@ -161,10 +163,12 @@ class Attempts:
             except Unavailable:
                 raise
             except (BmsError, OSError) as error:
-                end = Ending(state="failed", error=f"its output could not be kept: {error}", metrics=end.metrics)
+                end = AttemptOutcome(
+                    state="failed", error=f"its output could not be kept: {error}", metrics=end.metrics
+                )
         await self.conclude(job, end, b"" if result else await self._files.last_words(job.workload))
 
-    async def conclude(self, job: Job, end: Ending, unsaid: bytes = b"") -> None:
+    async def conclude(self, job: Job, end: AttemptOutcome, unsaid: bytes = b"") -> None:
         """Keeps the records, then commits the attempt's end, with its event, in one transaction."""
         end = msgspec.structs.replace(end, error=clean(end.error))
         kept: dict[str, Any] = {}
@@ -187,7 +191,7 @@ class Attempts:
                 await tx.emit(job_event(job_ended(saved), saved, "system", self._clock))
         await self._files.remove(job.workload)
 
-    async def _kept(self, job: Job, end: Ending, unsaid: bytes) -> dict[str, Any]:
+    async def _kept(self, job: Job, end: AttemptOutcome, unsaid: bytes) -> dict[str, Any]:
         last = f"{end.state}: {end.error}\n".encode() if end.error else b""
         try:
             return msgspec.structs.asdict(await self._history.keep(job, unsaid + last))
@@ -203,14 +207,14 @@ class Attempts:
             self._files.note(job.workload, f"attempt {job.attempt} of {job.spec.max_attempts}")
         await self._cluster.prepare(workload, lambda line: self._files.note(job.workload, line))
 
-    async def _sealed(self, job: Job) -> Sealed:
+    async def _sealed(self, job: Job) -> StdinSecrets:
         """What the model that a task of ours opens may know and reach; nothing for a tenant's code."""
         if job.spec.code is not None:
-            return Sealed()
+            return StdinSecrets()
         for given in job.spec.inputs:
             if given.name == ARTIFACT:
                 return await self._sealing.of(job.tenant, given.tree, job.spec.environment)
-        return Sealed()
+        return StdinSecrets()
 
     async def _take_resources(self, job: Job) -> bool:
         """Whether it is still wanted. From here on it is paid for: durable before the process is, so that none runs

@@ -18,7 +18,7 @@ TIMED_OUT = "timed out"  # how the reason of a stop begins that its `timeout_s` 
 STOPPED = "cancelled"  # what the harness says of a process that got SIGTERM, e.g. because the platform went down
 
 
-class Ending(msgspec.Struct, frozen=True, kw_only=True):
+class AttemptOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What one attempt came to. `output` is the digest of what it made, only of one that succeeded."""
 
     state: JobState
@@ -30,14 +30,14 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     final: bool = False  # another attempt would say the same
 
 
-def ending(job: Job, status: WorkloadStatus | None, result: JobResult | None, unreadable: str = "") -> Ending:
+def ending(job: Job, status: WorkloadStatus | None, result: JobResult | None, unreadable: str = "") -> AttemptOutcome:
     """What the end of a workload means. `status` None: the cluster knows nothing of it (any more);
     `result` None: it left none, or, with `unreadable`, none that can be read."""
 
-    def ended(state: JobState, error: str = "") -> Ending:
+    def ended(state: JobState, error: str = "") -> AttemptOutcome:
         if result is None:
-            return Ending(state=state, error=error)
-        return Ending(state=state, error=error, metrics=result.metrics, report=result.report)
+            return AttemptOutcome(state=state, error=error)
+        return AttemptOutcome(state=state, error=error, metrics=result.metrics, report=result.report)
 
     task = job.spec.entry.startswith(TASK)
     if job.stopping:
@@ -61,7 +61,7 @@ def ending(job: Job, status: WorkloadStatus | None, result: JobResult | None, un
     return ended("failed", f"its process ended {exit_text(status.exit_code)} and left no result")
 
 
-def settled(job: Job, end: Ending, now: datetime) -> Job:
+def settled(job: Job, end: AttemptOutcome, now: datetime) -> Job:
     """The job after an attempt's end: cancelled if that was asked for, queued again while attempts are left,
     else in the ending's own terminal state."""
     job = msgspec.structs.replace(job, metrics={**job.metrics, **end.metrics})

@@ -16,7 +16,7 @@ EVENTS_KEPT = 4 << 20  # bytes of events, the first ones, so that their numbers 
 _PIECE = 1 << 20
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class KeptHistory(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be noted in the row beside an attempt's end."""
 
     log: str | None
@@ -65,10 +65,10 @@ class History:
         content = await self._files.read(job.workload, "events", 0, EVENTS_KEPT)
         return parse_lines(content[: whole_lines(content, EVENTS_KEPT)])
 
-    async def keep(self, job: Job, last_words: bytes = b"") -> Kept:
+    async def keep(self, job: Job, last_words: bytes = b"") -> KeptHistory:
         """Makes blobs of both, the present attempt included; it must not be writing any more."""
         log, log_start = await self._keep_log(job, last_words)
-        return Kept(log=log, log_start=log_start, events=await self._keep_events(job))
+        return KeptHistory(log=log, log_start=log_start, events=await self._keep_events(job))
 
     async def _keep_log(self, job: Job, last_words: bytes) -> tuple[str | None, int]:
         kept = await self._size(job, job.log)

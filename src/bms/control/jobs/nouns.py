@@ -79,7 +79,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.id}-a{self.attempt}"
 
 
-class Capacity(msgspec.Struct, frozen=True, kw_only=True):
+class JobCapacity(msgspec.Struct, frozen=True, kw_only=True):
     """What all jobs together may use: how many at once, cores, bytes."""
 
     jobs: int

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bms.control.jobs.plan import Seen
+from bms.control.jobs.plan import JobObservation
 
 NET_S = 30.0  # everything else that a step waits for tells of itself; and yet
 _OWN = ("job.started",)
 
 
-def next_step(seen: Sequence[Seen], later: datetime | None, now: datetime) -> datetime:
+def next_step(seen: Sequence[JobObservation], later: datetime | None, now: datetime) -> datetime:
     """The first moment at which a job is over its time, or one that waits for its time may start; `later` is that of
     those that are not among `seen`."""
     times = [now + timedelta(seconds=NET_S)]

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 import msgspec
 
 from bms.control.jobs.endings import TIMED_OUT
-from bms.control.jobs.nouns import Capacity, Job, JobState
+from bms.control.jobs.nouns import Job, JobCapacity, JobState
 from bms.control.jobs.queue import next_to_start, too_large
 from bms.core.workloads.workload import WorkloadStatus
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
+class JobObservation(msgspec.Struct, frozen=True, kw_only=True):
     """One job that has not ended, as the scheduler that leads sees it."""
 
     job: Job
@@ -31,7 +31,7 @@ class Adopt(msgspec.Struct, frozen=True):
     job: Job
 
 
-class Prepare(msgspec.Struct, frozen=True):
+class PrepareAttempt(msgspec.Struct, frozen=True):
     """Get the environment and inputs ready and start the workload."""
 
     job: Job
@@ -49,7 +49,7 @@ class NoteStarted(msgspec.Struct, frozen=True):
     job: Job
 
 
-class Stop(msgspec.Struct, frozen=True):
+class StopAttempt(msgspec.Struct, frozen=True):
     """Stop the attempt's workload; a `reason` makes it a failure, none a cancellation."""
 
     job: Job
@@ -77,18 +77,18 @@ class StopWorkload(msgspec.Struct, frozen=True):
     workload: str
 
 
-class ForgetWorkload(msgspec.Struct, frozen=True):
+class ForgetJobWorkload(msgspec.Struct, frozen=True):
     """Drop the record and directory of an ended workload no live attempt owns."""
 
     workload: str
 
 
-JobAction = Adopt | Prepare | Interrupt | NoteStarted | Stop | Collect | Finish
-Action = Claim | JobAction | StopWorkload | ForgetWorkload
+JobAction = Adopt | PrepareAttempt | Interrupt | NoteStarted | StopAttempt | Collect | Finish
+Action = Claim | JobAction | StopWorkload | ForgetJobWorkload
 
 
 def plan(
-    seen: Sequence[Seen], workloads: Mapping[str, WorkloadStatus], capacity: Capacity, now: datetime
+    seen: Sequence[JobObservation], workloads: Mapping[str, WorkloadStatus], capacity: JobCapacity, now: datetime
 ) -> list[Action]:
     """`seen` must have been read after `workloads` were observed: a workload without a live row is then an
     orphan for certain, and one that is missing must still be looked for again before it counts as lost."""
@@ -114,7 +114,7 @@ def plan(
     return actions + _orphans(seen, workloads)
 
 
-def _queued(job: Job, capacity: Capacity) -> JobAction | None:
+def _queued(job: Job, capacity: JobCapacity) -> JobAction | None:
     if job.cancel_requested:
         return Finish(job, "cancelled", "cancelled on request")
     if why := too_large(job, capacity):
@@ -122,7 +122,7 @@ def _queued(job: Job, capacity: Capacity) -> JobAction | None:
     return None
 
 
-def _starting(one: Seen, workload: WorkloadStatus | None) -> JobAction | None:
+def _starting(one: JobObservation, workload: WorkloadStatus | None) -> JobAction | None:
     job = one.job
     if one.busy:
         return Interrupt(job) if job.cancel_requested else None
@@ -130,29 +130,29 @@ def _starting(one: Seen, workload: WorkloadStatus | None) -> JobAction | None:
         return NoteStarted(job)
     if job.cancel_requested:
         return Finish(job, "cancelled", "cancelled on request")
-    return Prepare(job)
+    return PrepareAttempt(job)
 
 
-def _running(one: Seen, workload: WorkloadStatus | None, now: datetime) -> JobAction | None:
+def _running(one: JobObservation, workload: WorkloadStatus | None, now: datetime) -> JobAction | None:
     job = one.job
     if one.busy:
         return None
     if workload is None or workload.state == "ended":
         return Collect(job, workload)
     if job.cancel_requested:
-        return Stop(job, "")
+        return StopAttempt(job, "")
     if job.stopping:
-        return Stop(job, job.stopping)
+        return StopAttempt(job, job.stopping)
     if job.started_at is not None and now - job.started_at >= timedelta(seconds=job.spec.timeout_s):
-        return Stop(job, f"{TIMED_OUT} after {job.spec.timeout_s:g} s")
+        return StopAttempt(job, f"{TIMED_OUT} after {job.spec.timeout_s:g} s")
     return None
 
 
-def _orphans(seen: Sequence[Seen], workloads: Mapping[str, WorkloadStatus]) -> list[Action]:
+def _orphans(seen: Sequence[JobObservation], workloads: Mapping[str, WorkloadStatus]) -> list[Action]:
     live = {one.job.workload for one in seen if one.job.state != "queued"}
     busy = {one.job.workload for one in seen if one.busy}
     return [
-        StopWorkload(id) if status.state == "running" else ForgetWorkload(id)
+        StopWorkload(id) if status.state == "running" else ForgetJobWorkload(id)
         for id, status in workloads.items()
         if status.kind == "job" and id not in live and id not in busy
     ]

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from bms.control.jobs.nouns import Capacity, Job
+from bms.control.jobs.nouns import Job, JobCapacity
 from bms.core.workloads.resources import size_text
 
 
-def too_large(job: Job, capacity: Capacity) -> str:
+def too_large(job: Job, capacity: JobCapacity) -> str:
     """Why `job` can never run here; empty if it can. CPU is shared, so too many cores only mean running alone."""
     memory = job.spec.resources.memory
     if memory > capacity.memory:
@@ -15,7 +15,7 @@ def too_large(job: Job, capacity: Capacity) -> str:
     return ""
 
 
-def next_to_start(queued: Sequence[Job], active: Sequence[Job], capacity: Capacity) -> list[Job]:
+def next_to_start(queued: Sequence[Job], active: Sequence[Job], capacity: JobCapacity) -> list[Job]:
     """The jobs of `queued` (all due) to start beside the `active` ones, in order.
 
     The platform's own tasks and users' code go in lanes of their own, each with the whole capacity (cores are
@@ -33,7 +33,7 @@ def _lane_of(jobs: Sequence[Job], tasks: bool) -> list[Job]:
     return [job for job in jobs if _is_task(job) == tasks]
 
 
-def _lane(queued: Sequence[Job], active: Sequence[Job], capacity: Capacity) -> list[Job]:
+def _lane(queued: Sequence[Job], active: Sequence[Job], capacity: JobCapacity) -> list[Job]:
     """The tenant with the fewest active jobs comes first, the one whose oldest job waits longest on a tie. Where
     that job finds no room, nothing smaller overtakes it: else a large one might wait for ever.
     """

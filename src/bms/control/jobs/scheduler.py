@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 from bms.control.jobs.attempts import Attempts
-from bms.control.jobs.endings import Ending
-from bms.control.jobs.nouns import Capacity, Job
+from bms.control.jobs.endings import AttemptOutcome
+from bms.control.jobs.nouns import Job, JobCapacity
 from bms.control.jobs.pace import NET_S, next_step, wakes
 from bms.control.jobs.plan import (
     Action,
@@ -20,19 +20,19 @@ from bms.control.jobs.plan import (
     Claim,
     Collect,
     Finish,
-    ForgetWorkload,
+    ForgetJobWorkload,
     Interrupt,
+    JobObservation,
     NoteStarted,
-    Prepare,
-    Seen,
-    Stop,
+    PrepareAttempt,
+    StopAttempt,
     StopWorkload,
     plan,
 )
 from bms.control.jobs.ports import AttemptFiles, JobsTx
-from bms.control.jobs.tails import Tails
+from bms.control.jobs.tails import ProgressReader
 from bms.control.platform.clusters import Cluster
-from bms.control.platform.keyed_tasks import Chores
+from bms.control.platform.keyed_tasks import KeyedTasks
 from bms.control.platform.leading import FOLLOW_S, Leader
 from bms.control.platform.transactions import EventLog, Store
 from bms.core.clock import Clock
@@ -58,7 +58,7 @@ class Scheduler:
         attempts: Attempts,
         files: AttemptFiles,
         clock: Clock,
-        capacity: Callable[[], Capacity],
+        capacity: Callable[[], JobCapacity],
         leader: Leader,
     ) -> None:
         self._store = store
@@ -68,8 +68,8 @@ class Scheduler:
         self._clock = clock
         self._capacity = capacity
         self._leader = leader
-        self._chores = Chores()
-        self._tails = Tails(store, files, clock)
+        self._chores = KeyedTasks()
+        self._tails = ProgressReader(store, files, clock)
         self._token: int | None = None  # of the leader
         self._tokens: dict[str, int] = {}  # by job
         self._running: list[Job] = []
@@ -92,7 +92,7 @@ class Scheduler:
         async with self._store.read() as tx:
             jobs, later = await tx.live(now, QUEUE_DEPTH), await tx.next_due(now)
         self._drop_lost(jobs)
-        seen = [Seen(job=job, mine=self._mine(job), busy=job.id in self._chores.busy) for job in jobs]
+        seen = [JobObservation(job=job, mine=self._mine(job), busy=job.id in self._chores.busy) for job in jobs]
         actions = plan(seen, workloads, self._capacity(), now)
         for action in actions:
             await self._apply(action)
@@ -211,21 +211,21 @@ class Scheduler:
                     await self._leader.fence(tx, self._token)
                     adopted = await tx.adopt(job)
                 self._take(adopted)
-            case Prepare(job):
+            case PrepareAttempt(job):
                 self._begin(job, partial(self._attempts.prepare, job))
             case Interrupt(job):
                 self._chores.interrupt(job.id)
             case NoteStarted(job):
                 await self._attempts.note_started(job)
-            case Stop(job, reason):
+            case StopAttempt(job, reason):
                 self._begin(job, partial(self._attempts.stop, job, reason))
             case Collect(job, status):
                 self._begin(job, partial(self._attempts.collect, job, status))
             case Finish(job, state, error):
-                self._begin(job, partial(self._attempts.conclude, job, Ending(state=state, error=error)))
+                self._begin(job, partial(self._attempts.conclude, job, AttemptOutcome(state=state, error=error)))
             case StopWorkload(workload):
                 self._chores.start(workload, partial(self._cluster.stop, workload))
-            case ForgetWorkload(workload):
+            case ForgetJobWorkload(workload):
                 self._chores.start(workload, partial(self._forget, workload))
 
     def _take(self, job: Job | None) -> None:
@@ -245,7 +245,7 @@ class Scheduler:
         except Exception:
             log.exception("work for job %s failed unexpectedly", job.id)
             words = "something went wrong in the platform itself; its own log says what"
-            await self._attempts.conclude(job, Ending(state="failed", error=words))
+            await self._attempts.conclude(job, AttemptOutcome(state="failed", error=words))
 
     async def _forget(self, workload: str) -> None:
         await self._cluster.forget(workload)

@@ -13,7 +13,7 @@ PAUSE_S = 0.5
 PIECE = 1 << 20
 
 
-class Tail(msgspec.Struct):
+class ProgressCursor(msgspec.Struct):
     """How far the events of one attempt were read, and what is not in the row yet."""
 
     attempt: int
@@ -21,12 +21,12 @@ class Tail(msgspec.Struct):
     waiting: list[JobEvent] = []
 
 
-class Tails:
+class ProgressReader:
     def __init__(self, store: Store[JobsTx], files: AttemptFiles, clock: Clock) -> None:
         self._store = store
         self._files = files
         self._clock = clock
-        self._tails: dict[str, Tail] = {}
+        self._tails: dict[str, ProgressCursor] = {}
         self._shown_at = float("-inf")
 
     def drop(self, job: str) -> None:
@@ -49,10 +49,10 @@ class Tails:
         for job in told:
             self._tails[job.id].waiting = []
 
-    async def _read(self, job: Job) -> Tail:
+    async def _read(self, job: Job) -> ProgressCursor:
         tail = self._tails.get(job.id)
         if tail is None or tail.attempt != job.attempt:
-            tail = self._tails[job.id] = Tail(attempt=job.attempt)
+            tail = self._tails[job.id] = ProgressCursor(attempt=job.attempt)
         content = await self._files.read(job.workload, "events", tail.offset, PIECE)
         whole = whole_lines(content, PIECE)
         tail.offset += whole

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from bms.control.deployments.logs import ReplicaLogs
+from bms.control.deployments.logs import ReplicaLogSource
 from bms.control.deployments.ports import DeploymentsTx
 from bms.control.deployments.service import DeploymentService
 from bms.control.jobs.ports import JobsTx
@@ -88,7 +88,7 @@ class TenantRemoval:
         jobs: JobService,
         objects: ObjectStore,
         trees: CachedTrees,
-        logs: ReplicaLogs,
+        logs: ReplicaLogSource,
         rows: TenantRows,
         clock: Clock,
     ) -> None:

@@ -14,7 +14,7 @@ from bms.control.models.events import VersionReady
 from bms.control.models.nouns import Lineage, Version
 from bms.control.models.servable_config import servable_config
 from bms.control.models.service import ModelService
-from bms.control.platform.sweeps import Since, Stray
+from bms.control.platform.sweeps import MissedReaction, Since
 from bms.control.training.nouns import Register
 from bms.core.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from bms.core.events import Event
@@ -111,7 +111,7 @@ class ConversionService:
         if job.spec.kind == "convert":
             await self._take(job)
 
-    async def strays(self, since: Since) -> AsyncIterator[Stray]:
+    async def strays(self, since: Since) -> AsyncIterator[MissedReaction]:
         """Ready versions that should be converted and of which nothing says so, and conversions that ended without a
         word on the parent."""
         for version in await self._models.ready(since.after, since.before):
@@ -119,7 +119,7 @@ class ConversionService:
             unbegun = [] if once in since.settled else await self._unbegun(version)
             for target in unbegun:
                 what = f"the conversion of version {version.number} of {version.model!r} to {target}"
-                yield Stray(version.tenant, version.id, what, partial(self._begin, version, target))
+                yield MissedReaction(version.tenant, version.id, what, partial(self._begin, version, target))
             if not unbegun:
                 since.settled.add(once)
         for job in await newest_ended(self._jobs, "convert", since, lambda job: str(job.spec.parameters.get("target"))):
@@ -127,7 +127,7 @@ class ConversionService:
                 since.settled.add(job.id)
             else:
                 what = f"the end of conversion {job.id}"
-                yield Stray(job.tenant, job.spec.subject, what, partial(self._take, job), job.id)
+                yield MissedReaction(job.tenant, job.spec.subject, what, partial(self._take, job), job.id)
 
     async def _unbegun(self, version: Version) -> list[str]:
         """What it was to be converted to, and neither a job nor a word tells of it."""

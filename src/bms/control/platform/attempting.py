@@ -6,7 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bms.control.platform.handlers import Handler
+from bms.control.platform.handlers import EventHandler
 from bms.core.errors import Aborted, BmsError, DeadlineExceeded, ResourceExhausted, Unavailable
 from bms.core.events import Event, Payload
 
@@ -20,20 +20,20 @@ DEFECT = "an error of the platform, which its log has"
 
 
 @dataclass(frozen=True)
-class Again:
+class RetryLater:
     """It may pass: it is to be tried later."""
 
     why: str
 
 
 @dataclass(frozen=True)
-class Dead:
+class DeadLetter:
     """It will not pass by itself."""
 
     why: str
 
 
-Outcome = Again | Dead | None
+Outcome = RetryLater | DeadLetter | None
 
 
 def pause_s(tries: int, share: Callable[[], float] = random.random) -> float:
@@ -42,13 +42,13 @@ def pause_s(tries: int, share: Callable[[], float] = random.random) -> float:
     return float(min(LONGEST_S, FIRST_S * 2.0 ** min(tries - 1, 20))) * (1 - share() / 5)
 
 
-async def attempt(handler: Handler, event: Event[Payload], limit_s: float = LIMIT_S) -> Outcome:
+async def attempt(handler: EventHandler, event: Event[Payload], limit_s: float = LIMIT_S) -> Outcome:
     """Calls the handler, and tells who waits for it when it is given up. None: it is done."""
     try:
         await within(handler.handle(event), limit_s)
         return None
     except OUTSIDE as error:
-        return Again(_words(error))
+        return RetryLater(_words(error))
     except BmsError as error:
         why = error.message
         log.error("%s could not be handled by %s: %s", event.payload.EVENT, handler.name, why)
@@ -58,16 +58,16 @@ async def attempt(handler: Handler, event: Event[Payload], limit_s: float = LIMI
     return await _tell(handler, event, why, limit_s)
 
 
-async def _tell(handler: Handler, event: Event[Payload], why: str, limit_s: float) -> Outcome:
+async def _tell(handler: EventHandler, event: Event[Payload], why: str, limit_s: float) -> Outcome:
     """Who waits must hear of it: where that may yet be possible, the whole is tried again."""
     if handler.given_up is not None:
         try:
             await within(handler.given_up(event, why), limit_s)
         except OUTSIDE as error:
-            return Again(f"{why}; and nobody could be told: {_words(error)}")
+            return RetryLater(f"{why}; and nobody could be told: {_words(error)}")
         except Exception:
             log.exception("%s was given up by %s, and nobody could be told", event.payload.EVENT, handler.name)
-    return Dead(why)
+    return DeadLetter(why)
 
 
 async def within(work: Awaitable[None], limit_s: float) -> None:

@@ -67,7 +67,7 @@ class BuiltEnvironments(Protocol):
         ...
 
 
-class Environments(BuiltEnvironments, Protocol):
+class EnvironmentStore(BuiltEnvironments, Protocol):
     """Contract: one digest is built once, also when asked for twice at once or by two processes; a failed or
     interrupted build leaves nothing that looks built; a built environment is never changed."""
 

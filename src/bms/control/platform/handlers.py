@@ -11,7 +11,7 @@ P = TypeVar("P", bound=Payload)
 
 
 @dataclass(frozen=True)
-class Handler:
+class EventHandler:
     """One consequence of an event. `name` is kept in rows, so it stays from release to release.
 
     `handle` must be idempotent: it is called at least once. `given_up(event, why)` is told when it will not be called
@@ -28,7 +28,7 @@ class Handlers:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self._handlers: dict[str, list[Handler]] = {}
+        self._handlers: dict[str, list[EventHandler]] = {}
 
     def on(
         self,
@@ -43,9 +43,9 @@ class Handlers:
         others = self._handlers.setdefault(kind.EVENT, [])
         if any(other.name == name for other in others):
             raise TypeError(f"two handlers of {kind.EVENT} are named {name!r}")
-        others.append(Handler(name, handle, given_up))
+        others.append(EventHandler(name, handle, given_up))
 
-    def of(self, event: str) -> Sequence[Handler]:
+    def of(self, event: str) -> Sequence[EventHandler]:
         """By the event's name; empty where nothing follows from it."""
         return self._handlers.get(event, ())
 

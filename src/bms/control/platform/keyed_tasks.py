@@ -10,7 +10,7 @@ from bms.core.errors import Unavailable
 log = logging.getLogger("bms.tasks")
 
 
-class Chores:
+class KeyedTasks:
     """Tasks by key. An unexpected failure is logged; whoever plans sees the work undone and starts it again."""
 
     def __init__(self) -> None:

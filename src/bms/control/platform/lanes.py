@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bms.control.platform.handlers import Handler
+from bms.control.platform.handlers import EventHandler
 from bms.core.events import Recorded
 
 Key = tuple[str, str]
@@ -21,12 +21,12 @@ class Work:
 
     number: int
     place: int
-    handler: Handler
+    handler: EventHandler
     row: Recorded
 
 
 @dataclass
-class Lane:
+class SubjectQueue:
     """What is to be done about one thing, in order. `due`: rows of it wait, the first until then."""
 
     key: Key
@@ -45,17 +45,17 @@ class Lane:
         return bool(self.fresh) if self.due is None else self.due <= now
 
 
-class Lanes:
+class SubjectQueues:
     """`read` is the number of the last event that was taken in."""
 
     def __init__(self, read: int, kept: Iterable[tuple[Key, datetime]], known: frozenset[tuple[int, str]]) -> None:
         """`kept` are lanes with rows, and when the first of each is due; `known` rows of events after `read`."""
         self.read = read
         self._known = known
-        self._lanes = {key: Lane(key, due=due) for key, due in kept}
+        self._lanes = {key: SubjectQueue(key, due=due) for key, due in kept}
         self._open: Counter[int] = Counter()  # works that are neither done nor have a row, by event
 
-    def __iter__(self) -> Iterator[Lane]:
+    def __iter__(self) -> Iterator[SubjectQueue]:
         return iter(list(self._lanes.values()))
 
     def take(self, number: int, key: Key, works: Iterable[Work]) -> None:
@@ -63,12 +63,12 @@ class Lanes:
         self.read = number
         new = [work for work in works if (number, work.handler.name) not in self._known]
         if new:
-            self._lanes.setdefault(key, Lane(key)).fresh.extend(new)
+            self._lanes.setdefault(key, SubjectQueue(key)).fresh.extend(new)
             self._open[number] += len(new)
 
     def hurry(self, key: Key, now: datetime) -> None:
         """Somebody changed its rows: look at them."""
-        self._lanes.setdefault(key, Lane(key)).due = now
+        self._lanes.setdefault(key, SubjectQueue(key)).due = now
 
     def settled(self, works: Iterable[Work]) -> None:
         """These are done, or have rows."""
@@ -77,7 +77,7 @@ class Lanes:
             if not self._open[work.number]:
                 del self._open[work.number]
 
-    def forget(self, lane: Lane) -> None:
+    def forget(self, lane: SubjectQueue) -> None:
         """If there is nothing left in it."""
         if lane.idle:
             self._lanes.pop(lane.key, None)
@@ -97,6 +97,6 @@ class Lanes:
         return min((_wait_s(lane, now, monotonic) for lane in self._lanes.values() if not lane.busy), default=math.inf)
 
 
-def _wait_s(lane: Lane, now: datetime, monotonic: float) -> float:
+def _wait_s(lane: SubjectQueue, now: datetime, monotonic: float) -> float:
     due = 0.0 if lane.due is None else (lane.due - now).total_seconds()
     return max(due, lane.resting_until - monotonic)

@@ -14,7 +14,7 @@ class Blob(msgspec.Struct, frozen=True, kw_only=True):
     size: int
 
 
-class Contents(Protocol):
+class BlobStore(Protocol):
     """Blobs as trees need them: written and read, here or over a connection.
 
     1. After `put` returns, the blob survives `kill -9` and a power cut; before, it is invisible.
@@ -44,7 +44,7 @@ class Contents(Protocol):
         ...
 
 
-class ObjectStore(Contents, Protocol):
+class ObjectStore(BlobStore, Protocol):
     """Where blobs are kept, as whoever keeps it in order needs it. One suite checks every variant."""
 
     def blobs(self, tenant: str) -> AsyncIterator[Blob]: ...

@@ -44,7 +44,7 @@ class Reaction(msgspec.Struct, frozen=True, kw_only=True):
         return Event(payload=payload, tenant=tenant, subject=self.id, actor=actor, at=at)
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class HandlerBacklog(msgspec.Struct, frozen=True, kw_only=True):
     """How many reactions of one handler wait or are dead, and since when the oldest."""
 
     handler: str
@@ -100,7 +100,7 @@ class ReactionsTx(EventSink, Fenced, Protocol):
         """What rows are about, as (tenant, about): dead letters, too."""
         ...
 
-    async def standings(self) -> list[Standing]:
+    async def standings(self) -> list[HandlerBacklog]:
         """By handler and state."""
         ...
 

@@ -13,16 +13,16 @@ from datetime import timedelta
 
 import msgspec
 
-from bms.control.platform.attempting import LIMIT_S, Again, Dead, Outcome, attempt, pause_s
+from bms.control.platform.attempting import LIMIT_S, DeadLetter, Outcome, RetryLater, attempt, pause_s
 from bms.control.platform.events import ReactionDismissed, ReactionGivenUp, ReactionRetried
 from bms.control.platform.handlers import Handlers
-from bms.control.platform.lanes import Lane, Lanes, Work
+from bms.control.platform.lanes import SubjectQueue, SubjectQueues, Work
 from bms.control.platform.leading import Leader
 from bms.control.platform.pending import Reaction, ReactionsTx
 from bms.control.platform.transactions import EventLog, Store
 from bms.core.clock import Clock
 from bms.core.errors import BmsError
-from bms.core.event_catalogue import Unreadable
+from bms.core.event_catalogue import UnreadableEvent
 from bms.core.events import Recorded
 from bms.core.ids import new_id
 
@@ -39,7 +39,7 @@ SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.01, 10.0
 _POKES = frozenset({ReactionRetried.EVENT, ReactionDismissed.EVENT})
 
 
-class Reactions:
+class ReactionLoop:
     """`step` is to be called whenever `news` returns, `rest` in the end."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Reactions:
         self._reader = reader
         self._limit_s = limit_s
         self._share = share
-        self._lanes: Lanes | None = None
+        self._lanes: SubjectQueues | None = None
         self._kept = 0
         self._kept_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -141,7 +141,7 @@ class Reactions:
         if (lanes := await self._break_off()) is not None:
             await self._keep(lanes)
 
-    async def _break_off(self) -> Lanes | None:
+    async def _break_off(self) -> SubjectQueues | None:
         lanes, self._lanes = self._lanes, None
         under_way = [*self._tasks, *([self._listening] if self._listening else [])]
         self._listening = None
@@ -150,16 +150,16 @@ class Reactions:
         await asyncio.gather(*under_way, return_exceptions=True)
         return lanes
 
-    async def _begin(self) -> Lanes:
+    async def _begin(self) -> SubjectQueues:
         async with self._store.read() as tx:
             number = await tx.position(self._reader)
             kept = [(each.key, each.due_at) for each in await tx.waiting()]
             known = await tx.known(number)
         self._kept = number
-        self._lanes = Lanes(number, kept, known)
+        self._lanes = SubjectQueues(number, kept, known)
         return self._lanes
 
-    def _take(self, lanes: Lanes, number: int, row: Recorded) -> None:
+    def _take(self, lanes: SubjectQueues, number: int, row: Recorded) -> None:
         if row.name in _POKES:
             lanes.hurry((str(row.details.get("of")), str(row.details.get("about"))), self._clock.now())
         handlers = self._handlers.of(row.name)
@@ -169,10 +169,10 @@ class Reactions:
     def _about(self, row: Recorded) -> str:
         try:
             return self._handlers.catalogue.read(row).payload.ordered_by(row.subject)
-        except Unreadable:
+        except UnreadableEvent:
             return row.subject
 
-    async def _park(self, lanes: Lanes) -> None:
+    async def _park(self, lanes: SubjectQueues) -> None:
         """What is new about something that waits gets rows at once, so that the position can move on."""
         held = [lane for lane in lanes if lane.due is not None and lane.fresh and not lane.busy]
         if held:
@@ -183,7 +183,7 @@ class Reactions:
                 lane.fresh.clear()
             lanes.settled(works)
 
-    async def _keep(self, lanes: Lanes) -> None:
+    async def _keep(self, lanes: SubjectQueues) -> None:
         position = lanes.position
         if position > self._kept:
             async with self._writing() as tx:
@@ -191,12 +191,12 @@ class Reactions:
             self._kept = position
         self._kept_at = self._clock.monotonic()
 
-    def _longest_wait_s(self, lanes: Lanes) -> float:
+    def _longest_wait_s(self, lanes: SubjectQueues) -> float:
         now, monotonic = self._clock.now(), self._clock.monotonic()
         keep = self._kept_at + KEEP_S - monotonic if lanes.position > self._kept else LONGEST_WAIT_S
         return max(SHORTEST_WAIT_S, min(LONGEST_WAIT_S, keep, lanes.wait_s(now, monotonic)))
 
-    async def _work(self, lanes: Lanes, lane: Lane) -> None:
+    async def _work(self, lanes: SubjectQueues, lane: SubjectQueue) -> None:
         """A lane's rows, then what is new in it, until the first that must wait."""
         try:
             async with self._new if lane.due is None else self._again:
@@ -213,7 +213,7 @@ class Reactions:
             lanes.forget(lane)
             self._bell.set()
 
-    async def _go_on(self, lanes: Lanes, lane: Lane) -> None:
+    async def _go_on(self, lanes: SubjectQueues, lane: SubjectQueue) -> None:
         while lane.fresh and lane.due is None:
             work = lane.fresh[0]
             outcome = await self._attempt(work.handler.name, work.row)
@@ -221,11 +221,11 @@ class Reactions:
                 case None:
                     lane.fresh.popleft()
                     lanes.settled([work])
-                case Dead(why):
+                case DeadLetter(why):
                     await self._bury(self._row(lane, work), why, new=True)
                     lane.fresh.popleft()
                     lanes.settled([work])
-                case Again(why):
+                case RetryLater(why):
                     waiting = list(lane.fresh)
                     first = self._postponed(self._row(lane, work), why)
                     async with self._writing() as tx:
@@ -235,7 +235,7 @@ class Reactions:
                     lanes.settled(waiting)
                     lane.due = first.due_at
 
-    async def _retry(self, lane: Lane) -> bool:
+    async def _retry(self, lane: SubjectQueue) -> bool:
         """Whether nothing of the lane waits any more."""
         looked_for, lane.due = lane.due, None
         try:
@@ -247,16 +247,16 @@ class Reactions:
                     return False
                 async with self._store.read() as tx:
                     event = await tx.event(row.number)
-                gone = Dead(f"event {row.number} is no longer in the log")
+                gone = DeadLetter(f"event {row.number} is no longer in the log")
                 outcome = gone if event is None else await self._attempt(row.handler, event)
                 match outcome:
                     case None:
                         async with self._writing() as tx:
                             await tx.remove([row.id])
                         log.info("event %d (%s) was handled by %s after all", row.number, row.event, row.handler)
-                    case Dead(why):
+                    case DeadLetter(why):
                         await self._bury(row, why, new=False)
-                    case Again(why):
+                    case RetryLater(why):
                         later = self._postponed(row, why)
                         async with self._writing() as tx:
                             if not await tx.save(later):
@@ -279,11 +279,11 @@ class Reactions:
     async def _attempt(self, name: str, row: Recorded) -> Outcome:
         handler = next((each for each in self._handlers.of(row.name) if each.name == name), None)
         if handler is None:
-            return Dead(f"{row.name} has no reaction {name!r} here: use the release that had it, or dismiss it")
+            return DeadLetter(f"{row.name} has no reaction {name!r} here: use the release that had it, or dismiss it")
         try:
             event = self._handlers.catalogue.read(row)
-        except Unreadable as error:
-            return Dead(error.message)
+        except UnreadableEvent as error:
+            return DeadLetter(error.message)
         return await attempt(handler, event, self._limit_s)
 
     async def _bury(self, row: Reaction, why: str, *, new: bool) -> None:
@@ -312,7 +312,7 @@ class Reactions:
         due_at = self._clock.now() + timedelta(seconds=wait_s)
         return msgspec.structs.replace(row, tries=tries, due_at=due_at, error=why)
 
-    def _row(self, lane: Lane, work: Work) -> Reaction:
+    def _row(self, lane: SubjectQueue, work: Work) -> Reaction:
         now = self._clock.now()
         return Reaction(
             id=new_id("reaction"),

@@ -23,7 +23,7 @@ MOST_SETTLED = 200_000  # names that are remembered
 PATIENCE_S = 600.0  # how long a sweep waits for reactions before it gives way to the next
 
 
-class Stray(NamedTuple):
+class MissedReaction(NamedTuple):
     """What was left: `about` as reactions keep their order, `what` in words for the log, `follow` what moves it.
 
     `once`: its name among what is `settled`, where it is tried a single time.
@@ -45,7 +45,7 @@ class Since(NamedTuple):
     settled: set[str]
 
 
-Finder = Callable[[Since], AsyncIterator[Stray]]
+Finder = Callable[[Since], AsyncIterator[MissedReaction]]
 
 
 class Sweeps:
@@ -95,7 +95,7 @@ class Sweeps:
             self._settled.clear()
         return sum(self.followed.values()) - before
 
-    async def _found(self, name: str, finder: Finder, since: Since) -> list[Stray]:
+    async def _found(self, name: str, finder: Finder, since: Since) -> list[MissedReaction]:
         """One that fails keeps no other from looking."""
         try:
             return [stray async for stray in finder(since)]
@@ -105,7 +105,7 @@ class Sweeps:
             log.exception("%s can't be swept", name)
         return []
 
-    async def _follow(self, stray: Stray) -> bool:
+    async def _follow(self, stray: MissedReaction) -> bool:
         try:
             await within(stray.follow(), LIMIT_S)
         except OUTSIDE as error:

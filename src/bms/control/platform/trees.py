@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 import msgspec
 
-from bms.control.platform.objects import Blob, Contents
+from bms.control.platform.objects import Blob, BlobStore
 from bms.core.digest import check_digest, of_bytes
 from bms.core.errors import InvalidArgument, NotFound
 
@@ -86,7 +86,7 @@ def _check_directories(paths: set[str]) -> None:
             raise InvalidArgument(f"{path.replace(chr(0), '/')!r} is both a file and a directory")
 
 
-async def missing(objects: Contents, tenant: str, tree: Tree) -> list[FileEntry]:
+async def missing(objects: BlobStore, tenant: str, tree: Tree) -> list[FileEntry]:
     """The files whose content this tenant has not stored yet, one for each digest.
 
     Raises InvalidArgument where the stored content has not the declared size, or one digest two sizes.
@@ -110,7 +110,7 @@ def _has(file: FileEntry, blob: Blob | None) -> bool:
     return blob is not None
 
 
-async def put_manifest(objects: Contents, tenant: str, tree: Tree) -> str:
+async def put_manifest(objects: BlobStore, tenant: str, tree: Tree) -> str:
     """Stores the tree's own blob, whether or not its files' contents are there yet; returns its digest."""
     encoded = tree.encode()
     if len(encoded) > MAX_TREE:
@@ -118,7 +118,7 @@ async def put_manifest(objects: Contents, tenant: str, tree: Tree) -> str:
     return (await objects.put(tenant, _once(encoded), of_bytes(encoded))).digest
 
 
-async def put_tree(objects: Contents, tenant: str, tree: Tree) -> str:
+async def put_tree(objects: BlobStore, tenant: str, tree: Tree) -> str:
     """Stores the tree's own blob; its digest names the tree from now on.
 
     Raises NotFound naming the first file whose content is not there yet.
@@ -128,7 +128,7 @@ async def put_tree(objects: Contents, tenant: str, tree: Tree) -> str:
     return await put_manifest(objects, tenant, tree)
 
 
-async def get_tree(objects: Contents, tenant: str, digest: str) -> Tree:
+async def get_tree(objects: BlobStore, tenant: str, digest: str) -> Tree:
     """The tree of that digest, as safe as `tree_of` makes it, whoever wrote the blob.
 
     Raises NotFound for an unknown digest, InvalidArgument when its blob is not a tree.
@@ -148,7 +148,7 @@ async def get_tree(objects: Contents, tenant: str, digest: str) -> Tree:
     return tree
 
 
-async def digests_of(objects: Contents, tenant: str, trees: Iterable[str]) -> frozenset[str]:
+async def digests_of(objects: BlobStore, tenant: str, trees: Iterable[str]) -> frozenset[str]:
     """The trees' own digests and those of all their files: what collection must spare for their sake."""
     found: set[str] = set()
     for digest in trees:
@@ -158,7 +158,7 @@ async def digests_of(objects: Contents, tenant: str, trees: Iterable[str]) -> fr
 
 
 async def materialize_tree(
-    objects: Contents, tenant: str, digest: str, directory: PurePath, *, shared: bool = False
+    objects: BlobStore, tenant: str, digest: str, directory: PurePath, *, shared: bool = False
 ) -> Tree:
     """Writes verified copies of all files below `directory`; `shared`: they may be the store's own files."""
     tree = await get_tree(objects, tenant, digest)

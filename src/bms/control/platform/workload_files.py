@@ -21,7 +21,7 @@ class Extent(msgspec.Struct, frozen=True):
     end: int
 
 
-class Piece(msgspec.Struct, frozen=True):
+class FilePiece(msgspec.Struct, frozen=True):
     """A part of a record, from place `begin` on, which is later than was asked for where that was cut off: `note` is
     then the line that says so, with its end."""
 
@@ -46,7 +46,7 @@ class WorkloadFiles(Protocol):
         """None where there is no such record (yet, or any more), or something else in its place."""
         ...
 
-    async def read(self, workload: str, record: Record, offset: int, limit: int) -> Piece | None:
+    async def read(self, workload: str, record: Record, offset: int, limit: int) -> FilePiece | None:
         """Up to `limit` bytes, at most MAX_PIECE, from place `offset` on; empty at the present end. None as above."""
         ...
 

@@ -10,11 +10,11 @@ from bms.control.secrets.service import SecretService
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.serving.upstreams import BESIDE, FILE, MAX_BYTES, Upstream, parse_allowed, place_of, read_upstream
 from bms.core.workloads.environments import EnvironmentSpec
-from bms.core.workloads.programs import Sealed
+from bms.core.workloads.programs import StdinSecrets
 
 
-class Sealing(Protocol):
-    async def of(self, tenant: str, artifact: str, environment: EnvironmentSpec) -> Sealed:
+class SecretEncryption(Protocol):
+    async def of(self, tenant: str, artifact: str, environment: EnvironmentSpec) -> StdinSecrets:
         """For a process that opens the artifact (a tree's digest) of a tenant in this environment.
 
         Raises FailedPrecondition for a secret that may not be handed over, NotFound for one that is not there.
@@ -32,17 +32,17 @@ class UpstreamSealing:
         self._secrets = secrets
         self._allowed = allowed
 
-    async def of(self, tenant: str, artifact: str, environment: EnvironmentSpec) -> Sealed:
+    async def of(self, tenant: str, artifact: str, environment: EnvironmentSpec) -> StdinSecrets:
         upstream = await self._upstream(tenant, artifact)
         if upstream is None:
-            return Sealed()
+            return StdinSecrets()
         if environment != EnvironmentSpec():
             raise FailedPrecondition(
                 "a model with an upstream runs in the platform's own environment, since packages of other ones could "
                 "read its secret: upload it without requirements and without a Python version"
             )
         if upstream.secret is None:
-            return Sealed(upstreams=self._allowed, network=True)
+            return StdinSecrets(upstreams=self._allowed, network=True)
         secret, value = await self._secrets.value(tenant, upstream.secret)
         host = place_of(upstream.url).host
         if secret.hosts and host not in secret.hosts:
@@ -50,7 +50,7 @@ class UpstreamSealing:
                 f"the secret {secret.name!r} may be sent to {', '.join(secret.hosts)} alone, and the upstream is on "
                 f"{host!r}: name another secret, or let an admin of the tenant set it for this host too"
             )
-        return Sealed(secrets={secret.name: value}, upstreams=self._allowed, network=True)
+        return StdinSecrets(secrets={secret.name: value}, upstreams=self._allowed, network=True)
 
     async def _upstream(self, tenant: str, artifact: str) -> Upstream | None:
         """None also for a file that describes none: the runtime says what is wrong with it."""
@@ -65,14 +65,14 @@ class UpstreamSealing:
 
 
 class _Nothing:
-    async def of(self, tenant: str, artifact: str, environment: EnvironmentSpec) -> Sealed:
-        return Sealed()
+    async def of(self, tenant: str, artifact: str, environment: EnvironmentSpec) -> StdinSecrets:
+        return StdinSecrets()
 
 
-NOTHING: Sealing = _Nothing()
+NOTHING: SecretEncryption = _Nothing()
 """Hands over nothing."""
 
 
-def encode_sealed(sealed: Sealed) -> bytes:
+def encode_sealed(sealed: StdinSecrets) -> bytes:
     """As `Cluster.start` takes it; empty where there is nothing to hand over."""
-    return msgspec.msgpack.encode(sealed) if sealed != Sealed() else b""
+    return msgspec.msgpack.encode(sealed) if sealed != StdinSecrets() else b""

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterable
 
-from bms.control.snapshots.state import State
+from bms.control.snapshots.state import SnapshotEntries
 from bms.core.serving.snapshot import EntryName, SnapshotUpdate
 
 
-class Feed:
+class SnapshotFeed:
     """For one connection of a gateway. `applied` hears which revision it routes by, `closed` that it has gone."""
 
-    def __init__(self, state: State, pepper: bytes, applied: Callable[[int], None], closed: Callable[[], None]) -> None:
+    def __init__(
+        self, state: SnapshotEntries, pepper: bytes, applied: Callable[[int], None], closed: Callable[[], None]
+    ) -> None:
         self._state = state
         self._pepper = pepper
         self._begun = False

@@ -29,7 +29,7 @@ class Positions(Protocol):
         ...
 
 
-class Others:
+class OtherProcesses:
     """The other processes, for `process`, which is this one; a restart has the same name."""
 
     def __init__(self, positions: Positions, process: str) -> None:

@@ -11,11 +11,11 @@ from functools import partial
 
 from bms.control.platform.transactions import EventLog
 from bms.control.snapshots.acknowledgements import Acknowledgements
-from bms.control.snapshots.feed import Feed
-from bms.control.snapshots.positions import KEEP_S, Others
-from bms.control.snapshots.releasing import Releasing
+from bms.control.snapshots.feed import SnapshotFeed
+from bms.control.snapshots.positions import KEEP_S, OtherProcesses
+from bms.control.snapshots.releasing import RolloutBarrier
 from bms.control.snapshots.sources import Entries, EntrySource
-from bms.control.snapshots.state import State
+from bms.control.snapshots.state import SnapshotEntries
 from bms.core.clock import Clock
 from bms.core.errors import BmsError
 from bms.core.events import Recorded
@@ -30,7 +30,7 @@ class Publisher:
     """Knows sources of entries, and not what these are about. `pepper` is what gateways check keys' secrets with."""
 
     def __init__(
-        self, sources: Sequence[EntrySource], events: EventLog, clock: Clock, pepper: bytes, others: Others
+        self, sources: Sequence[EntrySource], events: EventLog, clock: Clock, pepper: bytes, others: OtherProcesses
     ) -> None:
         kinds = [source.kind for source in sources]
         if len(set(kinds)) < len(kinds):
@@ -40,10 +40,10 @@ class Publisher:
         self._clock = clock
         self._pepper = pepper
         self._others = others
-        self._state = State()
+        self._state = SnapshotEntries()
         self._acknowledgements = Acknowledgements(clock.monotonic())
-        self._releasing = Releasing()
-        self._feeds: dict[int, Feed] = {}
+        self._releasing = RolloutBarrier()
+        self._feeds: dict[int, SnapshotFeed] = {}
         self._connections = 0
         self._told = asyncio.Event()  # set, and replaced by another, when more may have been told to all gateways
         self._reading = asyncio.Lock()  # what was read first must not be published last
@@ -157,12 +157,14 @@ class Publisher:
         told, self._told = self._told, asyncio.Event()
         told.set()
 
-    def connect(self) -> Feed:
+    def connect(self) -> SnapshotFeed:
         """For one connection of a gateway; to be closed with it."""
         self._connections += 1
         connection = self._connections
         self._acknowledgements.connected(connection)
-        feed = Feed(self._state, self._pepper, partial(self._applied, connection), partial(self._gone, connection))
+        feed = SnapshotFeed(
+            self._state, self._pepper, partial(self._applied, connection), partial(self._gone, connection)
+        )
         self._feeds[connection] = feed
         self._ring_told()
         return feed

@@ -20,7 +20,7 @@ class _Asked(msgspec.Struct):
     at: float
 
 
-class Releasing:
+class RolloutBarrier:
     """Times are monotonic seconds."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from bms.control.snapshots.sources import Entries
 from bms.core.serving.snapshot import Entry, EntryName, name_of
 
 
-class State:
+class SnapshotEntries:
     """`seen` is the number of the last event that was taken account of; `revision` is what `seen` was when the entries
     last changed. So a revision means the same in every process, and gateways that have come to one know all before it.
     """

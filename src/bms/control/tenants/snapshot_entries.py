@@ -10,7 +10,7 @@ from bms.control.tenants.events import OfKey, OfUser
 from bms.control.tenants.nouns import Key, User
 from bms.control.tenants.ports import TenantsTx
 from bms.core.clock import Clock
-from bms.core.event_catalogue import Catalogue, Unreadable
+from bms.core.event_catalogue import Catalogue, UnreadableEvent
 from bms.core.events import Recorded
 from bms.core.serving.snapshot import Entry, EntryName, KeyEntry
 
@@ -43,7 +43,7 @@ class KeyEntries:
                         keys.add(event.subject)
                     case OfUser():
                         users.add(event.subject)
-        except Unreadable as error:
+        except UnreadableEvent as error:
             log.warning("every key is read again: %s", error.message)
             return None
         if users:

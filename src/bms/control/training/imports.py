@@ -11,7 +11,7 @@ from bms.control.jobs.events import JobEnded
 from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.jobs.service import JobService
 from bms.control.platform.attempting import TRANSIENT
-from bms.control.platform.sweeps import Since, Stray
+from bms.control.platform.sweeps import MissedReaction, Since
 from bms.core.errors import AlreadyExists, BmsError
 from bms.core.events import Event
 from bms.core.workloads.environments import EnvironmentSpec
@@ -30,15 +30,15 @@ class Imports:
     async def on_import_requested(self, event: Event[DatasetImportRequested]) -> None:
         await self._begin(await self._datasets.version_by_id(event.tenant, event.subject))
 
-    async def strays(self, since: Since) -> AsyncIterator[Stray]:
+    async def strays(self, since: Since) -> AsyncIterator[MissedReaction]:
         """Versions that are imported by no job, or by one that has ended."""
         for version in await self._datasets.importing(since.before):
             job = await self._jobs.find(version.tenant, _importing(version))
             what = f"the import of {version.reference}"
             if job is None:
-                yield Stray(version.tenant, version.id, what, partial(self._begin, version))
+                yield MissedReaction(version.tenant, version.id, what, partial(self._begin, version))
             elif job.ended_at is not None and job.ended_at < since.before:
-                yield Stray(version.tenant, version.id, what, partial(self._take, job))
+                yield MissedReaction(version.tenant, version.id, what, partial(self._take, job))
 
     async def _begin(self, version: DatasetVersion) -> None:
         if version.state != "importing":

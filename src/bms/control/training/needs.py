@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bms.control.datasets.nouns import DatasetVersion
-from bms.control.training.nouns import Needed, Recipe
+from bms.control.training.nouns import Recipe, RecipeNeeds
 from bms.core.errors import FailedPrecondition, InvalidArgument
 
 Balance = Mapping[str, Mapping[str, int]]
@@ -21,7 +21,7 @@ def check_inputs(recipe: Recipe, given: Mapping[str, object]) -> None:
         )
 
 
-def check_data(recipe: str, needed: Needed, version: DatasetVersion, balance: Balance) -> None:
+def check_data(recipe: str, needed: RecipeNeeds, version: DatasetVersion, balance: Balance) -> None:
     """Raises FailedPrecondition, saying what the data set lacks and what to do."""
     asked = f"recipe {recipe!r} needs"
     for split in needed.splits:

@@ -9,7 +9,7 @@ from bms.core.workloads.environments import EnvironmentSpec
 from bms.core.workloads.resources import Resources
 
 
-class Needed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RecipeNeeds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a recipe needs of a data set: rows in these splits, and so many classes with rows to train on."""
 
     splits: tuple[str, ...] = ("train",)
@@ -27,7 +27,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     parameters: dict[str, object]
     convert: tuple[str, ...] = ()  # formats its versions are converted to when nothing else is said
     resources: Resources = Resources()
-    needs: dict[str, Needed] = {}  # data sets by the names of the job's inputs
+    needs: dict[str, RecipeNeeds] = {}  # data sets by the names of the job's inputs
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

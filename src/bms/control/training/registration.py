@@ -11,7 +11,7 @@ from bms.control.jobs.service import JobService
 from bms.control.models.nouns import NewVersion
 from bms.control.models.service import ModelService
 from bms.control.platform.objects import ObjectStore
-from bms.control.platform.sweeps import Since, Stray
+from bms.control.platform.sweeps import MissedReaction, Since
 from bms.control.platform.trees import FileEntry, Tree, get_tree, put_tree, tree_of
 from bms.control.training.nouns import MadeVersion, Register
 from bms.core.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound
@@ -38,7 +38,7 @@ class Registration:
     async def on_job_ended(self, event: Event[JobEnded]) -> None:
         await self._take(await self._jobs.get(event.tenant, event.subject))
 
-    async def strays(self, since: Since) -> AsyncIterator[Stray]:
+    async def strays(self, since: Since) -> AsyncIterator[MissedReaction]:
         """Jobs that succeeded and of which there is neither a version nor a word why not."""
         for tenant, id in await self._jobs.ended(MAKERS, since.after, since.before):
             once = f"registration {id}"
@@ -50,7 +50,7 @@ class Registration:
                 since.settled.add(once)
                 continue
             what = f"what job {id} made for model {register.model!r}"
-            yield Stray(tenant, job.spec.subject or id, what, partial(self._take, job), once)
+            yield MissedReaction(tenant, job.spec.subject or id, what, partial(self._take, job), once)
 
     async def _left(self, job: Job) -> Register | None:
         """What is still to be registered of an ended job."""

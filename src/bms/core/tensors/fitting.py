@@ -11,7 +11,7 @@ from bms.core.tensors.signature import Signature, TensorSpec, check_inputs, chec
 from bms.core.tensors.tensor import NUMPY, Array, Tensor
 
 
-class Fitted(NamedTuple):
+class FittedInputs(NamedTuple):
     """Inputs that fit a signature, their number of rows, and what their sender should be told of how they were made."""
 
     tensors: list[Tensor]
@@ -19,7 +19,7 @@ class Fitted(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def fit_inputs(signature: Signature, tensors: list[Tensor]) -> Fitted:
+def fit_inputs(signature: Signature, tensors: list[Tensor]) -> FittedInputs:
     """`tensors` in the types that the signature declares, and, of a table, with all its columns.
 
     Numbers are cast as `cast` does; what was rounded is told in the notes. One value a row may come as [rows] or
@@ -28,7 +28,7 @@ def fit_inputs(signature: Signature, tensors: list[Tensor]) -> Fitted:
     """
     specs = signature.inputs
     if rows := usual_rows(signature, tensors):
-        return Fitted(tensors, rows)
+        return FittedInputs(tensors, rows)
     if is_table(signature):
         return _table(signature, tensors)
     _refuse_masks(signature, tensors)
@@ -45,7 +45,7 @@ def fit_inputs(signature: Signature, tensors: list[Tensor]) -> Fitted:
                     made = list(tensors)
                 made[index], notes = _cast(Tensor(tensor.name, array), spec, notes)
         tensors = made
-    return Fitted(tensors, check_inputs(signature, tensors), notes)
+    return FittedInputs(tensors, check_inputs(signature, tensors), notes)
 
 
 def one_column(array: Array, spec: TensorSpec) -> Array:
@@ -76,7 +76,7 @@ def _named(specs: tuple[TensorSpec, ...], name: str) -> TensorSpec | None:
     return next((spec for spec in specs if spec.name == name), None)
 
 
-def _table(signature: Signature, tensors: list[Tensor]) -> Fitted:
+def _table(signature: Signature, tensors: list[Tensor]) -> FittedInputs:
     given = {tensor.name: tensor for tensor in tensors}
     if len(given) != len(tensors):
         raise InvalidArgument("an input is given twice")
@@ -105,7 +105,7 @@ def _table(signature: Signature, tensors: list[Tensor]) -> Fitted:
         made.append(tensor)
         if mask is not None and mask.array.any():
             made.append(mask)
-    return Fitted(made, check_inputs(signature, made), notes)
+    return FittedInputs(made, check_inputs(signature, made), notes)
 
 
 def _check_values(spec: TensorSpec, tensor: Tensor) -> None:

@@ -18,7 +18,7 @@ class Together:
         self.memo: object = None
 
 
-class Share(Sequence[Tensor]):
+class OutputRows(Sequence[Tensor]):
     """One call's rows of them, from `start` to before `end`: a sequence of tensors, cut when it is first looked at."""
 
     __slots__ = ("_cut", "end", "start", "whole")

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from bms.core.tensors.sequences import Step
+from bms.core.tensors.sequences import SequenceStep
 from bms.core.tensors.tensor import Tensor
 from bms.core.usage import Quantities
 
@@ -23,7 +23,7 @@ class InferRequest(msgspec.Struct, kw_only=True):
     id: str | None = None
     timeout_s: float | None = None
     priority: int = 0
-    sequence: Step | None = None  # of which sequence it is a step
+    sequence: SequenceStep | None = None  # of which sequence it is a step
     notes: tuple[str, ...] = ()  # what its sender is told of how the inputs were made, e.g. rounded
     params: bytes = b""  # what `chosen_parameters` wrote; empty: the model's defaults
     ignored: tuple[str, ...] = ()  # members of its body that nothing reads, by the names they are counted by

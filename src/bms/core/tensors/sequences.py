@@ -17,7 +17,7 @@ class SequenceLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     idle_s: float = 60.0
 
 
-class Step(NamedTuple):
+class SequenceStep(NamedTuple):
     """One request of a sequence, as its sender numbers it; `start` its first, `end` its last."""
 
     id: SequenceId

@@ -12,7 +12,7 @@ _NOTE = re.compile(
 )
 
 
-class Start(NamedTuple):
+class LogStart(NamedTuple):
     """How a log begins: the line that says so, for a reader; where in the file the rest is; bytes that were cut off."""
 
     note: bytes
@@ -20,7 +20,7 @@ class Start(NamedTuple):
     gone: int
 
 
-UNCUT = Start(b"", 0, 0)
+UNCUT = LogStart(b"", 0, 0)
 
 
 def note_of(limit: int, gone: int, begin: int | None = None) -> bytes:
@@ -30,11 +30,11 @@ def note_of(limit: int, gone: int, begin: int | None = None) -> bytes:
     return f"[log over {size_text(limit)}: its first {gone} bytes were removed here{where}]\n".encode()
 
 
-def start_of(head: bytes, size: int) -> Start:
+def start_of(head: bytes, size: int) -> LogStart:
     """What the first bytes, at least `LONGEST_NOTE` if there are as many, of a log of `size` bytes say. Who writes a
     log may write such a line, too: one that leads beyond the end is none."""
     found = _NOTE.match(head)
     begin = int(found[3]) if found and found[3] else 0
     if not found or begin > size:
         return UNCUT
-    return Start(found[1] + b"]\n", begin or found.end() + 1, int(found[2]))
+    return LogStart(found[1] + b"]\n", begin or found.end() + 1, int(found[2]))

@@ -27,14 +27,14 @@ class Devices(Protocol):
         ...
 
 
-class Share(msgspec.Struct, frozen=True, kw_only=True):
+class DeviceShare(msgspec.Struct, frozen=True, kw_only=True):
     """A part of one device: bytes of its memory."""
 
     uuid: str
     memory: int
 
 
-def assign(devices: Sequence[Device], taken: Iterable[Share], count: int, memory: int) -> tuple[Share, ...]:
+def assign(devices: Sequence[Device], taken: Iterable[DeviceShare], count: int, memory: int) -> tuple[DeviceShare, ...]:
     """Shares of `count` different devices with `memory` bytes of each; 0: of all its memory, shared with nobody.
 
     Those with the least room that is enough come first, so that whole devices stay free. Raises ResourceExhausted.
@@ -44,10 +44,10 @@ def assign(devices: Sequence[Device], taken: Iterable[Share], count: int, memory
     if len(fits) < count:
         raise ResourceExhausted(_refusal(devices, free, count, memory, len(fits)))
     chosen = sorted(fits, key=lambda each: (free[each.uuid], each.index))[:count]
-    return tuple(Share(uuid=each.uuid, memory=memory or each.memory) for each in chosen)
+    return tuple(DeviceShare(uuid=each.uuid, memory=memory or each.memory) for each in chosen)
 
 
-def free_memory(devices: Sequence[Device], taken: Iterable[Share]) -> Mapping[str, int]:
+def free_memory(devices: Sequence[Device], taken: Iterable[DeviceShare]) -> Mapping[str, int]:
     """Bytes that nobody was given, by device."""
     free = {each.uuid: each.memory for each in devices}
     for share in taken:

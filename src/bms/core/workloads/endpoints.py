@@ -12,7 +12,7 @@ _TLS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>\d{1,5
 _FINGERPRINT = re.compile("[0-9a-f]{64}")
 
 
-class Stranger(ConnectionRefusedError):
+class WrongPeer(ConnectionRefusedError):
     """Who listens there is not who should: it was told nothing. Trying again does not help by itself."""
 
 

@@ -75,7 +75,7 @@ class Batching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return 1 if self.policy == "off" else self.sizes[-1] if self.sizes else self.max_rows
 
 
-class Sealed(msgspec.Struct, frozen=True, kw_only=True):
+class StdinSecrets(msgspec.Struct, frozen=True, kw_only=True):
     """What control hands to a workload's process by its standard input, at its start, and writes down nowhere.
 
     `token` is what a model server asks of whoever connects to it; `secrets` are the tenant's that its model names;
@@ -106,7 +106,7 @@ class ServableConfig(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = 1
     allow_pickle: bool = False
     share_weights: bool = False  # have large weights in memory once for all processes that serve them, where possible
-    sealed: Sealed = Sealed()  # filled in by the process that loads, never in what control writes
+    sealed: StdinSecrets = StdinSecrets()  # filled in by the process that loads, never in what control writes
 
 
 class ModelServerConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from bms.core.tensors.signature import Signature
 from bms.core.tensors.tensor import Array, Tensor
 from bms.protocols.json.tensors import dump, text_values
 from bms.protocols.mlflow.bytes import from_base64, to_base64
-from bms.protocols.tfserving.predict import Decoded, decode_csv, decode_predict
+from bms.protocols.tfserving.predict import DecodedPredict, decode_csv, decode_predict
 
 VERSION = "3.17.2"  # of MLflow, whose protocol this is: what its clients ask for is which one they may speak
 ONLY_UTF8 = "charset must be utf-8"
@@ -43,7 +43,7 @@ def error_body(error: BmsError) -> bytes:
 
 def decode_invocation(
     body: bytes | memoryview, content_type: bytes, model: str, signatures: Mapping[str, Signature]
-) -> Decoded:
+) -> DecodedPredict:
     """A body of JSON, or of CSV by its content type. Columns that the model does not have are left out, and told.
 
     Raises InvalidArgument for what does not fit the model, UnsupportedMedia for another character set than UTF-8.
@@ -71,7 +71,7 @@ def decode_invocation(
     return decoded
 
 
-def encode_invocation(response: InferResponse, decoded: Decoded, signature: Signature) -> bytes:
+def encode_invocation(response: InferResponse, decoded: DecodedPredict, signature: Signature) -> bytes:
     """Raises InvalidArgument where a model's outputs have no common number of rows, but are a frame."""
     predicted, outputs = _predicted(signature), list(response.outputs)
     if predicted is None:

@@ -16,7 +16,7 @@ from bms.core.tensors.signature import Signature
 from bms.core.tensors.tensor import Array
 
 
-class Classes(NamedTuple):
+class TopClasses(NamedTuple):
     """At most how many of an output's best classes to answer, and what they are called where that is known."""
 
     most: int
@@ -24,14 +24,14 @@ class Classes(NamedTuple):
     batched: bool  # the first dimension counts rows
 
 
-def classes_of(signature: Signature, output: str, count: int) -> Classes:
+def classes_of(signature: Signature, output: str, count: int) -> TopClasses:
     """What `parameters.classification` of one output means. Raises InvalidArgument for an output without numbers."""
     if signature.output(output).dtype == "BYTES":
         raise InvalidArgument(f"output {output!r} holds BYTES: classification needs numbers to compare")
-    return Classes(count, class_labels(signature, output), signature.batched)
+    return TopClasses(count, class_labels(signature, output), signature.batched)
 
 
-def best_classes(array: Array, wanted: Classes) -> Array:
+def best_classes(array: Array, wanted: TopClasses) -> Array:
     """BYTES of shape [rows, k], or [k] where the model is not batched; k is `wanted.most`, or as many as there are.
 
     Classes are numbered in row-major order where a row has several dimensions.
@@ -60,4 +60,4 @@ def _text(value: np.generic, index: int, labels: tuple[str, ...]) -> bytes:
     return (f"{text}:{labels[index]}" if index < len(labels) else text).encode()
 
 
-NO_CLASSES: Mapping[str, Classes] = {}
+NO_CLASSES: Mapping[str, TopClasses] = {}

@@ -42,7 +42,7 @@ class FlatBody(msgspec.Struct, forbid_unknown_fields=True):
     parameters: dict[str, Any] | None = None
 
 
-class Lane(NamedTuple):
+class FlatBodyPlan(NamedTuple):
     """What such bodies mean to a version whose default signature takes one tensor of floats, rows of a known shape."""
 
     input: str
@@ -57,7 +57,7 @@ class Lane(NamedTuple):
 
 
 _decode = msgspec.json.Decoder(FlatBody).decode
-_lanes: dict[int, tuple[Signatures, Lane | None]] = {}
+_lanes: dict[int, tuple[Signatures, FlatBodyPlan | None]] = {}
 
 
 def decode_flat(
@@ -94,7 +94,7 @@ def decode_flat(
     return InferRequest(model=model, inputs=[tensor], signature=DEFAULT, id=parsed.id or None), rows, parsed.parameters
 
 
-def _learn(signatures: Signatures) -> Lane | None:
+def _learn(signatures: Signatures) -> FlatBodyPlan | None:
     """Remembered for as long as the version is served; versions are few, and old ones are forgotten together."""
     if len(_lanes) >= _REMEMBERED:
         _lanes.clear()
@@ -103,7 +103,7 @@ def _learn(signatures: Signatures) -> Lane | None:
     return lane
 
 
-def _lane(signature: Signature | None) -> Lane | None:
+def _lane(signature: Signature | None) -> FlatBodyPlan | None:
     if signature is None or not signature.batched or len(signature.inputs) != 1:
         return None
     (spec,) = signature.inputs
@@ -116,4 +116,4 @@ def _lane(signature: Signature | None) -> Lane | None:
         return None
     tops = slice(NUMPY[spec.dtype].itemsize - 1, None, NUMPY[spec.dtype].itemsize)
     kind, pack = NUMPY[spec.dtype], struct.Struct(f"<{size}{letter}").pack
-    return Lane(spec.name, spec.dtype, kind, letter, tops, SMALL[spec.dtype], inner, size, pack)
+    return FlatBodyPlan(spec.name, spec.dtype, kind, letter, tops, SMALL[spec.dtype], inner, size, pack)

@@ -21,7 +21,7 @@ from bms.protocols.json.bodies import BodyDecoder
 from bms.protocols.json.repeats import quotes_of
 from bms.protocols.json.tensors import MAX_RANK, array_of, dump, text_values
 from bms.protocols.json.values import JsonValue, ValueDecoder
-from bms.protocols.oip.infer import MAX_TENSORS, Decoded, set_parameters, signature_name
+from bms.protocols.oip.infer import MAX_TENSORS, DecodedInfer, set_parameters, signature_name
 from bms.protocols.signature_choice import choose_signature
 
 EVENT_STREAM = b"text/event-stream; charset=utf-8"
@@ -35,7 +35,7 @@ _scalar: ValueDecoder[Scalar] = ValueDecoder(Scalar, Scalar)
 _parameters: ValueDecoder[dict[str, Any]] = ValueDecoder(dict[str, Any], dict[str, Any])
 
 
-def decode_generate(body: bytes | memoryview, model: str, signatures: Mapping[str, Signature]) -> Decoded:
+def decode_generate(body: bytes | memoryview, model: str, signatures: Mapping[str, Signature]) -> DecodedInfer:
     """Members that name no input are parameters, and members of `parameters` that name an input are inputs.
 
     Raises InvalidArgument for what does not fit the signature it means.
@@ -61,7 +61,7 @@ def decode_generate(body: bytes | memoryview, model: str, signatures: Mapping[st
     told = (*notes, *fitted.notes)
     request = InferRequest(model=model, inputs=fitted.tensors, signature=chosen, id=id or None, notes=told)
     set_parameters(request, parameters, signatures)
-    return Decoded(request, fitted.rows)
+    return DecodedInfer(request, fitted.rows)
 
 
 def encode_generate(response: InferResponse) -> bytes:

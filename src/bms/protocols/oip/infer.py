@@ -13,10 +13,10 @@ from bms.core.errors import InvalidArgument
 from bms.core.formats.whole_numbers import without_point
 from bms.core.serving.model_config import check_sequence
 from bms.core.tensors.fitting import fit_inputs
-from bms.core.tensors.outputs import Share
+from bms.core.tensors.outputs import OutputRows
 from bms.core.tensors.parameters import OWN_PARAMETERS, chosen_parameters
 from bms.core.tensors.request import InferRequest, InferResponse
-from bms.core.tensors.sequences import Step
+from bms.core.tensors.sequences import SequenceStep
 from bms.core.tensors.signature import Signature, check_inputs, usual_rows
 from bms.core.tensors.tensor import Tensor, dtype_of, to_raw
 from bms.protocols.client_memory import REGION, refuse_shared_memory
@@ -26,7 +26,7 @@ from bms.protocols.json.bodies import BodyDecoder, Read
 from bms.protocols.json.repeats import quotes_of
 from bms.protocols.json.tensors import dump
 from bms.protocols.json.values import JsonValue
-from bms.protocols.oip.classes import NO_CLASSES, Classes, best_classes, classes_of
+from bms.protocols.oip.classes import NO_CLASSES, TopClasses, best_classes, classes_of
 from bms.protocols.oip.flat import decode_flat
 from bms.protocols.oip.large import decode_large
 from bms.protocols.oip.rows import encode_share
@@ -79,7 +79,7 @@ class StrictInferBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
     parameters: dict[str, Any] | None = None
 
 
-class Decoded(NamedTuple):
+class DecodedInfer(NamedTuple):
     """A decoded request, its number of rows, and how to answer: which outputs as raw tensors (all by default, or
     some), of which the best classes alone, and which at all, where these are others than the model is asked for."""
 
@@ -87,7 +87,7 @@ class Decoded(NamedTuple):
     rows: int
     all_binary: bool = False
     binary: Mapping[str, bool] = {}
-    classes: Mapping[str, Classes] = NO_CLASSES
+    classes: Mapping[str, TopClasses] = NO_CLASSES
     asked: tuple[str, ...] = ()
 
 
@@ -139,7 +139,7 @@ def _outline(text: bytes) -> Read[InferBody[JsonValue]]:
 
 def decode_infer(
     body: bytes | memoryview, json_length: int | None, model: str, signatures: Mapping[str, Signature]
-) -> Decoded:
+) -> DecodedInfer:
     """`json_length` is the header Inference-Header-Content-Length, None where it was not sent; 0: one raw input.
 
     Raises InvalidArgument for what does not fit the signature it means.
@@ -147,7 +147,7 @@ def decode_infer(
     if json_length is None and (flat := decode_flat(body, model, signatures)) is not None:
         request, rows, parameters = flat
         if not parameters:
-            return Decoded(request, rows)
+            return DecodedInfer(request, rows)
         if "signature_name" not in parameters:
             return _with_parameters(request, rows, parameters, signatures)
     if json_length is None and (large := decode_large(body)) is not None and 1 <= len(large[0]) <= MAX_TENSORS:
@@ -156,7 +156,7 @@ def decode_infer(
         chosen = choose_signature(signatures, None, None)
         tensors = [raw_input(signatures[chosen], body)]
         rows = check_inputs(signatures[chosen], tensors)
-        return Decoded(InferRequest(model=model, inputs=tensors, signature=chosen), rows, True)
+        return DecodedInfer(InferRequest(model=model, inputs=tensors, signature=chosen), rows, True)
     if json_length is not None and not 0 < json_length <= len(body):
         raise InvalidArgument(f"Inference-Header-Content-Length is {json_length}, the body has {len(body)} bytes")
     view = memoryview(body)
@@ -193,7 +193,7 @@ def decode_infer(
         if count := whole(wanted.get("classification", 0), "classification"):
             classes[output.name] = classes_of(signature, output.name, count)
     request.outputs = tuple(binary)
-    return Decoded(request, rows, all_binary, binary, classes)
+    return DecodedInfer(request, rows, all_binary, binary, classes)
 
 
 def _of_json(
@@ -203,7 +203,7 @@ def _of_json(
     parameters: Mapping[str, Any] | None,
     signatures: Mapping[str, Signature],
     notes: list[str] | None = None,
-) -> Decoded:
+) -> DecodedInfer:
     names = [name for name, _ in tensors]
     named = signature_name(parameters) if parameters else None
     chosen = choose_signature(signatures, named, names)
@@ -216,24 +216,24 @@ def _of_json(
     request = InferRequest(model=model, inputs=tensors, signature=chosen, id=id or None)
     if notes or told:
         request.notes = (*(notes or ()), *told)
-    return _with_parameters(request, rows, parameters, signatures) if parameters else Decoded(request, rows)
+    return _with_parameters(request, rows, parameters, signatures) if parameters else DecodedInfer(request, rows)
 
 
 def _with_parameters(
     request: InferRequest, rows: int, parameters: Mapping[str, Any], signatures: Mapping[str, Signature]
-) -> Decoded:
+) -> DecodedInfer:
     set_parameters(request, parameters, signatures)
-    return Decoded(request, rows, bool(parameters.get("binary_data_output", False)))
+    return DecodedInfer(request, rows, bool(parameters.get("binary_data_output", False)))
 
 
-def encode_infer(response: InferResponse, decoded: Decoded) -> tuple[bytes, int | None]:
+def encode_infer(response: InferResponse, decoded: DecodedInfer) -> tuple[bytes, int | None]:
     """The body and the length of its JSON part, None where it is all JSON.
 
     Raises InvalidArgument for outputs that JSON cannot carry.
     """
     outputs = response.outputs
     # Share is a Sequence, and isinstance asks an abstract class for longer than all of this takes.
-    if type(outputs) is Share and not (decoded.all_binary or decoded.binary or decoded.classes):
+    if type(outputs) is OutputRows and not (decoded.all_binary or decoded.binary or decoded.classes):
         body = encode_share(response.model, response.version, response.id, outputs)
         if body is not None:
             return body, None
@@ -302,7 +302,7 @@ def _set_own(request: InferRequest, parameters: Mapping[str, Any], signature: Si
         request.notes = (*request.notes, f"this model takes no parameters: {names} not read")
 
 
-def _step(id: object, parameters: Mapping[str, Any]) -> Step:
+def _step(id: object, parameters: Mapping[str, Any]) -> SequenceStep:
     """Raises InvalidArgument for an id that is none, and for flags that are no truth values."""
     id = without_point(id)
     named = isinstance(id, str) and len(id) <= _LONGEST_ID
@@ -314,7 +314,7 @@ def _step(id: object, parameters: Mapping[str, Any]) -> Step:
     flags = [parameters.get(name, False) for name in ("sequence_start", "sequence_end")]
     if not all(isinstance(flag, bool) for flag in flags):
         raise InvalidArgument("sequence_start and sequence_end must be true or false")
-    return Step(id, *flags)  # type: ignore[arg-type]
+    return SequenceStep(id, *flags)  # type: ignore[arg-type]
 
 
 def signature_name(parameters: Mapping[str, Any]) -> str | None:

@@ -16,7 +16,7 @@ from bms.core.tensors.request import InferResponse
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import Array, Tensor
 from bms.protocols.json.tensors import dump, text_values
-from bms.protocols.oip.infer import Decoded
+from bms.protocols.oip.infer import DecodedInfer
 
 _OUTPUT = "output-0"
 _LABEL = re.compile(r"(output_)?(predicted_)?(label|class|predict)(s|es|ion|ions)?", re.IGNORECASE)
@@ -37,7 +37,7 @@ def with_labels(signatures: Mapping[str, Signature]) -> Mapping[str, Signature]:
     return found[1]
 
 
-def labels_asked(decoded: Decoded, signatures: Mapping[str, Signature]) -> Decoded:
+def labels_asked(decoded: DecodedInfer, signatures: Mapping[str, Signature]) -> DecodedInfer:
     """What is asked of the model where `output-0` is asked for by name; `asked` tells what its answer has."""
     request = decoded.request
     if _OUTPUT not in request.outputs:
@@ -61,7 +61,7 @@ def encode_labels(response: InferResponse, signature: Signature) -> bytes | None
     return dump({"predictions": text_values(labels, False) if column.dtype == "BYTES" else labels})
 
 
-def labels_told(response: InferResponse, decoded: Decoded, signature: Signature) -> InferResponse:
+def labels_told(response: InferResponse, decoded: DecodedInfer, signature: Signature) -> InferResponse:
     """The answer by V2: of a request that names no outputs labels alone, `response` itself where its outputs say none
     for each row; else what it names."""
     if decoded.asked:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import orjson
 
-from bms.core.tensors.outputs import Share, Together
+from bms.core.tensors.outputs import OutputRows, Together
 from bms.core.tensors.tensor import Array, dtype_of
 from bms.protocols.json.tensors import dump
 
@@ -20,7 +20,7 @@ class _Output(NamedTuple):
     rows: list[bytes]
 
 
-def encode_share(model: str, version: int, id: str | None, outputs: Share) -> bytes | None:
+def encode_share(model: str, version: int, id: str | None, outputs: OutputRows) -> bytes | None:
     """The body with all outputs in JSON; None where some of them are not numbers that JSON carries."""
     whole = outputs.whole
     written = whole.memo

@@ -43,7 +43,7 @@ class StrictEmbeddingsBody(EmbeddingsBody[V], Generic[V], forbid_unknown_fields=
     """The same without anything else."""
 
 
-class Asked(NamedTuple):
+class ParsedEmbeddings(NamedTuple):
     """A body that was read: which model it asks, the rest of it, and which members are not read (`user` among them)."""
 
     model: str
@@ -53,7 +53,7 @@ class Asked(NamedTuple):
     ignored: tuple[str, ...] = ()
 
 
-class Decoded(NamedTuple):
+class DecodedEmbeddings(NamedTuple):
     """A decoded request, its number of rows, and what its answer must know of it. `counted`: its tokens, where the
     client sent those."""
 
@@ -78,22 +78,22 @@ _body: BodyDecoder[EmbeddingsBody[JsonValue]] = BodyDecoder(
 )
 
 
-def read_embeddings(body: bytes | memoryview) -> Asked:
+def read_embeddings(body: bytes | memoryview) -> ParsedEmbeddings:
     """Raises InvalidArgument for what is no such body."""
     parsed, ignored = _body(body)
     name, sign, which = parsed.model.partition("@")
     if not sign:
-        return Asked(name, None, None, parsed, ignored)
+        return ParsedEmbeddings(name, None, None, parsed, ignored)
     if not which:
         raise InvalidArgument(f"model {parsed.model[:80]!r} names no version: write name@3, name@alias, or just name")
     if _NUMBER.fullmatch(which):
-        return Asked(name, int(which), None, parsed, ignored)
-    return Asked(name, None, which, parsed, ignored)
+        return ParsedEmbeddings(name, int(which), None, parsed, ignored)
+    return ParsedEmbeddings(name, None, which, parsed, ignored)
 
 
 def decode_embeddings(
-    asked: Asked, model: str, signatures: Mapping[str, Signature], vocabulary: Vocabulary | None = None
-) -> Decoded:
+    asked: ParsedEmbeddings, model: str, signatures: Mapping[str, Signature], vocabulary: Vocabulary | None = None
+) -> DecodedEmbeddings:
     """`vocabulary` says which texts token ids mean, for models that take texts; other models take ids of their own.
 
     Raises InvalidArgument for an input that the model does not take, or a model that makes no embeddings.
@@ -127,10 +127,10 @@ def decode_embeddings(
     tells = counted is None and any(spec.name == TOKENS for spec in signature.outputs)
     wanted = (vector, TOKENS) if tells else (vector,)
     request = InferRequest(model=model, inputs=tensors, signature=chosen, outputs=wanted, ignored=asked.ignored)
-    return Decoded(request, rows, vector, body.encoding_format == "base64", body.dimensions, counted)
+    return DecodedEmbeddings(request, rows, vector, body.encoding_format == "base64", body.dimensions, counted)
 
 
-def encode_embeddings(response: InferResponse, decoded: Decoded) -> bytes:
+def encode_embeddings(response: InferResponse, decoded: DecodedEmbeddings) -> bytes:
     """Vectors as numbers, or as base64 of little-endian FP32. Where fewer dimensions were asked for: the first ones,
     made a vector of length 1 again.
 
@@ -155,7 +155,7 @@ def encode_embeddings(response: InferResponse, decoded: Decoded) -> bytes:
     return dump({"object": "list", "data": data, "model": response.model, "usage": usage})
 
 
-def tokens_of(response: InferResponse, decoded: Decoded) -> int | None:
+def tokens_of(response: InferResponse, decoded: DecodedEmbeddings) -> int | None:
     """Tokens of the input: as many as the client sent, or as the model tells; None where nobody says."""
     if decoded.counted is not None:
         return decoded.counted

@@ -18,7 +18,7 @@ from bms.protocols.json.values import JsonValue, first_character, first_element,
 from bms.protocols.signature_choice import choose_signature
 from bms.protocols.tables import table_of_rows
 from bms.protocols.tensor_frames import values_of_rows
-from bms.protocols.tfserving.predict import Decoded
+from bms.protocols.tfserving.predict import DecodedPredict
 from bms.protocols.tfserving.serialized_examples import serialized, takes_features
 
 V = TypeVar("V")
@@ -50,7 +50,9 @@ _body: BodyDecoder[ExamplesBody[JsonValue]] = BodyDecoder(
 )
 
 
-def decode_examples(body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], verb: Verb) -> Decoded:
+def decode_examples(
+    body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], verb: Verb
+) -> DecodedPredict:
     """A feature is a value or a list of values, as in `tf.train.Example`; matrices may also be nested. For a model that
     parses serialized examples itself they are serialized, and need not have the same features.
 
@@ -80,10 +82,10 @@ def decode_examples(body: bytes | memoryview, model: str, signatures: Mapping[st
     fitted = fit_inputs(signature, tensors)
     told = (*notes, *fitted.notes)
     request = InferRequest(model=model, inputs=fitted.tensors, signature=chosen, notes=told, ignored=ignored)
-    return Decoded(request, fitted.rows, True)
+    return DecodedPredict(request, fitted.rows, True)
 
 
-def encode_classify(response: InferResponse, decoded: Decoded, signature: Signature) -> bytes:
+def encode_classify(response: InferResponse, decoded: DecodedPredict, signature: Signature) -> bytes:
     """`[[label, score], …]` for every example, in the order of the classes. Errors as in `class_scores`."""
     scores, named, labels = class_scores(response, decoded, signature)
     if named is not None:
@@ -93,7 +95,7 @@ def encode_classify(response: InferResponse, decoded: Decoded, signature: Signat
     return dump({"results": [[[label, score] for label, score in zip(labels, row, strict=True)] for row in scores]})
 
 
-def encode_regress(response: InferResponse, decoded: Decoded) -> bytes:
+def encode_regress(response: InferResponse, decoded: DecodedPredict) -> bytes:
     """One number for every example. Errors as in `regressions`."""
     return dump({"results": np.ascontiguousarray(regressions(response, decoded))})
 
@@ -107,7 +109,7 @@ class ClassScores(NamedTuple):
     labels: tuple[str, ...]
 
 
-def class_scores(response: InferResponse, decoded: Decoded, signature: Signature) -> ClassScores:
+def class_scores(response: InferResponse, decoded: DecodedPredict, signature: Signature) -> ClassScores:
     """Classes are named by the signature, else by the model's own output `classes`, else by their numbers. Raises
     InvalidArgument where not each example has its scores."""
     scores = _output(response, signature.scores)
@@ -122,7 +124,7 @@ def class_scores(response: InferResponse, decoded: Decoded, signature: Signature
     return ClassScores(scores, named, labels)
 
 
-def regressions(response: InferResponse, decoded: Decoded) -> Array:
+def regressions(response: InferResponse, decoded: DecodedPredict) -> Array:
     """[examples], of the only output that has one number for every example. Raises InvalidArgument where numbers are
     more or fewer than examples."""
     columns = [tensor.array for tensor in response.outputs if tensor.dtype != "BYTES" and _is_column(tensor.array)]
@@ -135,13 +137,13 @@ def regressions(response: InferResponse, decoded: Decoded) -> Array:
     return fitting[0].reshape(-1)
 
 
-def _count(decoded: Decoded) -> int:
+def _count(decoded: DecodedPredict) -> int:
     """How many examples were sent, also to a model that is not batched, of which all are one row."""
     array = decoded.request.inputs[0].array
     return len(array) if array.ndim else 1
 
 
-def _not_each(answers: int, decoded: Decoded) -> InvalidArgument:
+def _not_each(answers: int, decoded: DecodedPredict) -> InvalidArgument:
     return InvalidArgument(
         f"the model gives {answers} answers for {_count(decoded)} examples, and does not say which belongs to which: "
         "send 'inputs' to :predict instead"

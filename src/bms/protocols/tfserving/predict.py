@@ -61,7 +61,7 @@ class StrictPredictBody(PredictBody[V], Generic[V], forbid_unknown_fields=True):
     """The same without anything else."""
 
 
-class Decoded(NamedTuple):
+class DecodedPredict(NamedTuple):
     """A decoded request, its number of rows, whether it came (and is answered) in row form, and in which mode of
     CloudEvents."""
 
@@ -89,7 +89,7 @@ _body: BodyDecoder[PredictBody[JsonValue]] = BodyDecoder(
 
 def decode_predict(
     body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], *, mlflow: bool = False
-) -> Decoded:
+) -> DecodedPredict:
     """As MLflow's clients mean it with `mlflow`: a model that has no parameters refuses those that are sent, which else
     are among the members that nothing reads, and columns that the model does not have are left out. Raises
     InvalidArgument for what does not fit the signature it means.
@@ -136,7 +136,7 @@ def _only_form(parsed: PredictBody[JsonValue]) -> tuple[JsonValue, str]:
 
 def decode_csv(
     body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], verb: Verb, *, mlflow: bool = False
-) -> Decoded:
+) -> DecodedPredict:
     """A body of CSV, whose first line names the columns of the model's table, its inputs, or of a model of one input
     nothing that it knows. With `mlflow` columns that the model does not have are left out."""
     names, cells = read_csv(bytes(body))
@@ -159,17 +159,17 @@ def _decoded(
     notes: list[str],
     *,
     row_form: bool,
-) -> Decoded:
+) -> DecodedPredict:
     if not notes and (rows := usual_rows(signatures[chosen], tensors)):
-        return Decoded(InferRequest(model=model, inputs=tensors, signature=chosen), rows, row_form)
+        return DecodedPredict(InferRequest(model=model, inputs=tensors, signature=chosen), rows, row_form)
     fitted = fit_inputs(signatures[chosen], tensors)
     request = InferRequest(model=model, inputs=fitted.tensors, signature=chosen, notes=(*notes, *fitted.notes))
-    return Decoded(request, fitted.rows, row_form)
+    return DecodedPredict(request, fitted.rows, row_form)
 
 
 def decode_content(
     body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], verb: Verb, content: str
-) -> Decoded:
+) -> DecodedPredict:
     """A body that is an encoded image, or a text: one BYTES row for the signature that takes such."""
     chosen = content_signature(signatures, content, verb)
     if not body:
@@ -178,10 +178,10 @@ def decode_content(
     row[0] = bytes(body)
     tensors = [Tensor(signatures[chosen].inputs[0].name, row)]
     rows = check_inputs(signatures[chosen], tensors)
-    return Decoded(InferRequest(model=model, inputs=tensors, signature=chosen), rows, True)
+    return DecodedPredict(InferRequest(model=model, inputs=tensors, signature=chosen), rows, True)
 
 
-def check_each_answered(decoded: Decoded, response: InferResponse, signature: Signature) -> None:
+def check_each_answered(decoded: DecodedPredict, response: InferResponse, signature: Signature) -> None:
     """Raises InvalidArgument where several instances have another number of answers.
 
     A model that is not batched may give any: where both numbers are free, they have to agree, or an answer would be

@@ -19,7 +19,7 @@ from bms.core.ids import new_id
 from bms.sdk.binding.shown import signature_of
 from bms.sdk.retries import Retrying
 from bms.sdk.transport.drivers import AsyncDriver, SyncDriver
-from bms.sdk.transport.flow import FileContent, Flow, Item, Piece, Reply, Request, Stream
+from bms.sdk.transport.flow import ClientRequest, FileContent, Flow, Item, NextBytes, Reply, Stream
 
 D = TypeVar("D", bound=SyncDriver | AsyncDriver)
 P = ParamSpec("P")
@@ -36,7 +36,7 @@ class Resource(Generic[D]):
         self._retrying = retrying
 
     def _get(self, path: str, answer: type[T], query: Mapping[str, object] | None = None) -> Flow[T]:
-        reply = yield from self._retrying(Request("GET", API + path, query=query_of(query or {})))
+        reply = yield from self._retrying(ClientRequest("GET", API + path, query=query_of(query or {})))
         return decode(reply, answer)
 
     def _post(
@@ -65,11 +65,13 @@ class Resource(Generic[D]):
             content = msgspec.json.encode(body)
             headers = {**headers, "content-type": "application/json"}
         asked = query_of(query or {})
-        return (yield from self._retrying(Request(method, API + path, headers=headers, content=content, query=asked)))
+        return (
+            yield from self._retrying(ClientRequest(method, API + path, headers=headers, content=content, query=asked))
+        )
 
     def _download(self, path: str, query: Mapping[str, str] | None = None) -> Stream[bytes]:
-        reply = yield from self._retrying(Request("GET", API + path, query=query or {}, streamed=True))
-        while piece := (yield Piece(reply)):
+        reply = yield from self._retrying(ClientRequest("GET", API + path, query=query or {}, streamed=True))
+        while piece := (yield NextBytes(reply)):
             yield Item(piece)
 
     def _pages(self, path: str, item: type[T], query: Mapping[str, object] | None = None) -> Stream[T]:

@@ -10,7 +10,7 @@ from bms.core.digest import of_bytes
 from bms.core.errors import NotFound, PermissionDenied, Unauthenticated
 from bms.sdk.binding.resources import API, D, Resource, operation
 from bms.sdk.files.local import FileTree, LocalFile, scan
-from bms.sdk.transport.flow import FileContent, Flow, Progress, Request, locally
+from bms.sdk.transport.flow import ClientRequest, FileContent, Flow, Progress, locally
 
 UploadProgress = Callable[[int, int], None]  # bytes done, bytes in all
 UPLOAD_TIMEOUT_S = 600.0
@@ -42,12 +42,14 @@ class Uploading(Resource[D]):
     def _put(self, digest: str, content: bytes | FileContent) -> Flow[None]:
         path = f"{API}/blobs/{digest}"
         try:
-            yield from self._retrying(Request("HEAD", path))
+            yield from self._retrying(ClientRequest("HEAD", path))
         except (Unauthenticated, PermissionDenied):  # an answer to HEAD has no body: one to PUT says why
-            yield from self._retrying(Request("PUT", path, headers=OCTETS, content=b""))
+            yield from self._retrying(ClientRequest("PUT", path, headers=OCTETS, content=b""))
             raise
         except NotFound:
-            request = Request("PUT", path, headers=OCTETS, content=content, timed="upload", timeout_s=UPLOAD_TIMEOUT_S)
+            request = ClientRequest(
+                "PUT", path, headers=OCTETS, content=content, timed="upload", timeout_s=UPLOAD_TIMEOUT_S
+            )
             yield from self._retrying(request)
 
 

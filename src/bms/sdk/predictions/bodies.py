@@ -10,12 +10,12 @@ import numpy as np
 
 from bms.core.errors import InvalidArgument
 from bms.core.tensors.tensor import dtype_of, to_raw
-from bms.sdk.predictions.sent import Sent
+from bms.sdk.predictions.sent import SentInputs
 
 JSON_LENGTH = "inference-header-content-length"
 
 
-def encode_raw(sent: Sent) -> tuple[bytes, int]:
+def encode_raw(sent: SentInputs) -> tuple[bytes, int]:
     """An infer body with all tensors raw, and the length of its JSON part."""
     tensors = sent.tensors()
     raws = {name: to_raw(array) for name, array in tensors.items()}
@@ -35,7 +35,7 @@ def encode_raw(sent: Sent) -> tuple[bytes, int]:
     return b"".join((json_part, *raws.values())), len(json_part)
 
 
-def encode_json(sent: Sent) -> bytes:
+def encode_json(sent: SentInputs) -> bytes:
     """An infer body in JSON alone, null for what is missing. Raises InvalidArgument for BYTES that are no text."""
     inputs = [
         {"name": name, "shape": array.shape, "datatype": dtype_of(array), "data": _cells(sent, name, _text, flat=True)}
@@ -44,13 +44,13 @@ def encode_json(sent: Sent) -> bytes:
     return _json({"inputs": inputs, **({"parameters": sent.parameters} if sent.parameters else {})}, sent)
 
 
-def encode_columns(sent: Sent) -> bytes:
+def encode_columns(sent: SentInputs) -> bytes:
     """A predict body of TF Serving in columnar form, null for what is missing; bytes that are no text in base64."""
     columns = {name: _cells(sent, name, _text_or_b64) for name in sent.arrays}
     return _json({"inputs": columns, **sent.parameters}, sent)
 
 
-def encode_inputs(sent: Sent) -> bytes:
+def encode_inputs(sent: SentInputs) -> bytes:
     """A generate body: inputs by name, all as they are. Raises InvalidArgument for what it has no words for: missing
     values, and BYTES that are no text."""
     if sent.missing:
@@ -60,7 +60,7 @@ def encode_inputs(sent: Sent) -> bytes:
     return _json({**inputs, **({"parameters": sent.parameters} if sent.parameters else {})}, sent)
 
 
-def encode_examples(sent: Sent) -> bytes:
+def encode_examples(sent: SentInputs) -> bytes:
     """A classify body of TF Serving, likewise. Raises InvalidArgument where inputs have different numbers of rows."""
     counts = {len(array) if array.ndim else 0 for array in sent.arrays.values()}
     if len(counts) != 1:
@@ -70,14 +70,14 @@ def encode_examples(sent: Sent) -> bytes:
     return _json({"examples": examples, **sent.parameters}, sent)
 
 
-def _json(body: object, sent: Sent) -> bytes:
+def _json(body: object, sent: SentInputs) -> bytes:
     """NaN is null, which means the same; infinities are bare words, as JSON has none for them."""
     if any(array.dtype.kind == "f" and np.isinf(array).any() for array in sent.arrays.values()):
         return json.dumps(body, separators=(",", ":")).encode()
     return msgspec.json.encode(body)
 
 
-def _cells(sent: Sent, name: str, text: Callable[[str, bytes], object], *, flat: bool = False) -> Any:
+def _cells(sent: SentInputs, name: str, text: Callable[[str, bytes], object], *, flat: bool = False) -> Any:
     """The values of one input as nested lists, or in one list; None for what is missing."""
     array, missing = sent.arrays[name], sent.missing.get(name)
     cells = array.ravel() if flat else array

@@ -7,7 +7,7 @@ import numpy as np
 
 from bms.core.errors import InvalidArgument
 from bms.core.tensors.tensor import Array
-from bms.sdk.predictions.sent import Sent
+from bms.sdk.predictions.sent import SentInputs
 from bms.sdk.predictions.served import TensorInfo
 from bms.sdk.tables.arrays import array_given, declared, is_plain, matrix_of
 from bms.sdk.tables.column_values import ColumnValues, Mask, Table
@@ -16,7 +16,7 @@ from bms.sdk.tables.given import column_of, frame_of, rows_of
 Taken = tuple[TensorInfo, ...]
 
 
-def sent_of(given: Any, taken: Taken) -> Sent | None:
+def sent_of(given: Any, taken: Taken) -> SentInputs | None:
     """`given` as the inputs of a model that takes `taken`. None for one array where the model takes several inputs.
 
     Raises InvalidArgument, naming column and row, for what can't be sent.
@@ -24,7 +24,7 @@ def sent_of(given: Any, taken: Taken) -> Sent | None:
     frame = frame_of(given)
     if frame is not None:
         if len(taken) == 1 and len(taken[0].shape) == 2 and not _named_alike(frame, taken):
-            return Sent({taken[0].name: matrix_of(frame, taken[0].name)})
+            return SentInputs({taken[0].name: matrix_of(frame, taken[0].name)})
         return _table(frame, taken)
     rows = rows_of(given)
     if rows is not None:
@@ -33,7 +33,7 @@ def sent_of(given: Any, taken: Taken) -> Sent | None:
         return _mapping(given, taken)
     if len(taken) != 1:
         return None
-    return Sent({taken[0].name: array_given(taken[0].name, given, taken[0].datatype)})
+    return SentInputs({taken[0].name: array_given(taken[0].name, given, taken[0].datatype)})
 
 
 def _named_alike(frame: Table, taken: Taken) -> bool:
@@ -41,7 +41,7 @@ def _named_alike(frame: Table, taken: Taken) -> bool:
     return list(frame) == [taken[0].name] and frame[taken[0].name].array.ndim == len(taken[0].shape)
 
 
-def _table(table: Table, taken: Taken) -> Sent:
+def _table(table: Table, taken: Taken) -> SentInputs:
     specs = {spec.name: spec for spec in taken}
     arrays: dict[str, Array] = {}
     missing: dict[str, Mask] = {}
@@ -53,10 +53,10 @@ def _table(table: Table, taken: Taken) -> Sent:
         arrays[name] = _shaped(values.array, spec)
         if values.missing is not None:
             missing[name] = values.missing
-    return Sent(arrays, missing)
+    return SentInputs(arrays, missing)
 
 
-def _mapping(given: Mapping[Any, Any], taken: Taken) -> Sent:
+def _mapping(given: Mapping[Any, Any], taken: Taken) -> SentInputs:
     """Arrays as they are; what else is one column in the way of a table; nested lists as the model declares them."""
     specs = {spec.name: spec for spec in taken}
     arrays: dict[str, Array] = {}
@@ -76,7 +76,7 @@ def _mapping(given: Mapping[Any, Any], taken: Taken) -> Sent:
         arrays[name] = _shaped(array, spec)
         if column.missing is not None:
             missing[name] = column.missing
-    return Sent(arrays, missing)
+    return SentInputs(arrays, missing)
 
 
 def _check_named(values: ColumnValues, spec: TensorInfo, taken: Taken) -> None:

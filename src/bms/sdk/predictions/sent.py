@@ -5,20 +5,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bms.core.tensors.columns import mask_name
-from bms.core.tensors.sequences import Step
+from bms.core.tensors.sequences import SequenceStep
 from bms.core.tensors.tensor import Array
 from bms.sdk.tables.column_values import Mask
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentInputs:
     """`missing` has masks [rows] of columns that hold fillers; in floating-point columns NaN is what is missing."""
 
     arrays: Mapping[str, Array]
     missing: Mapping[str, Mask] = field(default_factory=dict)
     signature: str | None = None
     params: Mapping[str, object] = field(default_factory=dict)
-    step: Step | None = None
+    step: SequenceStep | None = None
 
     def tensors(self) -> dict[str, Array]:
         """The arrays, and their masks as tensors of their own."""

@@ -38,7 +38,7 @@ Table = Mapping[str, ColumnValues]
 
 
 @dataclass(frozen=True)
-class Frame:
+class OrderedTable:
     """A table whose columns are in an order that means something, as those of a data frame are."""
 
     columns: Table

@@ -8,7 +8,7 @@ import numpy as np
 
 from bms.core.errors import InvalidArgument
 from bms.sdk.tables.arrow_tables import arrow_column, arrow_columns
-from bms.sdk.tables.column_values import ColumnValues, Frame, Table
+from bms.sdk.tables.column_values import ColumnValues, OrderedTable, Table
 from bms.sdk.tables.pandas_frames import numpy_column, pandas_column, pandas_columns
 from bms.sdk.tables.polars_frames import polars_column, polars_columns
 from bms.sdk.tables.python_values import of_values
@@ -34,7 +34,7 @@ def frame_of(given: Any) -> Table | None:
     None for anything else, and for a frame whose columns only have numbers, as pandas gives them to an array. Raises
     InvalidArgument, naming column and row, for what can't be sent.
     """
-    if isinstance(given, Frame):
+    if isinstance(given, OrderedTable):
         return given.columns
     read = _known(given, _FRAMES)
     if read is not None:

@@ -11,14 +11,14 @@ import httpx
 from bms.core.cancellation import opened
 from bms.sdk.transport.addresses import proxies_read, trust_env, unreachable
 from bms.sdk.transport.flow import (
+    ClientRequest,
     FileContent,
     Flow,
     Item,
     Local,
+    NextBytes,
     Pause,
-    Piece,
     Reply,
-    Request,
     Step,
     Stream,
     TimedOut,
@@ -86,7 +86,7 @@ class SyncDriver:
             return time.sleep(step.seconds)
         if isinstance(step, Local):
             return step.work()
-        if isinstance(step, Piece):
+        if isinstance(step, NextBytes):
             return next(step.reply.stream, b"")
         body = _pieces(step.content) if isinstance(step.content, FileContent) else step.content
         request = self._http.build_request(
@@ -157,7 +157,7 @@ class AsyncDriver:
             return await asyncio.sleep(step.seconds)
         if isinstance(step, Local):
             return await asyncio.to_thread(step.work)
-        if isinstance(step, Piece):
+        if isinstance(step, NextBytes):
             return await anext(step.reply.stream, b"")
         body: bytes | AsyncGenerator[bytes] | None
         if isinstance(step.content, FileContent):
@@ -193,14 +193,14 @@ def _headers(key: str | None) -> dict[str, str]:
     return headers
 
 
-def _sized(step: Request) -> dict[str, str]:
+def _sized(step: ClientRequest) -> dict[str, str]:
     headers = dict(step.headers)
     if isinstance(step.content, FileContent):
         headers["content-length"] = str(step.content.size)
     return headers
 
 
-def _timeout(step: Request, usual_s: float) -> httpx.Timeout:
+def _timeout(step: ClientRequest, usual_s: float) -> httpx.Timeout:
     total = step.timeout_s or usual_s
     return httpx.Timeout(total, connect=min(total, CONNECT_TIMEOUT_S))
 

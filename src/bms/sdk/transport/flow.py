@@ -1,8 +1,8 @@
 """What a client wants done, said without doing it: flows yield steps, a driver answers them.
 
-A flow is a generator. It yields a `Request` and is sent a `Reply`, yields a `Pause` and is resumed later, yields a
-`Local` and is sent what its function returned; a stream yields `Item`s besides. Sync and async differ in their
-driver alone.
+A flow is a generator. It yields a `ClientRequest` and is sent a `Reply`, yields a `Pause` and is resumed later, yields
+a `Local` and is sent what its function returned; a stream yields `Item`s besides. Sync and async differ in their driver
+alone.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -29,11 +29,11 @@ class FileContent:
 
 
 @dataclass(frozen=True)
-class Request:
+class ClientRequest:
     """One HTTP request below the server's root.
 
     `timed` names the latency statistics that it counts in. The body of a good reply to a `streamed` one is left
-    in the connection, to be had by `Piece`s.
+    in the connection, to be had by `NextBytes`s.
     """
 
     method: str
@@ -61,7 +61,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Piece:
+class NextBytes:
     """Asks for the next bytes of a streamed reply; the answer is empty at its end."""
 
     reply: Reply
@@ -98,12 +98,12 @@ class TimedOut(DeadlineExceeded):
     """No reply came within the caller's own `timeout_s`; whether the request ran is not known."""
 
 
-Step = Request | Piece | Pause | Local[Any]
+Step = ClientRequest | NextBytes | Pause | Local[Any]
 Flow = Generator[Step, Any, T]
 Stream = Generator[Step | Item[T], Any, None]
 
 
-def send(request: Request) -> Flow[Reply]:
+def send(request: ClientRequest) -> Flow[Reply]:
     """The reply to one request, whatever its status. Raises Unreachable, TimedOut."""
     reply = yield request
     assert isinstance(reply, Reply)

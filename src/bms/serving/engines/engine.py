@@ -10,7 +10,7 @@ from bms.core.tensors.tensor import Array
 NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
 
 
-class Request(NamedTuple):
+class EngineRequest(NamedTuple):
     """What an engine is asked, checked against its signature. `outputs` are those wanted (empty: all), `params` the
     parameters that are not the signature's defaults, and `deadline`, in monotonic seconds, when nobody waits for it
     any more (None: never)."""
@@ -35,14 +35,14 @@ class End(NamedTuple):
     compute_ns: int | None = None
 
 
-class Capacity(NamedTuple):
+class EngineCapacity(NamedTuple):
     """How many requests may be in progress at once, and how many more may wait."""
 
     at_once: int
     waiting: int
 
 
-class NoPlace(ResourceExhausted):
+class EngineFull(ResourceExhausted):
     """As many requests wait as may; another replica may have a place."""
 
 
@@ -77,9 +77,9 @@ class Engine(Protocol):
     @property
     def streaming(self) -> frozenset[str]: ...
 
-    def capacity(self) -> Capacity: ...
+    def capacity(self) -> EngineCapacity: ...
 
-    def submit(self, request: Request, events: Events) -> object:
+    def submit(self, request: EngineRequest, events: Events) -> object:
         """Begins a request; the handle that `cancel` takes."""
         ...
 

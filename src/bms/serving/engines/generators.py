@@ -5,7 +5,7 @@ from typing import Protocol
 
 from bms.core.errors import BmsError, Cancelled, FailedPrecondition
 from bms.core.tensors.tensor import Array
-from bms.serving.engines.engine import Capacity, End, Events, Request
+from bms.serving.engines.engine import End, EngineCapacity, EngineRequest, Events
 from bms.serving.lifecycle.servable import StreamingServable
 
 AT_ONCE = 256  # generators under way, each of which may hold much
@@ -13,7 +13,7 @@ WAITING = 1024
 Step = dict[str, Array] | None
 
 
-class Turns(Protocol):
+class GeneratorScheduler(Protocol):
     """The model's one thread, which others use, too."""
 
     def submit(
@@ -30,17 +30,17 @@ class GeneratorEngine:
     What a stream computes is the time of its own steps.
     """
 
-    def __init__(self, servable: StreamingServable, turns: Turns, monotonic: Callable[[], float]) -> None:
+    def __init__(self, servable: StreamingServable, turns: GeneratorScheduler, monotonic: Callable[[], float]) -> None:
         self.streaming = servable.streaming
         self._servable = servable
         self._turns = turns
         self._monotonic = monotonic
         self._closed = False
 
-    def capacity(self) -> Capacity:
-        return Capacity(AT_ONCE, WAITING)
+    def capacity(self) -> EngineCapacity:
+        return EngineCapacity(AT_ONCE, WAITING)
 
-    def submit(self, request: Request, events: Events) -> "_Stream":
+    def submit(self, request: EngineRequest, events: Events) -> "_Stream":
         stream = _Stream(self._servable, request, events, self._monotonic)
         if self._closed:
             events.failed(FailedPrecondition("this engine is closed"))
@@ -76,7 +76,7 @@ class _Stream:
     """One stream under way. Touched by the model's thread while a step runs, by the loop otherwise."""
 
     def __init__(
-        self, servable: StreamingServable, request: Request, events: Events, monotonic: Callable[[], float]
+        self, servable: StreamingServable, request: EngineRequest, events: Events, monotonic: Callable[[], float]
     ) -> None:
         self.events = events
         self.compute_ns = 0  # so far

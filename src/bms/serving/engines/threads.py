@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from bms.core.errors import BmsError, Cancelled, FailedPrecondition, Internal, ResourceExhausted
 from bms.core.tensors.tensor import Array
-from bms.serving.engines.engine import Capacity, End, Events, Request
+from bms.serving.engines.engine import End, EngineCapacity, EngineRequest, Events
 
 WAITING_EACH = 64  # requests that may wait, for each that may be in progress
 _log = logging.getLogger(__name__)
 
 
-class Break:
+class CancellationHook:
     """Whether a request was given up, and how to end what it waits for. Safe to use from several threads."""
 
     def __init__(self) -> None:
@@ -41,14 +41,14 @@ class Break:
         return self._given_up
 
 
-Run = Callable[[Request, Break], Generator[dict[str, Array], None, End]]
+Run = Callable[[EngineRequest, CancellationHook], Generator[dict[str, Array], None, End]]
 """Yields the parts of an answer, and returns how it ended. It tells the Break how to end what it waits for."""
 
 
 class _Task(NamedTuple):
-    request: Request
+    request: EngineRequest
     events: Events
-    off: Break
+    off: CancellationHook
 
 
 class ThreadEngine:
@@ -59,18 +59,18 @@ class ThreadEngine:
     def __init__(self, run: Run, at_once: int, streaming: frozenset[str] = frozenset()) -> None:
         self.streaming = streaming
         self._run = run
-        self._capacity = Capacity(at_once, at_once * WAITING_EACH)
+        self._capacity = EngineCapacity(at_once, at_once * WAITING_EACH)
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._lock = threading.Lock()
-        self._open: set[Break] = set()  # of requests that have not ended
+        self._open: set[CancellationHook] = set()  # of requests that have not ended
         self._threads = 0
         self._closed = False
 
-    def capacity(self) -> Capacity:
+    def capacity(self) -> EngineCapacity:
         return self._capacity
 
-    def submit(self, request: Request, events: Events) -> Break:
-        task = _Task(request, events, Break())
+    def submit(self, request: EngineRequest, events: Events) -> CancellationHook:
+        task = _Task(request, events, CancellationHook())
         try:
             with self._lock:
                 if self._closed:
@@ -84,7 +84,7 @@ class ThreadEngine:
         return task.off
 
     def cancel(self, handle: object) -> None:
-        assert isinstance(handle, Break)
+        assert isinstance(handle, CancellationHook)
         handle.give_up()
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ class ThreadEngine:
                     f"no thread can be started: {error}; allow this model more processes"
                 ) from error
             _log.warning("fewer requests at once: %s", error, extra={"fields": {"threads": self._threads}})
-            self._capacity = Capacity(self._threads, self._capacity.waiting)
+            self._capacity = EngineCapacity(self._threads, self._capacity.waiting)
         else:
             self._threads += 1
 

@@ -10,16 +10,16 @@ import msgspec
 from bms.core.errors import InvalidArgument
 from bms.core.tensors.tensor import Tensor
 from bms.core.workloads.programs import ServableStatus
-from bms.protocols.frames import Frame, FrameReader, InferMeta, Kind, decode_infer, encode_plain
-from bms.serving.inference.batching.parcel import Parcel
-from bms.serving.inference.service import ModelService
+from bms.protocols.frames import Frame, FrameReader, FrameType, InferMeta, decode_infer, encode_plain
+from bms.serving.inference.batching.parcel import MicroBatch
+from bms.serving.inference.service import InferenceService
 
 MAX_UNREAD = 64 << 20  # bytes
 _log = logging.getLogger(__name__)
 _encode_status = msgspec.msgpack.Encoder().encode
 
 
-class Connection(asyncio.Protocol):
+class FrameConnection(asyncio.Protocol):
     """Speaks `protocols.frames`. Whatever is not a frame, or contradicts itself, closes this connection alone.
 
     An asker that leaves many answers unread is not read from either. Askers read while they write; the limit is high,
@@ -28,14 +28,14 @@ class Connection(asyncio.Protocol):
 
     def __init__(
         self,
-        service: ModelService,
+        service: InferenceService,
         status: Callable[[], ServableStatus],
-        connections: "set[Connection]",
+        connections: "set[FrameConnection]",
         going_away: Callable[[], bool],
         shared: memoryview | None = None,
     ) -> None:
         """`shared` is the memory in which the asker hands over large tensors, if it does."""
-        self.open: dict[int, Parcel] = {}
+        self.open: dict[int, MicroBatch] = {}
         self._service = service
         self._status = status
         self._connections = connections
@@ -84,7 +84,7 @@ class Connection(asyncio.Protocol):
 
     def go_away(self) -> None:
         """Tells the asker to send no more; what is in flight is still answered."""
-        self.send(encode_plain(Kind.GOING_AWAY))
+        self.send(encode_plain(FrameType.GOING_AWAY))
 
     def close(self, *, abort: bool = False) -> None:
         """Closes after what was written has gone out; at once with `abort`."""
@@ -97,20 +97,20 @@ class Connection(asyncio.Protocol):
     def _received(self, frame: Frame) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        if frame.kind == Kind.INFER:
+        if frame.kind == FrameType.INFER:
             meta, tensors = _decoded(frame, self._shared)
             if frame.id in self.open:
                 raise InvalidArgument(f"request id {frame.id} is in flight already")
             self._service.infer(self, frame.id, meta, tensors)
-        elif frame.kind == Kind.CANCEL:
+        elif frame.kind == FrameType.CANCEL:
             parcel = self.open.get(frame.id)
             if parcel is not None:
                 self._service.cancel(parcel)
-        elif frame.kind == Kind.STATUS:
-            self.send(encode_plain(Kind.STATUS_ANSWER, frame.id, _encode_status(self._status())))
-        elif frame.kind == Kind.SHARED:
+        elif frame.kind == FrameType.STATUS:
+            self.send(encode_plain(FrameType.STATUS_ANSWER, frame.id, _encode_status(self._status())))
+        elif frame.kind == FrameType.SHARED:
             if self._shared is not None:
-                self.send(encode_plain(Kind.SHARED))
+                self.send(encode_plain(FrameType.SHARED))
         else:
             raise InvalidArgument(f"frame kind {frame.kind} is not one that an asker sends")
 

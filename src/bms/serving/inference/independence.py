@@ -10,7 +10,7 @@ from bms.core.tensors.tensor import Array
 from bms.serving.inference.batching.closeness import close, loosest, precision
 from bms.serving.lifecycle.examples import rows_of
 from bms.serving.lifecycle.made_up import QUESTIONS
-from bms.serving.lifecycle.strangers import Stranger
+from bms.serving.lifecycle.strangers import UnusualRow
 
 Run = Callable[[dict[str, Array]], dict[str, Array]]
 Answers = Mapping[str, Array]
@@ -22,7 +22,7 @@ _GROWN = 50  # times as large it may be that is the same whatever the other rows
 FEW = "give an example of several rows whose answers differ (`--example FILE`)"
 
 
-class Apart(NamedTuple):
+class RowDependence(NamedTuple):
     """Why rows must not share a run. `unknown`: since the examples could not tell, whatever the model does."""
 
     why: str
@@ -40,8 +40,8 @@ Limits = Mapping[str, Limit]
 
 
 def apart(
-    run: Run, rows: dict[str, Array], alone: Sequence[Answers], strangers: Iterable[Stranger] = ()
-) -> Apart | None:
+    run: Run, rows: dict[str, Array], alone: Sequence[Answers], strangers: Iterable[UnusualRow] = ()
+) -> RowDependence | None:
     """None where rows may share a run.
 
     `rows` are several, each another; `alone` is the answer to each by itself. They are asked again, and in companies of
@@ -49,31 +49,31 @@ def apart(
     """
     count = len(alone)
     if fault := _one_answer_each(alone):
-        return Apart(fault)
+        return RowDependence(fault)
     limits = _limits(alone)
     for row in {0, count - 1}:
         if not _same(alone[row], _again(run, rows_of(rows, [row])), limits):
-            return Apart(
+            return RowDependence(
                 "the model answers the same row differently from run to run: it holds state, or draws at random"
             )
     if count < 2:
         why = "it takes only one of the examples, which can't tell whether its rows are independent"
-        return Apart(f"{why}: {FEW}", unknown=True)
+        return RowDependence(f"{why}: {FEW}", unknown=True)
     for order in companies(count, crowd(rows, count)):
         try:
             together = run(rows_of(rows, order))
         except BmsError as error:
             if len(order) > LARGE:
                 continue  # a model may have a limit: where a run fails, each of its calls is run alone
-            return Apart(f"it does not run on {len(order)} rows at once: {error.message}")
+            return RowDependence(f"it does not run on {len(order)} rows at once: {error.message}")
         if fault := _in_company(run, rows, together, order, alone, limits):
-            return Apart(fault)
+            return RowDependence(fault)
     for stranger in strangers:
         if fault := _beside(run, rows, alone, stranger, limits):
-            return Apart(fault)
+            return RowDependence(fault)
     if not _differ(alone, limits):
         why = f"all {count} examples get the same answer, which can't tell whether rows are independent"
-        return Apart(f"{why}: {FEW}", unknown=True)
+        return RowDependence(f"{why}: {FEW}", unknown=True)
     return None
 
 
@@ -95,7 +95,7 @@ def companies(count: int, most: int) -> list[list[int]]:
     ]
 
 
-def _beside(run: Run, rows: dict[str, Array], alone: Sequence[Answers], stranger: Stranger, limits: Limits) -> str:
+def _beside(run: Run, rows: dict[str, Array], alone: Sequence[Answers], stranger: UnusualRow, limits: Limits) -> str:
     """What is wrong with the answers to the first row, the last and such a neighbour, which run together. What they get
     beside a row like others, too, is rounding: libraries compute by other steps for other numbers of rows."""
     order = [0, len(alone) - 1]

@@ -12,7 +12,7 @@ _SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
-class Histogram:
+class LatencyHistogram:
     """Observations counted by upper bound."""
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
@@ -76,7 +76,7 @@ class EngineCounts:
             yield from (*_head(name, kind, about), f"bms_model_server_{name}{{{labels}}} {value}")
 
 
-class Metrics:
+class ModelServerMetrics:
     """Counters of one model server's life. `errors` counts by canonical code; cancelled calls count as such."""
 
     def __init__(self) -> None:
@@ -90,9 +90,9 @@ class Metrics:
         self.errors: dict[str, int] = {}
         self.sequences: SequenceCounts | None = None  # from the first step of one on
         self.engine: EngineCounts | None = None
-        self.queue_seconds = Histogram(_SECONDS)
-        self.compute_seconds = Histogram(_SECONDS)
-        self.batch_rows = Histogram(_ROWS)
+        self.queue_seconds = LatencyHistogram(_SECONDS)
+        self.compute_seconds = LatencyHistogram(_SECONDS)
+        self.batch_rows = LatencyHistogram(_ROWS)
 
     def answered(self, rows: int, queue_ns: int, calls: int = 1) -> None:
         """`calls` of one parcel, which have `rows` rows together."""

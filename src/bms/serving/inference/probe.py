@@ -24,13 +24,13 @@ from bms.serving.lifecycle.made_up import (
     wider,
 )
 from bms.serving.lifecycle.servable import Servable
-from bms.serving.lifecycle.strangers import Stranger, strangers
+from bms.serving.lifecycle.strangers import UnusualRow, strangers
 
 _PATIENCE_S = 4.0  # for as many first questions
 _FEWEST = 3
 
 
-class Observed(NamedTuple):
+class ObservedSignature(NamedTuple):
     """`signature` as runs bear it out; `example`: inputs on which the model ran, of several rows where it is batched;
     `apart`: where rows could share a run by their shapes but must not, why; `unknown`: since no example could tell."""
 
@@ -50,7 +50,7 @@ def observed(
     independent: bool = False,
     gentle: bool = False,
     bounded: bool = False,
-) -> Observed:
+) -> ObservedSignature:
     """What runs show of `signature`: with the rows of `example` and others like them, else with made-up ones.
 
     It is batched only if it is said to be and that is proved (`apart`), or where examples could tell nothing and the
@@ -73,15 +73,15 @@ def observed(
         apart(model.run, joined, alone, _strange(model, signature, joined, len(asked))) if signature.batched else None
     )
     if signature.batched and (reason is None or (reason.unknown and independent)):
-        return Observed(_seen(batched, [*alone, model.run(joined)]), joined)
+        return ObservedSignature(_seen(batched, [*alone, model.run(joined)]), joined)
     why = "" if reason is None else reason.why
     try:
         several = model.run(rows_of(joined, [0, len(asked) - 1, 0]))
     except BmsError:
         taken = _one_row(signature) if signature.batched else signature
-        return Observed(_seen(_unbatched(taken), alone), rows_of(joined, [0]), why)
+        return ObservedSignature(_seen(_unbatched(taken), alone), rows_of(joined, [0]), why)
     unknown = reason is not None and reason.unknown
-    return Observed(_seen(_unbatched(signature), [*alone, several]), rows_of(joined, [0]), why, unknown)
+    return ObservedSignature(_seen(_unbatched(signature), [*alone, several]), rows_of(joined, [0]), why, unknown)
 
 
 def runnable(servable: Servable, name: str, signature: Signature, *, gentle: bool = False) -> dict[str, Array]:
@@ -106,14 +106,14 @@ class _Answered(NamedTuple):
     outputs: dict[str, Array]
 
 
-def _whole(model: _Model, signature: Signature, example: Mapping[str, Array] | None) -> Observed:
+def _whole(model: _Model, signature: Signature, example: Mapping[str, Array] | None) -> ObservedSignature:
     """Of inputs that have no rows, or a fixed number of them: asked as they are, with several contents."""
     fixed = _unbatched(signature)
     if example is not None:
-        return Observed(_seen(fixed, [_run(model, dict(example))]), dict(example))
+        return ObservedSignature(_seen(fixed, [_run(model, dict(example))]), dict(example))
     first, others = _first(model, fixed, None)
     asked = _that_run(model, first, others)
-    return Observed(_seen(fixed, [one.outputs for one in asked]), first.inputs)
+    return ObservedSignature(_seen(fixed, [one.outputs for one in asked]), first.inputs)
 
 
 def _first(
@@ -187,7 +187,7 @@ def _that_run(model: _Model, first: _Answered, others: Iterable[dict[str, Array]
     return asked
 
 
-def _strange(model: _Model, signature: Signature, rows: dict[str, Array], most: int) -> Iterator[Stranger]:
+def _strange(model: _Model, signature: Signature, rows: dict[str, Array], most: int) -> Iterator[UnusualRow]:
     """Neighbours that examples hardly are, none of them for a library that believes whatever it is told."""
     return iter(()) if model.gentle else islice(strangers(signature, rows_of(rows, [0])), most)
 

@@ -7,7 +7,7 @@ from bms.core.workloads.programs import ServableConfig
 from bms.serving.lifecycle.servable import Servable
 
 
-class Asked(NamedTuple):
+class MissingDeclaration(NamedTuple):
     """What an artifact's maker must declare, since the format does not tell it: `why`, in words; `takes`: the names of
     the model's inputs and whether each is needed, where they are known."""
 
@@ -15,7 +15,7 @@ class Asked(NamedTuple):
     takes: Mapping[str, bool] | None = None
 
 
-class Found(NamedTuple):
+class Recognition(NamedTuple):
     """What a runtime recognised in an artifact.
 
     `requirements` are what must be installed beside NumPy and msgspec to run it, e.g. ("xgboost-cpu>=2",); `python` a
@@ -30,7 +30,7 @@ class Found(NamedTuple):
     python: str | None = None
     whole: bool = False
     complete: bool = False
-    asks: Asked | None = None
+    asks: MissingDeclaration | None = None
     refusal: str = ""
     pickled: str = ""
 
@@ -56,7 +56,7 @@ class Runtime(Protocol):
     @property
     def name(self) -> str: ...
 
-    def recognises(self, directory: str) -> Found | None:
+    def recognises(self, directory: str) -> Recognition | None:
         """What the artifact in `directory` is, or None when it is not one of this runtime's."""
         ...
 

@@ -11,12 +11,12 @@ from bms.core.tensors.tensor import Tensor
 from bms.core.workloads.programs import Batching
 from bms.protocols.frames import InferMeta
 from bms.serving.inference.batching.dispatch import Dispatch
-from bms.serving.inference.batching.kinds import Kinds, check_together
-from bms.serving.inference.batching.ledger import Ledger, error_frame
-from bms.serving.inference.batching.parcel import Asker, Parcel
+from bms.serving.inference.batching.kinds import BatchKeys, check_together
+from bms.serving.inference.batching.ledger import InflightCalls, error_frame
+from bms.serving.inference.batching.parcel import Asker, MicroBatch
 from bms.serving.inference.batching.worker import Worker
 from bms.serving.inference.engines.requests import EngineRequests, engine_of
-from bms.serving.inference.metrics import Metrics
+from bms.serving.inference.metrics import ModelServerMetrics
 from bms.serving.inference.plan import Plan
 from bms.serving.inference.preparation.servable import Preparation
 from bms.serving.inference.sequences.steps import Steps
@@ -28,7 +28,7 @@ MAX_ROWS_WAITING = 1 << 16  # one parcel alone may have more
 MAX_IN_FLIGHT = 8192  # a gateway admits far fewer, so whoever goes beyond has lost count
 
 
-class ModelService:
+class InferenceService:
     """Answers the calls of any number of askers with one servable. Everything runs in the loop's thread but what
     is given to the worker, and preparation, which runs in `preparing`."""
 
@@ -42,14 +42,14 @@ class ModelService:
         lifecycle: Lifecycle,
         batching: Batching,
     ) -> None:
-        self.metrics = Metrics()
-        self.ledger = Ledger(self.metrics)
+        self.metrics = ModelServerMetrics()
+        self.ledger = InflightCalls(self.metrics)
         self._loop = loop
         self._clock = clock
         self._worker = worker
         self._monotonic = clock.monotonic
         self._lifecycle = lifecycle
-        self.kinds = Kinds()
+        self.kinds = BatchKeys()
         self._dispatch = Dispatch(loop, clock, worker, self.ledger, batching)
         self._engine: EngineRequests | None = None
         self._steps = Steps(loop, clock, worker, self.ledger)
@@ -86,7 +86,7 @@ class ModelService:
             return
         now = self._monotonic()
         deadline = now + meta.timeout_us / 1e6 if meta.timeout_us else None
-        parcel = Parcel(asker, id, kind, dict(tensors), rows, now, deadline, parts or (rows,), meta.priority)
+        parcel = MicroBatch(asker, id, kind, dict(tensors), rows, now, deadline, parts or (rows,), meta.priority)
         ledger.open(parcel)
         route = kind.route
         if route.prepare is not None:
@@ -98,7 +98,7 @@ class ModelService:
         else:
             dispatch.add(parcel)
 
-    def cancel(self, parcel: Parcel) -> None:
+    def cancel(self, parcel: MicroBatch) -> None:
         """The asker does not wait for this parcel any more. A run that is left without askers is stopped where
         that is possible."""
         self.ledger.cancel(parcel)
@@ -120,7 +120,7 @@ class ModelService:
         self._dispatch.hurry()
         await self.ledger.idle()
 
-    def refuse(self, parcel: Parcel, error: BmsError) -> None:
+    def refuse(self, parcel: MicroBatch, error: BmsError) -> None:
         """Ends a parcel that can't be waited for any longer."""
         self.ledger.fail(parcel, error)
         self._let_go(parcel)
@@ -130,7 +130,7 @@ class ModelService:
         if self._engine is not None:
             self._engine.close()
 
-    def _let_go(self, parcel: Parcel) -> None:
+    def _let_go(self, parcel: MicroBatch) -> None:
         self._dispatch.cancel(parcel)
         if self._engine is not None:
             self._engine.cancel(parcel)

@@ -18,7 +18,7 @@ _WHOLE = (-1, 5000)
 _LONG = b"More of it than anybody else says. " * 60
 
 
-class Stranger(NamedTuple):
+class UnusualRow(NamedTuple):
     """One row; `what` is unusual about it; and whether the answer to it is `exact`: of a huge number it is rounding."""
 
     row: dict[str, Array]
@@ -26,7 +26,7 @@ class Stranger(NamedTuple):
     exact: bool
 
 
-def strangers(signature: Signature, row: Mapping[str, Array]) -> Iterator[Stranger]:
+def strangers(signature: Signature, row: Mapping[str, Array]) -> Iterator[UnusualRow]:
     """Rows like `row` but for floats that are no numbers, or huge, texts that are long, and whole numbers below zero or
     beyond the usual; those first that most models take. Of categories and dates there are none."""
     yield from _with(signature, row, _is_float, _FLOATS[0])
@@ -39,7 +39,7 @@ def strangers(signature: Signature, row: Mapping[str, Array]) -> Iterator[Strang
 
 def _with(
     signature: Signature, row: Mapping[str, Array], wanted: Callable[[TensorSpec], bool], value: float | bytes
-) -> Iterator[Stranger]:
+) -> Iterator[UnusualRow]:
     changed = {
         spec.name: _in_examples(spec, row[spec.name], wanted, value)
         if spec.features
@@ -50,7 +50,7 @@ def _with(
     if changed:
         said = "a long text" if isinstance(value, bytes) else f"{value:.0f}"
         huge = isinstance(value, float) and not np.isnan(value)
-        yield Stranger({**row, **changed}, f"{', '.join(map(repr, changed))} is {said}", not huge)
+        yield UnusualRow({**row, **changed}, f"{', '.join(map(repr, changed))} is {said}", not huge)
 
 
 def _full(spec: TensorSpec, shape: tuple[int, ...], value: float | bytes) -> Array:

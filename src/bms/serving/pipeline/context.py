@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from bms.core.serving.snapshot import KeyEntry
 from bms.core.tensors.signature import Signature
 from bms.core.usage import Quantities
-from bms.serving.traffic.dispatcher import Call
+from bms.serving.traffic.dispatcher import DispatchedCall
 
 
-class RequestContext(Call):
+class RequestContext(DispatchedCall):
     """One request on its way through the pipeline, which fills it in: first `route`, then `version`, then `request` and
     `rows`, then `deadline`. What is not there yet is no attribute. Mutable: it is made once per request."""
 

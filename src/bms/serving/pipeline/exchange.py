@@ -20,14 +20,14 @@ from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerEnd, AnswerMeta
 from bms.serving.pipeline.context import RequestContext
 from bms.serving.pipeline.gathered import Gathered
-from bms.serving.pipeline.metrics import Metrics
-from bms.serving.pipeline.step import Step
+from bms.serving.pipeline.metrics import GatewayMetrics
+from bms.serving.pipeline.step import PipelineStep
 from bms.serving.pipeline.token_counts import added, corrected, counted, told_tokens
-from bms.serving.pipeline.turn import Answer, Turn
+from bms.serving.pipeline.turn import ExchangeAnswer, WriteBatch
 from bms.serving.traffic.admission import Admission
-from bms.serving.traffic.dispatcher import Dispatcher
+from bms.serving.traffic.dispatcher import ReplicaDispatcher
 from bms.serving.traffic.metering import Usage
-from bms.serving.traffic.snapshot_index import Route
+from bms.serving.traffic.snapshot_index import DeploymentRoute
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -40,13 +40,18 @@ IN_A_STREAM = (
 )
 
 
-class Shared:
+class GatewayContext:
     """What the requests of one gateway share."""
 
     __slots__ = ("admission", "dispatcher", "metrics", "turn", "unix_ns")
 
     def __init__(
-        self, dispatcher: Dispatcher, admission: Admission, turn: Turn, metrics: Metrics, unix_ns: Callable[[], int]
+        self,
+        dispatcher: ReplicaDispatcher,
+        admission: Admission,
+        turn: WriteBatch,
+        metrics: GatewayMetrics,
+        unix_ns: Callable[[], int],
     ) -> None:
         self.dispatcher = dispatcher
         self.admission = admission
@@ -66,25 +71,25 @@ class Exchange(RequestContext):
     in exactly one answer and one usage event.
     """
 
-    shared: Shared
+    shared: GatewayContext
     parsed: float  # the `perf_counter` when all was known to send it
     streams = False
     gathers = False  # whether parts are put together where one whole answer is wanted
     finish = ""  # why there is no more of its answer, where an engine says so
-    steps: tuple[Step, ...] = ()  # of its deployment
+    steps: tuple[PipelineStep, ...] = ()  # of its deployment
     _done = False
     _parts: Gathered | None = None
     _sent = 0  # bytes of the parts of a stream
     _admitted: DeploymentEntry | None = None  # in flight there
-    _passed: Sequence[Step] = ()  # who is owed an `ended`
-    _elsewhere: Iterator[Step] = iter(())  # who was not asked for another place yet
+    _passed: Sequence[PipelineStep] = ()  # who is owed an `ended`
+    _elsewhere: Iterator[PipelineStep] = iter(())  # who was not asked for another place yet
 
     @abstractmethod
-    def encode(self, outputs: Sequence[Tensor]) -> Answer:
+    def encode(self, outputs: Sequence[Tensor]) -> ExchangeAnswer:
         """Raises BmsError where the outputs cannot be carried by what the client asked for."""
 
     @abstractmethod
-    def deliver(self, answer: Answer) -> None: ...
+    def deliver(self, answer: ExchangeAnswer) -> None: ...
 
     @abstractmethod
     def deliver_error(self, error: BmsError) -> None: ...
@@ -107,9 +112,9 @@ class Exchange(RequestContext):
 
     # --- the way there ---
 
-    def enter(self, steps: tuple[Step, ...]) -> None:
+    def enter(self, steps: tuple[PipelineStep, ...]) -> None:
         """Asks its deployment's steps to admit it. Raises what the first says that refuses."""
-        passed: list[Step] = []
+        passed: list[PipelineStep] = []
         self.steps, self._passed, self._elsewhere = steps, passed, iter(steps)
         for step in steps:
             step.admit(self)
@@ -218,7 +223,7 @@ class Exchange(RequestContext):
             if meta.end is not None:
                 self._ended_with(meta.end)
             end = self.encode_end()
-            self._end(200, self._sent + len(end), meta, Answer(end))
+            self._end(200, self._sent + len(end), meta, ExchangeAnswer(end))
         elif not self._done:
             part = self.encode_part(tensors)
             self.give(part)
@@ -241,7 +246,7 @@ class Exchange(RequestContext):
         self.route, self.version, self.tried = before
         return False
 
-    def _send_to(self, route: Route, version: ServedVersion) -> bool:
+    def _send_to(self, route: DeploymentRoute, version: ServedVersion) -> bool:
         name = self.request.signature or ""
         if route.entry.tenant != self.key.tenant or version.signatures.get(name) != self.version.signatures.get(name):
             return False
@@ -265,7 +270,7 @@ class Exchange(RequestContext):
     def _fail(self, error: BmsError, compute_ns: int) -> None:
         self._end(error.http_status, self._sent, AnswerMeta(True, 0, compute_ns, ()), error)
 
-    def _end(self, status: int, bytes_out: int, meta: AnswerMeta, answer: Answer | BmsError | None) -> None:
+    def _end(self, status: int, bytes_out: int, meta: AnswerMeta, answer: ExchangeAnswer | BmsError | None) -> None:
         if self._done:
             return
         self._done = True

@@ -82,7 +82,7 @@ class VersionCounts:
         self.statuses: dict[int, int] = {}
 
 
-class Metrics:
+class GatewayMetrics:
     """All of one gateway. `gauges` are read when the text is written."""
 
     def __init__(self, slot: int) -> None:

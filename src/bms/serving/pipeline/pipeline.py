@@ -18,19 +18,19 @@ from typing import Protocol
 
 from bms.core.errors import DeadlineExceeded, Unauthenticated
 from bms.core.serving.snapshot import KeyEntry, ServedVersion
-from bms.serving.pipeline.exchange import Exchange, Shared
-from bms.serving.pipeline.metrics import Metrics
-from bms.serving.pipeline.step import Step, StepMaker
-from bms.serving.pipeline.turn import Turn
+from bms.serving.pipeline.exchange import Exchange, GatewayContext
+from bms.serving.pipeline.metrics import GatewayMetrics
+from bms.serving.pipeline.step import PipelineStep, StepMaker
+from bms.serving.pipeline.turn import WriteBatch
 from bms.serving.traffic.admission import Admission
-from bms.serving.traffic.dispatcher import Dispatcher
+from bms.serving.traffic.dispatcher import ReplicaDispatcher
 from bms.serving.traffic.keys import KeyCheck
 from bms.serving.traffic.rate import RateLimits
-from bms.serving.traffic.snapshot_index import Route, SnapshotIndex
+from bms.serving.traffic.snapshot_index import DeploymentRoute, SnapshotIndex
 from bms.serving.traffic.split import choose_version, find_route
 
 
-class Credentials(Protocol):
+class PresentedKey(Protocol):
     """A head that may bring a key. Heads that are the same are the same object, so what it is known to mean is kept in
     its `memory`."""
 
@@ -60,9 +60,9 @@ class Pipeline:
     def __init__(
         self,
         *,
-        dispatcher: Dispatcher,
-        turn: Turn,
-        metrics: Metrics,
+        dispatcher: ReplicaDispatcher,
+        turn: WriteBatch,
+        metrics: GatewayMetrics,
         monotonic: Callable[[], float],
         unix_ns: Callable[[], int],
         random: Callable[[], float],
@@ -74,11 +74,11 @@ class Pipeline:
         self.unix_ns = unix_ns
         self.admission = Admission()
         self.rates = RateLimits()
-        self._shared = Shared(dispatcher, self.admission, turn, metrics, unix_ns)
+        self._shared = GatewayContext(dispatcher, self.admission, turn, metrics, unix_ns)
         self._random = random
         self._keys = KeyCheck()
         self._makers = steps
-        self._steps: dict[str, tuple[Step, ...]] = {}  # by deployment, of those that have any
+        self._steps: dict[str, tuple[PipelineStep, ...]] = {}  # by deployment, of those that have any
 
     def update(self, index: SnapshotIndex) -> None:
         """Requests are routed by `index` from now on."""
@@ -94,7 +94,7 @@ class Pipeline:
 
     # --- by the head alone ---
 
-    def caller(self, head: Credentials) -> KeyEntry:
+    def caller(self, head: PresentedKey) -> KeyEntry:
         """The key of an `Authorization` value, or else of an `x-api-key` value, as good as it is now.
 
         Raises Unauthenticated, or PermissionDenied for one that may not invoke inference.
@@ -103,7 +103,7 @@ class Pipeline:
         head.memory = _Known(self.index, key)
         return key
 
-    def admit(self, head: Credentials) -> KeyEntry:
+    def admit(self, head: PresentedKey) -> KeyEntry:
         """As `caller`, and counts one request of that key. Raises ResourceExhausted when it asks too often."""
         known = head.memory
         if isinstance(known, _Known) and known.index is self.index:
@@ -159,7 +159,9 @@ class Pipeline:
 
     # --- beside it ---
 
-    def route(self, key: KeyEntry, model: str, number: int | None, alias: str | None) -> tuple[Route, ServedVersion]:
+    def route(
+        self, key: KeyEntry, model: str, number: int | None, alias: str | None
+    ) -> tuple[DeploymentRoute, ServedVersion]:
         """Where a request for this name may go, for who describes what is served. Raises NotFound, InvalidArgument,
         Unavailable as `split` does."""
         route = find_route(self.index, key.tenant, model)
@@ -167,7 +169,7 @@ class Pipeline:
 
     # --- parts ---
 
-    def _version(self, call: Exchange, route: Route) -> ServedVersion:
+    def _version(self, call: Exchange, route: DeploymentRoute) -> ServedVersion:
         if not call.named:
             for step in call.steps:
                 chosen = step.choose(call)

@@ -2,11 +2,11 @@
 
 from bms.core.serving.snapshot import DeploymentEntry, ServedVersion
 from bms.serving.pipeline.context import RequestContext
-from bms.serving.pipeline.step import Step
+from bms.serving.pipeline.step import PipelineStep
 from bms.serving.traffic.sequences import Sequences
 
 
-class SequenceRouting(Step):
+class SequenceRouting(PipelineStep):
     """Of deployments whose models keep something from one request to the next."""
 
     def __init__(self, sequences: Sequences) -> None:
@@ -23,6 +23,6 @@ class SequenceRoutings:
     def __init__(self, sequences: Sequences) -> None:
         self._step = SequenceRouting(sequences)
 
-    def __call__(self, entry: DeploymentEntry) -> Step | None:
+    def __call__(self, entry: DeploymentEntry) -> PipelineStep | None:
         signatures = (signature for version in entry.versions for signature in version.signatures.values())
         return self._step if any(signature.sequences is not None for signature in signatures) else None

@@ -7,10 +7,10 @@ from bms.core.serving.snapshot import DeploymentEntry, ServedVersion
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerMeta
 from bms.serving.pipeline.context import RequestContext
-from bms.serving.traffic.snapshot_index import Route
+from bms.serving.traffic.snapshot_index import DeploymentRoute
 
 
-class Step:
+class PipelineStep:
     """Its methods are the places of the pipeline, in their order; a step has those it needs, the others do nothing.
 
     Each is called from the loop and must not block. The request's own steps are asked in the order of the pipeline's
@@ -42,7 +42,7 @@ class Step:
         """The model answered, or a part of a stream came (`meta.final` says which), not encoded yet. Whoever keeps
         outputs copies them: they lie in what was received together."""
 
-    def fall_back(self, call: RequestContext, error: BmsError) -> "tuple[Route, ServedVersion] | None":
+    def fall_back(self, call: RequestContext, error: BmsError) -> "tuple[DeploymentRoute, ServedVersion] | None":
         """Where else to send what failed, of the same tenant; taken if its signature is the same. Not asked where the
         client named a version, has a part of an answer, or has no time left; at most once for each request."""
         return None
@@ -52,6 +52,6 @@ class Step:
         what came of it. It may have been refused before it had a version, or was decoded."""
 
 
-StepMaker = Callable[[DeploymentEntry], Step | None]
+StepMaker = Callable[[DeploymentEntry], PipelineStep | None]
 """The step of a deployment as its entry now is, None where it asks for none. Called for every change of the entry, so
 what must outlive that (counts, what a cache holds) is the maker's."""

@@ -6,10 +6,10 @@ from typing import NamedTuple, Protocol
 
 from bms.core.errors import BmsError
 from bms.core.usage import Quantities
-from bms.serving.traffic.metering import Books, Usage
+from bms.serving.traffic.metering import Usage, UsageJournal
 
 
-class Answer(NamedTuple):
+class ExchangeAnswer(NamedTuple):
     """What an exchange gives its client: a body in its protocol's own form, and what else its protocol must know."""
 
     body: bytes
@@ -18,27 +18,27 @@ class Answer(NamedTuple):
     more: Quantities = ()  # what it is billed by beside what every request is
 
 
-class Settled(Protocol):
+class PendingAnswer(Protocol):
     """Whose answer waits for the books."""
 
-    def deliver(self, answer: Answer) -> None: ...
+    def deliver(self, answer: ExchangeAnswer) -> None: ...
 
     def deliver_error(self, error: BmsError) -> None: ...
 
 
-class Turn:
+class WriteBatch:
     """Gathers the answers of dispatched requests until the loop comes round.
 
     Where the books cannot be written, every answer of the turn becomes that error, and nothing is billed.
     """
 
-    def __init__(self, books: Books, soon: Callable[[Callable[[], object]], object] | None = None) -> None:
+    def __init__(self, books: UsageJournal, soon: Callable[[Callable[[], object]], object] | None = None) -> None:
         self._books = books
         self._soon = soon or asyncio.get_running_loop().call_soon
         self._usages: list[Usage] = []
-        self._ends: list[tuple[Settled, Answer | BmsError | None]] = []
+        self._ends: list[tuple[PendingAnswer, ExchangeAnswer | BmsError | None]] = []
 
-    def add(self, usage: Usage, settled: Settled, answer: Answer | BmsError | None) -> None:
+    def add(self, usage: Usage, settled: PendingAnswer, answer: ExchangeAnswer | BmsError | None) -> None:
         """`answer` None: the client is gone, only the books are left to write."""
         if not self._ends:
             self._soon(self.close)
@@ -59,7 +59,7 @@ class Turn:
                     settled.deliver_error(error)
             return
         for settled, answer in ends:
-            if isinstance(answer, Answer):
+            if isinstance(answer, ExchangeAnswer):
                 settled.deliver(answer)
             elif answer is not None:
                 settled.deliver_error(answer)

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Collection
 
 from bms.core.serving.snapshot import ServedVersion
-from bms.serving.traffic.replicas import Replica, ReplicaTable
+from bms.serving.traffic.replicas import ReplicaTable, RoutedReplica
 
 
 def choose_replica(
     table: ReplicaTable, version: ServedVersion, tried: Collection[str], random: Callable[[], float]
-) -> Replica | None:
+) -> RoutedReplica | None:
     """A usable replica that was not `tried` (ids), None where there is none. `random` is uniform in [0, 1)."""
     addresses = version.replicas
     if len(addresses) == 1 and not tried:

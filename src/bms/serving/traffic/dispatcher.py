@@ -10,28 +10,29 @@ from bms.core.tensors.request import InferRequest
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerMeta, ErrorMeta
 from bms.serving.traffic.balancer import choose_replica
-from bms.serving.traffic.replicas import Replica, ReplicaTable
+from bms.serving.traffic.replicas import ReplicaTable, RoutedReplica
 from bms.serving.traffic.retry import RetryBudget, may_retry
 from bms.serving.traffic.sequences import Sequences
-from bms.serving.traffic.snapshot_index import Route, SnapshotIndex
+from bms.serving.traffic.snapshot_index import DeploymentRoute, SnapshotIndex
 from bms.serving.traffic.split import choose_version
 
 
-class Call(ABC):
+class DispatchedCall(ABC):
     """One request on its way, and whoever waits for it: any number of answers, the last one final, or one failure,
-    and nothing after `Dispatcher.cancel`. Times are monotonic seconds. Whoever sends it has set what has no default."""
+    and nothing after `ReplicaDispatcher.cancel`. Times are monotonic seconds. Whoever sends it has set what has no
+    default."""
 
-    dispatcher: "Dispatcher"
+    dispatcher: "ReplicaDispatcher"
     request: InferRequest
     rows: int
-    route: Route
+    route: DeploymentRoute
     version: ServedVersion
     deadline: float
     number: int | None = None  # of the version that the caller named
     alias: str | None = None
     attempts = 0
     begun = False
-    replica: Replica | None = None  # None: not with any replica, now or any more
+    replica: RoutedReplica | None = None  # None: not with any replica, now or any more
     ticket: object = None  # what the replica's link knows it by
     tried: tuple[str, ...] = ()
 
@@ -69,7 +70,7 @@ class Call(ABC):
             self.dispatcher.on_error(self, meta)
 
 
-class Dispatcher:
+class ReplicaDispatcher:
     """Sends calls and watches their deadlines. `index` gives what is known now, `random` is uniform in [0, 1),
     `watch` is called when the first call becomes active: `expire` must then be called until none is."""
 
@@ -87,10 +88,10 @@ class Dispatcher:
         self._monotonic = monotonic
         self._random = random
         self._budget = RetryBudget()
-        self.active: set[Call] = set()
+        self.active: set[DispatchedCall] = set()
         self.sequences = Sequences()
 
-    def send(self, call: Call) -> None:
+    def send(self, call: DispatchedCall) -> None:
         """Raises Unavailable where no replica of the version can be reached, Aborted where the one of its sequence is
         gone; then the call was never sent."""
         step = call.request.sequence
@@ -128,7 +129,7 @@ class Dispatcher:
             self._watch()
         self.active.add(call)
 
-    def cancel(self, call: Call) -> None:
+    def cancel(self, call: DispatchedCall) -> None:
         """The caller is gone, or got its answer otherwise: the replica may stop, and nothing more is reported."""
         replica = call.replica
         if replica is not None:
@@ -142,13 +143,13 @@ class Dispatcher:
             self.cancel(call)
             call.failed(DeadlineExceeded("the model did not answer in time: allow more, or send fewer rows"))
 
-    def release(self, call: Call) -> None:
+    def release(self, call: DispatchedCall) -> None:
         if call.replica is not None:
             call.replica.in_flight -= 1
             call.replica = None
             self.active.discard(call)
 
-    def on_error(self, call: Call, meta: ErrorMeta) -> None:
+    def on_error(self, call: DispatchedCall, meta: ErrorMeta) -> None:
         """A replica failed this call: send it elsewhere, or say so. What went down with its replica is tried once more,
         too: one that dies harms nobody while another lives, and what kills its replica can't kill more than two."""
         repeat = may_retry(
@@ -165,7 +166,7 @@ class Dispatcher:
         else:
             call.failed(from_code(meta.code, meta.message, _wait_s(meta)), meta.compute_ns)
 
-    def _sent_again(self, call: Call) -> bool:
+    def _sent_again(self, call: DispatchedCall) -> bool:
         """False where there is nowhere else to go; the first failure is then the one to tell."""
         try:
             self._reroute(call)
@@ -174,7 +175,7 @@ class Dispatcher:
             return False
         return True
 
-    def _reroute(self, call: Call) -> None:
+    def _reroute(self, call: DispatchedCall) -> None:
         """Takes the version's replicas as they are known now; where it is served no more and was not asked for by
         name, another version of the same signature."""
         route = self._index().by_id.get(call.route.entry.id)

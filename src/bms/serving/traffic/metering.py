@@ -14,7 +14,7 @@ Usage = (
 )
 
 
-class Books(Protocol):
+class UsageJournal(Protocol):
     """Where usage is journalled before an answer is given."""
 
     def write(self, usages: Sequence[Usage]) -> None:

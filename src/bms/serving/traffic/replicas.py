@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from bms.core.serving.snapshot import DeploymentEntry, ReplicaAddress
-from bms.core.tensors.sequences import Step
+from bms.core.tensors.sequences import SequenceStep
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerMeta, ErrorMeta
 
@@ -37,7 +37,7 @@ class Link(Protocol):
         rows: int,
         most: int,
         priority: int,
-        sequence: Step | None = None,
+        sequence: SequenceStep | None = None,
         params: bytes = b"",
     ) -> object:
         """Sends a call of `rows` rows; the server may run it together with others, up to `most` rows (1: alone). A step
@@ -55,7 +55,7 @@ class Link(Protocol):
         ...
 
 
-class Replica:
+class RoutedReplica:
     """One replica and how many of our calls are with it."""
 
     __slots__ = ("address", "id", "in_flight", "link")
@@ -72,10 +72,10 @@ class ReplicaTable:
 
     def __init__(self, connect: Callable[[ReplicaAddress], Link]) -> None:
         self._connect = connect
-        self._by_id: dict[str, Replica] = {}
+        self._by_id: dict[str, RoutedReplica] = {}
         self._owners: dict[str, set[str]] = {}
 
-    def get(self, id: str) -> Replica | None:
+    def get(self, id: str) -> RoutedReplica | None:
         return self._by_id.get(id)
 
     def __len__(self) -> int:
@@ -89,7 +89,7 @@ class ReplicaTable:
             if known is None or known.address != address.address:
                 if known is not None:
                     known.link.retire()
-                self._by_id[address.id] = Replica(address, self._connect(address))
+                self._by_id[address.id] = RoutedReplica(address, self._connect(address))
             if after is not None:
                 self._owners.setdefault(address.id, set()).add(after.id)
         for old in _addresses(before):

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from bms.core.errors import Aborted
 from bms.core.serving.snapshot import ServedVersion
-from bms.core.tensors.sequences import SequenceId, Step
-from bms.serving.traffic.replicas import Replica, ReplicaTable
-from bms.serving.traffic.snapshot_index import Route, served
+from bms.core.tensors.sequences import SequenceId, SequenceStep
+from bms.serving.traffic.replicas import ReplicaTable, RoutedReplica
+from bms.serving.traffic.snapshot_index import DeploymentRoute, served
 
 _MOST = 65_536  # sequences that one gateway remembers the place of; of others it draws it anew
 
@@ -29,7 +29,7 @@ class Sequences:
     def __init__(self) -> None:
         self._places: OrderedDict[tuple[str, SequenceId], _Place] = OrderedDict()
 
-    def version(self, route: Route, step: Step) -> ServedVersion | None:
+    def version(self, route: DeploymentRoute, step: SequenceStep) -> ServedVersion | None:
         """The version that a step goes to which names none; None where nothing takes traffic."""
         place = None if step.start else self._places.get((route.entry.id, step.id))
         if place is not None and (known := route.versions.get(place.version)) is not None and served(known):
@@ -39,8 +39,8 @@ class Sequences:
         return route.shares[bisect_right(route.bounds, _draw(step.id, route.entry.id) * route.total)]
 
     def replica(
-        self, table: ReplicaTable, deployment: str, version: ServedVersion, step: Step, tried: tuple[str, ...]
-    ) -> Replica | None:
+        self, table: ReplicaTable, deployment: str, version: ServedVersion, step: SequenceStep, tried: tuple[str, ...]
+    ) -> RoutedReplica | None:
         """The usable replica that the step goes to; None where there is none. Raises Aborted where the one that the
         sequence began on is gone, and with it what it kept."""
         key = (deployment, step.id)
@@ -59,7 +59,7 @@ class Sequences:
             self._note(key, _Place(version.number, found.id), step)
         return found
 
-    def _note(self, key: tuple[str, SequenceId], place: _Place, step: Step) -> None:
+    def _note(self, key: tuple[str, SequenceId], place: _Place, step: SequenceStep) -> None:
         if step.end:
             self._places.pop(key, None)
             return
@@ -69,8 +69,10 @@ class Sequences:
             self._places.popitem(last=False)
 
 
-def _highest(table: ReplicaTable, version: ServedVersion, id: SequenceId, tried: tuple[str, ...]) -> Replica | None:
-    best: tuple[float, Replica] | None = None
+def _highest(
+    table: ReplicaTable, version: ServedVersion, id: SequenceId, tried: tuple[str, ...]
+) -> RoutedReplica | None:
+    best: tuple[float, RoutedReplica] | None = None
     for address in version.replicas:
         replica = table.get(address.id)
         if replica is not None and replica.link.usable and address.id not in tried:

@@ -5,7 +5,7 @@ from itertools import accumulate
 from bms.core.serving.snapshot import DeploymentEntry, Entry, KeyEntry, ServedVersion, SnapshotState, SnapshotUpdate
 
 
-class Route:
+class DeploymentRoute:
     """One deployment with its versions by number, by alias, and by cumulated weight. Never changes."""
 
     __slots__ = ("aliases", "bounds", "entry", "shares", "total", "versions")
@@ -40,9 +40,9 @@ class SnapshotIndex:
         revision: int = 0,
         pepper: bytes = b"",
         keys: dict[str, KeyEntry] | None = None,
-        by_id: dict[str, Route] | None = None,
-        routes: dict[tuple[str, str], Route] | None = None,
-        of_tenants: dict[str, dict[str, Route]] | None = None,
+        by_id: dict[str, DeploymentRoute] | None = None,
+        routes: dict[tuple[str, str], DeploymentRoute] | None = None,
+        of_tenants: dict[str, dict[str, DeploymentRoute]] | None = None,
         changed: frozenset[str] = frozenset(),
     ) -> None:
         self.revision = revision
@@ -79,7 +79,7 @@ class SnapshotIndex:
                 names |= _remove(by_id.get(entry.id), routes)
                 known = self.by_id.get(entry.id)
                 same = known is not None and known.entry == entry  # as most are in a full update to one who was away
-                route = known if known is not None and same else Route(entry)
+                route = known if known is not None and same else DeploymentRoute(entry)
                 by_id[entry.id] = routes[entry.tenant, entry.name] = route
                 names.add((entry.tenant, entry.name))
         pepper = update.pepper if update.full else self.pepper
@@ -94,7 +94,7 @@ class SnapshotIndex:
         return [route.entry for route in self._of_tenants.get(tenant, {}).values()]
 
 
-def _remove(route: Route | None, routes: dict[tuple[str, str], Route]) -> set[tuple[str, str]]:
+def _remove(route: DeploymentRoute | None, routes: dict[tuple[str, str], DeploymentRoute]) -> set[tuple[str, str]]:
     """The name that became free."""
     if route is None:
         return set()
@@ -106,8 +106,10 @@ def _remove(route: Route | None, routes: dict[tuple[str, str], Route]) -> set[tu
 
 
 def _regrouped(
-    former: dict[str, dict[str, Route]], routes: dict[tuple[str, str], Route], names: set[tuple[str, str]]
-) -> dict[str, dict[str, Route]]:
+    former: dict[str, dict[str, DeploymentRoute]],
+    routes: dict[tuple[str, str], DeploymentRoute],
+    names: set[tuple[str, str]],
+) -> dict[str, dict[str, DeploymentRoute]]:
     """`former` with what is true of `names` in `routes`; only the tenants of these are copied."""
     grouped = dict(former)
     for tenant in {tenant for tenant, _ in names}:

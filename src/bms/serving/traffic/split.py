@@ -4,7 +4,7 @@ from bisect import bisect_right
 
 from bms.core.errors import NotFound, Unavailable
 from bms.core.serving.snapshot import ServedVersion
-from bms.serving.traffic.snapshot_index import Route, SnapshotIndex, served
+from bms.serving.traffic.snapshot_index import DeploymentRoute, SnapshotIndex, served
 
 _UNKNOWN = "Request for unknown model"  # Triton's words, by which its clients tell this from other refusals
 
@@ -13,7 +13,7 @@ class UnknownAlias(NotFound):
     """The deployment is there, and no version that it serves, or is to serve, has this alias."""
 
 
-def find_route(index: SnapshotIndex, tenant: str, name: str) -> Route:
+def find_route(index: SnapshotIndex, tenant: str, name: str) -> DeploymentRoute:
     """Raises NotFound where this tenant has no deployment of that name."""
     route = index.routes.get((tenant, name))
     if route is None:
@@ -21,7 +21,7 @@ def find_route(index: SnapshotIndex, tenant: str, name: str) -> Route:
     return route
 
 
-def choose_version(route: Route, number: int | None, alias: str | None, draw: float) -> ServedVersion:
+def choose_version(route: DeploymentRoute, number: int | None, alias: str | None, draw: float) -> ServedVersion:
     """`draw` is uniform in [0, 1).
 
     Raises NotFound for an unknown number or alias, Unavailable for a version that is not served now.
@@ -42,7 +42,7 @@ def choose_version(route: Route, number: int | None, alias: str | None, draw: fl
     return version
 
 
-def named_version(route: Route, number: int | None, alias: str | None) -> ServedVersion:
+def named_version(route: DeploymentRoute, number: int | None, alias: str | None) -> ServedVersion:
     """The version of that number or alias, whatever its state. Errors as in `choose_version`."""
     if alias is None:
         version = route.versions.get(number) if number is not None else None
@@ -69,7 +69,7 @@ def named_version(route: Route, number: int | None, alias: str | None) -> Served
     raise UnknownAlias(f"no alias {alias[:80]!r} of {route.entry.name!r}: it has {_aliases(route)}")
 
 
-def _nothing_serves(route: Route) -> Unavailable:
+def _nothing_serves(route: DeploymentRoute) -> Unavailable:
     """No version takes traffic: not yet, or not any more, since its replicas died or it was stopped."""
     name = route.entry.name
     if route.entry.versions and all(version.state in ("UNLOADING", "END") for version in route.entry.versions):
@@ -81,16 +81,16 @@ def _nothing_serves(route: Route) -> Unavailable:
     return Unavailable(f"no version of {name!r} takes traffic yet: come again", retry_after_s=1.0)
 
 
-def _why(route: Route, version: ServedVersion) -> str:
+def _why(route: DeploymentRoute, version: ServedVersion) -> str:
     if not version.error:
         return ""
     which = f"the last one of version {version.number}"
     return f", {which} failed: {version.error} (`bms logs {route.entry.name}` says more)"
 
 
-def _numbers(route: Route) -> str:
+def _numbers(route: DeploymentRoute) -> str:
     return ", ".join(str(number) for number in sorted(route.versions)) or "none"
 
 
-def _aliases(route: Route) -> str:
+def _aliases(route: DeploymentRoute) -> str:
     return ", ".join(repr(alias) for alias in sorted({*route.aliases, *route.entry.known_aliases})) or "none"

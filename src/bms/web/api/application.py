@@ -13,16 +13,16 @@ from starlette.types import ASGIApp
 
 from bms.core.errors import InvalidArgument, MethodNotAllowed, NotFound
 from bms.core.ids import new_id
-from bms.web.api.dispatch import Dispatcher
+from bms.web.api.dispatch import EndpointDispatcher
 from bms.web.api.draining import Draining
-from bms.web.api.endpoint import PUBLIC, Call, Endpoint
+from bms.web.api.endpoint import PUBLIC, ApiCall, Endpoint
 from bms.web.api.openapi.document import PREFIX, describe
 from bms.web.api.page import serving as page
 from bms.web.api.prefix import Prefixed
 from bms.web.api.problems import plain_error, problem
 
 
-def application(endpoints: Sequence[Endpoint], dispatcher: Dispatcher, version: str) -> ASGIApp:
+def application(endpoints: Sequence[Endpoint], dispatcher: EndpointDispatcher, version: str) -> ASGIApp:
     """The whole API. Its own description and the page that shows it are the only paths without a key."""
     ours = [endpoint for endpoint in endpoints if not endpoint.foreign]
 
@@ -30,7 +30,7 @@ def application(endpoints: Sequence[Endpoint], dispatcher: Dispatcher, version: 
     def document(prefix: str) -> bytes:
         return msgspec.json.encode(describe([*ours, shown], version, prefix))  # when it is first asked for: 0.1 s
 
-    async def description(call: Call[None]) -> Response:
+    async def description(call: ApiCall[None]) -> Response:
         return Response(document(call.request.scope.get("root_path", "")), media_type="application/json")
 
     shown = Endpoint("GET", "/openapi.json", PUBLIC, description, "This description", dict[str, object])
@@ -48,7 +48,7 @@ def application(endpoints: Sequence[Endpoint], dispatcher: Dispatcher, version: 
     return Draining(Prefixed(Starlette(routes=routes, exception_handlers={HTTPException: _unrouted})))
 
 
-def _serve(endpoint: Endpoint, dispatcher: Dispatcher) -> Callable[[Request], Awaitable[Response]]:
+def _serve(endpoint: Endpoint, dispatcher: EndpointDispatcher) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
         return await dispatcher(endpoint, request)
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from bms.core.access.principal import Principal
 
 
-class Credentials(Protocol):
+class RequestCredentials(Protocol):
     """One way. The control API is given several, and the first that finds anything decides."""
 
     async def principal(self, request: Request) -> Principal | None:
@@ -16,14 +16,14 @@ class Credentials(Protocol):
         ...
 
 
-class KeyCheck(Protocol):
+class KeyVerifier(Protocol):
     async def principal(self, authorization: str | None) -> Principal: ...
 
 
 class KeyCredentials:
     """A key in `Authorization: Bearer` or `X-API-Key`. The last way: who sends nothing is told what to send."""
 
-    def __init__(self, keys: KeyCheck) -> None:
+    def __init__(self, keys: KeyVerifier) -> None:
         self._keys = keys
 
     async def principal(self, request: Request) -> Principal:

@@ -27,8 +27,8 @@ from bms.core.errors import (
     UnsupportedMedia,
 )
 from bms.core.ids import new_id
-from bms.web.api.credentials import Credentials
-from bms.web.api.endpoint import PUBLIC, Call, Endpoint
+from bms.web.api.credentials import RequestCredentials
+from bms.web.api.endpoint import PUBLIC, ApiCall, Endpoint
 from bms.web.api.problems import plain_error, problem
 from bms.web.api.unknown_members import check_members
 from bms.web.api.whole_numbers import check_body, check_numbers
@@ -66,10 +66,10 @@ def _unobserved(_operation: str, _status: int, _seconds: float) -> None:
     """Where nobody measures."""
 
 
-class Dispatcher:
+class EndpointDispatcher:
     """Runs endpoints. One instance serves the whole API. `ways` are asked in their order whose a request is."""
 
-    def __init__(self, ways: Sequence[Credentials], replies: Replies, observe: Observe = _unobserved) -> None:
+    def __init__(self, ways: Sequence[RequestCredentials], replies: Replies, observe: Observe = _unobserved) -> None:
         self._ways = ways
         self._replies = replies
         self._observe = observe
@@ -106,7 +106,7 @@ class Dispatcher:
             _check_media(request.headers.get("content-type", ""))
         raw = b"" if endpoint.body is bytes else await _read(request)
         body = _body(endpoint, raw)
-        call = Call(principal, dict(request.path_params), query, body, _if_match(request), request)
+        call = ApiCall(principal, dict(request.path_params), query, body, _if_match(request), request)
         key = request.headers.get("idempotency-key")
         if key is None or endpoint.method != "POST" or endpoint.body is bytes:
             return self._encode(endpoint, await endpoint.handler(call), request_id)
@@ -118,7 +118,7 @@ class Dispatcher:
                 return principal
         raise Unauthenticated("this request does not say whose it is")
 
-    async def _once(self, endpoint: Endpoint, call: Call[Any], key: str, raw: bytes, request_id: str) -> Response:
+    async def _once(self, endpoint: Endpoint, call: ApiCall[Any], key: str, raw: bytes, request_id: str) -> Response:
         if not 1 <= len(key) <= 200:
             raise InvalidArgument("Idempotency-Key must have 1 to 200 characters")
         tenant = call.principal.tenant

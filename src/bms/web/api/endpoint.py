@@ -31,7 +31,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 @dataclass(frozen=True)
-class Call(Generic[B]):
+class ApiCall(Generic[B]):
     """One authenticated and decoded call. `if_match` is the revision the caller saw, None when not sent."""
 
     principal: Principal
@@ -56,7 +56,7 @@ class Endpoint:
     method: str
     path: str
     permission: Permission
-    handler: Callable[[Call[Any]], Awaitable[Any]]
+    handler: Callable[[ApiCall[Any]], Awaitable[Any]]
     summary: str
     answer: Any
     body: Any = None
@@ -73,5 +73,5 @@ class Endpoint:
         return "_".join([self.method.lower(), *words])
 
 
-def listing(call: Call[Any]) -> PageRequest:
+def listing(call: ApiCall[Any]) -> PageRequest:
     return cast(Listing, call.query).page

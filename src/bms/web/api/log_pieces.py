@@ -6,7 +6,7 @@ import msgspec
 from starlette.responses import Response
 
 from bms.core.errors import InvalidArgument
-from bms.web.api.endpoint import Call
+from bms.web.api.endpoint import ApiCall
 
 
 class LogPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -15,7 +15,7 @@ class LogPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     offset: int = 0
 
 
-def offset_of(call: Call[Any]) -> int:
+def offset_of(call: ApiCall[Any]) -> int:
     """Raises InvalidArgument."""
     return not_negative("offset", call.query.offset)
 

@@ -15,12 +15,12 @@ from bms.protocols.oip import repository as oip_repository
 from bms.protocols.oip import settings as oip_settings
 from bms.protocols.oip import statistics as oip_statistics
 from bms.protocols.tfserving import status as tfserving_status
-from bms.serving.pipeline.metrics import Metrics
-from bms.serving.traffic.snapshot_index import Route, SnapshotIndex, served
+from bms.serving.pipeline.metrics import GatewayMetrics
+from bms.serving.traffic.snapshot_index import DeploymentRoute, SnapshotIndex, served
 from bms.serving.traffic.split import choose_version, find_route, named_version
 from bms.web.inference.http.answers import JSON, UnknownPath
 from bms.web.inference.http.compression import deflate, inflate
-from bms.web.inference.http.request import Request
+from bms.web.inference.http.request import HttpRequest
 from bms.web.inference.http.whole_body import WholeBodyHandler
 from bms.web.inference.paths import GET_AND_POST, VERBS, Operation
 
@@ -42,7 +42,7 @@ class Describer(WholeBodyHandler):
         *,
         index: Callable[[], SnapshotIndex],
         ready: Callable[[], bool],
-        metrics: Metrics,
+        metrics: GatewayMetrics,
         version: str,
         random: Callable[[], float],
     ) -> None:
@@ -52,7 +52,7 @@ class Describer(WholeBodyHandler):
         self._version = version
         self._random = random
 
-    def start(self, request: Request) -> None:
+    def start(self, request: HttpRequest) -> None:
         operation = request.operation
         assert isinstance(operation, Operation)
         try:
@@ -68,7 +68,7 @@ class Describer(WholeBodyHandler):
             body, headers = deflate(body, request.fields[b"accept-encoding"])
         request.connection.respond(request, status, content_type, body, headers)
 
-    def _answer(self, request: Request, operation: Operation) -> tuple[int, bytes, bytes]:
+    def _answer(self, request: HttpRequest, operation: Operation) -> tuple[int, bytes, bytes]:
         """Status, content type, body."""
         action, method = operation.action, request.method
         if action is None:
@@ -92,7 +92,7 @@ class Describer(WholeBodyHandler):
             return 200, JSON, oip_metadata.encode_server(self._version)
         return self._of_tenant(request, operation)
 
-    def _of_tenant(self, request: Request, operation: Operation) -> tuple[int, bytes, bytes]:
+    def _of_tenant(self, request: HttpRequest, operation: Operation) -> tuple[int, bytes, bytes]:
         key, action = request.caller, operation.action
         assert isinstance(key, KeyEntry)
         index = self._index()
@@ -114,7 +114,7 @@ class Describer(WholeBodyHandler):
             return 200, JSON, _settings(request, "log" if action == "oip_log" else "trace")
         return self._of_model(find_route(index, key.tenant, operation.model), operation)
 
-    def _of_model(self, route: Route, operation: Operation) -> tuple[int, bytes, bytes]:
+    def _of_model(self, route: DeploymentRoute, operation: Operation) -> tuple[int, bytes, bytes]:
         action, entry = operation.action, route.entry
         if action == "mlflow_endpoint":
             return 200, JSON, mlflow_endpoints.encode_endpoint(entry)
@@ -144,34 +144,34 @@ class Describer(WholeBodyHandler):
             return 200, JSON, oip_config.encode_config(entry, version)
         return 200, JSON, oip_metadata.encode_model(entry, version)
 
-    def _statistics(self, versions: list[tuple[Route, ServedVersion]]) -> bytes:
+    def _statistics(self, versions: list[tuple[DeploymentRoute, ServedVersion]]) -> bytes:
         return oip_statistics.encode_statistics(
             (route.entry.name, version.number, self._metrics.statistics(route.entry.id, version.number))
             for route, version in versions
         )
 
 
-def _body(request: Request) -> bytes | memoryview:
+def _body(request: HttpRequest) -> bytes | memoryview:
     return inflate(request.body(), request.fields.get(b"content-encoding", b""), _BODY_BYTES)
 
 
-def _settings(request: Request, kind: oip_settings.Setting) -> bytes:
+def _settings(request: HttpRequest, kind: oip_settings.Setting) -> bytes:
     if request.method == b"POST":
         oip_settings.check_settings(kind, _body(request))
     return oip_settings.encode_settings(kind)
 
 
-def _all(route: Route) -> list[ServedVersion]:
+def _all(route: DeploymentRoute) -> list[ServedVersion]:
     return [route.versions[number] for number in sorted(route.versions)]
 
 
-def _model_ready(route: Route, operation: Operation) -> bool:
+def _model_ready(route: DeploymentRoute, operation: Operation) -> bool:
     if operation.version is None and operation.alias is None:
         return bool(route.shares)
     return served(named_version(route, operation.version, operation.alias))
 
 
-def _missing(request: Request, operation: Operation) -> BmsError:
+def _missing(request: HttpRequest, operation: Operation) -> BmsError:
     shown = f"{request.method.decode('latin-1')} {request.target[:200].decode('latin-1')}"
     if operation.missing == "memory":
         return Unimplemented(NO_SHARED_MEMORY)
@@ -184,7 +184,7 @@ def _missing(request: Request, operation: Operation) -> BmsError:
     return UnknownPath(f"nothing is at {shown}: see /v2/models/NAME/infer")
 
 
-def _texts(request: Request) -> str:
+def _texts(request: HttpRequest) -> str:
     """What to do instead, for who asks a model to write."""
     if not _OF_TEXTS.match(request.target):
         return ""

@@ -10,13 +10,13 @@ from bms.core.tensors.signature import Signature
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.oip.generate import EVENT_STREAM, encode_error_event
 from bms.serving.pipeline.exchange import IN_A_STREAM
-from bms.serving.pipeline.turn import Answer
+from bms.serving.pipeline.turn import ExchangeAnswer
 
 Signatures = Mapping[str, Signature]
 Fields = Mapping[bytes, bytes]  # an HTTP request's headers, names in lower case
 
 
-class Decoded(Protocol):
+class DecodedRequest(Protocol):
     """A request, its number of rows, and what its answer must know of it."""
 
     @property
@@ -27,12 +27,12 @@ class Decoded(Protocol):
 
 
 class Dialect(Protocol):
-    def decode(self, body: Any, fields: Fields, model: str, signatures: Signatures) -> Decoded:
+    def decode(self, body: Any, fields: Fields, model: str, signatures: Signatures) -> DecodedRequest:
         """`body` are the bytes that came, or what `AddressedDialect.read` made of them. Raises InvalidArgument for what
         does not fit the signature it means."""
         ...
 
-    def encode(self, response: InferResponse, decoded: Any, signatures: Signatures) -> Answer:
+    def encode(self, response: InferResponse, decoded: Any, signatures: Signatures) -> ExchangeAnswer:
         """`decoded` is what `decode` gave. Raises BmsError for outputs that this dialect cannot carry."""
         ...
 

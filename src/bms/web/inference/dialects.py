@@ -28,7 +28,13 @@ from bms.protocols.oip.generate import decode_generate, encode_event, encode_gen
 from bms.protocols.oip.infer import decode_infer, encode_infer
 from bms.protocols.oip.kserve_labels import encode_labels, labels_asked, labels_told, with_labels
 from bms.protocols.openai import embeddings as openai_embeddings
-from bms.protocols.openai.embeddings import Asked, decode_embeddings, encode_embeddings, read_embeddings, tokens_of
+from bms.protocols.openai.embeddings import (
+    ParsedEmbeddings,
+    decode_embeddings,
+    encode_embeddings,
+    read_embeddings,
+    tokens_of,
+)
 from bms.protocols.openai.vocabulary import Vocabulary
 from bms.protocols.signature_choice import takes_content
 from bms.protocols.tfserving import predict as tfserving
@@ -41,7 +47,7 @@ from bms.protocols.tfserving.predict import (
     encode_predict,
 )
 from bms.serving.pipeline.token_counts import told_tokens
-from bms.serving.pipeline.turn import Answer
+from bms.serving.pipeline.turn import ExchangeAnswer
 from bms.web.inference.dialect import Dialect, Fields, Signatures, Streams
 from bms.web.inference.http.answers import JSON
 
@@ -58,7 +64,7 @@ _CSV = b"text/csv"
 class OipInfer:
     """The Open Inference Protocol v2: JSON, and raw tensors behind it."""
 
-    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> oip.Decoded:
+    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> oip.DecodedInfer:
         length = fields.get(b"inference-header-content-length")
         if length is None:
             return decode_infer(body, None, model, signatures)
@@ -66,21 +72,21 @@ class OipInfer:
             raise InvalidArgument("Inference-Header-Content-Length must be a number of bytes")
         return decode_infer(body, int(length), model, signatures)
 
-    def encode(self, response: InferResponse, decoded: oip.Decoded, signatures: Signatures) -> Answer:
+    def encode(self, response: InferResponse, decoded: oip.DecodedInfer, signatures: Signatures) -> ExchangeAnswer:
         body, length = encode_infer(response, decoded)
         if length is None:
-            return Answer(body, JSON)
-        return Answer(body, _BINARY, b"inference-header-content-length: %d\r\n" % length)
+            return ExchangeAnswer(body, JSON)
+        return ExchangeAnswer(body, _BINARY, b"inference-header-content-length: %d\r\n" % length)
 
 
 class KserveInfer(OipInfer):
     """The same where a deployment answers as KServe's servers do: of classifiers, labels alone, unless a request says
     which outputs it wants."""
 
-    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> oip.Decoded:
+    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> oip.DecodedInfer:
         return labels_asked(super().decode(body, fields, model, with_labels(signatures)), signatures)
 
-    def encode(self, response: InferResponse, decoded: oip.Decoded, signatures: Signatures) -> Answer:
+    def encode(self, response: InferResponse, decoded: oip.DecodedInfer, signatures: Signatures) -> ExchangeAnswer:
         response = labels_told(response, decoded, signatures[decoded.request.signature or ""])
         return super().encode(response, decoded, signatures)
 
@@ -88,17 +94,17 @@ class KserveInfer(OipInfer):
 class OipGenerate:
     """Triton's generate extension: plain JSON values by name."""
 
-    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> oip.Decoded:
+    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> oip.DecodedInfer:
         return decode_generate(body, model, signatures)
 
-    def encode(self, response: InferResponse, decoded: oip.Decoded, signatures: Signatures) -> Answer:
-        return Answer(encode_generate(response), JSON, more=told_tokens(response.outputs))
+    def encode(self, response: InferResponse, decoded: oip.DecodedInfer, signatures: Signatures) -> ExchangeAnswer:
+        return ExchangeAnswer(encode_generate(response), JSON, more=told_tokens(response.outputs))
 
 
 class OipGenerateStream(Streams, OipGenerate):
     """The same, each part an event; its path says that a stream is wanted."""
 
-    def encode_part(self, response: InferResponse, decoded: oip.Decoded) -> bytes:
+    def encode_part(self, response: InferResponse, decoded: oip.DecodedInfer) -> bytes:
         return encode_event(response)
 
 
@@ -106,31 +112,39 @@ class TfsPredict:
     """TensorFlow Serving's predict, KServe V1's and MLflow's too; or an image, a text or CSV by its content type. What
     comes in a CloudEvent is answered in one, as KServe does."""
 
-    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
+    def decode(
+        self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures
+    ) -> tfserving.DecodedPredict:
         return _of_event(
             _other(body, fields, model, signatures, "predict") or decode_predict(body, model, signatures), fields
         )
 
-    def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
+    def encode(
+        self, response: InferResponse, decoded: tfserving.DecodedPredict, signatures: Signatures
+    ) -> ExchangeAnswer:
         check_each_answered(decoded, response, signatures[decoded.request.signature or ""])
-        answer = Answer(encode_predict(response, decoded.row_form), JSON)
+        answer = ExchangeAnswer(encode_predict(response, decoded.row_form), JSON)
         return _as_event(answer, decoded.event, response.model) if decoded.event else answer
 
 
 class KservePredict(TfsPredict):
     """The same where a deployment answers as KServe's servers do: of classifiers, labels alone."""
 
-    def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
+    def encode(
+        self, response: InferResponse, decoded: tfserving.DecodedPredict, signatures: Signatures
+    ) -> ExchangeAnswer:
         body = encode_labels(response, signatures[decoded.request.signature or ""])
         if body is None:
             return super().encode(response, decoded, signatures)
-        return _as_event(Answer(body, JSON), decoded.event, response.model)
+        return _as_event(ExchangeAnswer(body, JSON), decoded.event, response.model)
 
 
 class KserveExplain:
     """KServe V1's explain, of models that explain their answers: bodies as of predict, by the signature "explain"."""
 
-    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
+    def decode(
+        self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures
+    ) -> tfserving.DecodedPredict:
         """Raises Unimplemented for a model that has no such signature, too."""
         if EXPLAIN not in signatures:
             raise Unimplemented(f"{model[:80]!r} has no explainer: a model that has one has a signature {EXPLAIN!r}")
@@ -139,46 +153,60 @@ class KserveExplain:
         decoded.request.signature = EXPLAIN
         return _of_event(decoded, fields)
 
-    def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
+    def encode(
+        self, response: InferResponse, decoded: tfserving.DecodedPredict, signatures: Signatures
+    ) -> ExchangeAnswer:
         check_each_answered(decoded, response, signatures[EXPLAIN])
-        answer = Answer(encode_predict(response, decoded.row_form, "explanations"), JSON)
+        answer = ExchangeAnswer(encode_predict(response, decoded.row_form, "explanations"), JSON)
         return _as_event(answer, decoded.event, response.model) if decoded.event else answer
 
 
 class TfsClassify:
     """TensorFlow Serving's classify; or an image, a text or CSV."""
 
-    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
+    def decode(
+        self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures
+    ) -> tfserving.DecodedPredict:
         decoded = _other(body, fields, model, signatures, "classify")
         return decoded or decode_examples(body, model, signatures, "classify")
 
-    def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
+    def encode(
+        self, response: InferResponse, decoded: tfserving.DecodedPredict, signatures: Signatures
+    ) -> ExchangeAnswer:
         body = encode_classify(response, decoded, signatures[decoded.request.signature or ""])
-        return Answer(body, JSON)
+        return ExchangeAnswer(body, JSON)
 
 
 class TfsRegress:
     """TensorFlow Serving's regress; or CSV."""
 
-    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
+    def decode(
+        self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures
+    ) -> tfserving.DecodedPredict:
         decoded = _other(body, fields, model, signatures, "regress")
         return decoded or decode_examples(body, model, signatures, "regress")
 
-    def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
+    def encode(
+        self, response: InferResponse, decoded: tfserving.DecodedPredict, signatures: Signatures
+    ) -> ExchangeAnswer:
         body = encode_regress(response, decoded)
-        return Answer(body, JSON)
+        return ExchangeAnswer(body, JSON)
 
 
 class MlflowInvocations:
     """MLflow's scoring server: JSON or CSV, answered by predictions in the form of the library's own `predict`."""
 
-    def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> tfserving.Decoded:
+    def decode(
+        self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures
+    ) -> tfserving.DecodedPredict:
         return decode_invocation(body, fields.get(b"content-type", b""), model, signatures)
 
-    def encode(self, response: InferResponse, decoded: tfserving.Decoded, signatures: Signatures) -> Answer:
+    def encode(
+        self, response: InferResponse, decoded: tfserving.DecodedPredict, signatures: Signatures
+    ) -> ExchangeAnswer:
         signature = signatures[decoded.request.signature or ""]
         check_each_answered(decoded, response, signature)
-        return Answer(encode_invocation(response, decoded, signature), JSON)
+        return ExchangeAnswer(encode_invocation(response, decoded, signature), JSON)
 
 
 class OpenAiEmbeddings:
@@ -187,16 +215,20 @@ class OpenAiEmbeddings:
     def __init__(self, vocabulary: Vocabulary | None = None) -> None:
         self._vocabulary = vocabulary
 
-    def read(self, body: bytes | memoryview) -> Asked:
+    def read(self, body: bytes | memoryview) -> ParsedEmbeddings:
         return read_embeddings(body)
 
-    def decode(self, body: Any, fields: Fields, model: str, signatures: Signatures) -> openai_embeddings.Decoded:
+    def decode(
+        self, body: Any, fields: Fields, model: str, signatures: Signatures
+    ) -> openai_embeddings.DecodedEmbeddings:
         return decode_embeddings(body, model, signatures, self._vocabulary)
 
-    def encode(self, response: InferResponse, decoded: openai_embeddings.Decoded, signatures: Signatures) -> Answer:
+    def encode(
+        self, response: InferResponse, decoded: openai_embeddings.DecodedEmbeddings, signatures: Signatures
+    ) -> ExchangeAnswer:
         tokens = tokens_of(response, decoded)
         more: Quantities = ((INPUT_TOKENS, tokens),) if tokens else ()
-        return Answer(encode_embeddings(response, decoded), JSON, more=more)
+        return ExchangeAnswer(encode_embeddings(response, decoded), JSON, more=more)
 
 
 DIALECTS: dict[str, Dialect] = {  # by action, as in paths.py
@@ -214,7 +246,7 @@ DIALECTS: dict[str, Dialect] = {  # by action, as in paths.py
 OF_KSERVE: dict[str, Dialect] = {"predict": KservePredict(), "infer": KserveInfer()}
 
 
-def _of_event(decoded: tfserving.Decoded, fields: Fields) -> tfserving.Decoded:
+def _of_event(decoded: tfserving.DecodedPredict, fields: Fields) -> tfserving.DecodedPredict:
     """Remembers that the request was the data of a CloudEvent whose attributes are headers."""
     if SPECVERSION in fields:
         check_version(fields[SPECVERSION].decode("latin-1"))
@@ -222,18 +254,18 @@ def _of_event(decoded: tfserving.Decoded, fields: Fields) -> tfserving.Decoded:
     return decoded
 
 
-def _as_event(answer: Answer, mode: Mode, model: str) -> Answer:
+def _as_event(answer: ExchangeAnswer, mode: Mode, model: str) -> ExchangeAnswer:
     """The answer in the mode of CloudEvents in which it was asked for."""
     if mode == "binary":
-        return Answer(answer.body, answer.content_type, answer.headers + answer_lines(model, new_id("ev")))
+        return ExchangeAnswer(answer.body, answer.content_type, answer.headers + answer_lines(model, new_id("ev")))
     if mode == "structured":
-        return Answer(answer_body(model, new_id("ev"), answer.body), STRUCTURED)
+        return ExchangeAnswer(answer_body(model, new_id("ev"), answer.body), STRUCTURED)
     return answer
 
 
 def _other(
     body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures, verb: Verb
-) -> tfserving.Decoded | None:
+) -> tfserving.DecodedPredict | None:
     """The request of a body that is no JSON by its content type; None for JSON, and where nothing is said."""
     given = fields.get(b"content-type")
     if given is None or given == b"application/json":

@@ -12,7 +12,7 @@ from bms.web.inference.dialect import Addressed, AddressedDialect, Dialect, Stre
 from bms.web.inference.dialects import DIALECTS
 from bms.web.inference.event_stream import EventStream
 from bms.web.inference.http.limits import HttpLimits
-from bms.web.inference.http.request import Request
+from bms.web.inference.http.request import HttpRequest
 from bms.web.inference.http.whole_body import WholeBodyHandler
 from bms.web.inference.http_exchange import HttpExchange, body_of
 from bms.web.inference.paths import Operation
@@ -20,21 +20,21 @@ from bms.web.inference.paths import Operation
 log = logging.getLogger(__name__)
 
 
-class HttpDoor(WholeBodyHandler):
+class HttpHandler(WholeBodyHandler):
     """Handles requests that ask a model, each by one exchange."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
 
-    def ask(self, request: Request, began: float) -> HttpExchange:
+    def ask(self, request: HttpRequest, began: float) -> HttpExchange:
         """Makes the exchange of a request that is there, and runs it. Raises BmsError where it is refused."""
         raise NotImplementedError
 
-    def open(self, request: Request) -> None:
+    def open(self, request: HttpRequest) -> None:
         """Refuses by the head alone what can be: overload and strangers are cheapest turned away here."""
         request.caller = self.pipeline.admit(request.head)
 
-    def start(self, request: Request) -> None:
+    def start(self, request: HttpRequest) -> None:
         began = perf_counter()
         try:
             request.state = self.ask(request, began)
@@ -45,16 +45,16 @@ class HttpDoor(WholeBodyHandler):
             log.exception("request %s could not be dispatched", request.id.decode("ascii"))
             self._refuse(request, Internal("this request met a defect of ours: tell the operator its x-request-id"))
 
-    def cancel(self, request: Request) -> None:
+    def cancel(self, request: HttpRequest) -> None:
         if isinstance(request.state, HttpExchange):
             request.state.cancel()
 
-    def _refuse(self, request: Request, error: BmsError) -> None:
+    def _refuse(self, request: HttpRequest, error: BmsError) -> None:
         self.pipeline.metrics.direct(error.http_status)
         request.connection.respond_error(request, error)
 
 
-class InferenceDoor(HttpDoor):
+class InferenceHandler(HttpHandler):
     """Handles requests whose action has a dialect."""
 
     def __init__(
@@ -66,7 +66,7 @@ class InferenceDoor(HttpDoor):
         self._streaming = frozenset(name for name, one in dialects.items() if isinstance(one, StreamingDialect))
         self._limits = limits
 
-    def ask(self, request: Request, began: float) -> HttpExchange:
+    def ask(self, request: HttpRequest, began: float) -> HttpExchange:
         operation, key, fields = request.head.operation, request.caller, request.head.fields
         assert isinstance(operation, Operation)
         assert isinstance(key, KeyEntry)

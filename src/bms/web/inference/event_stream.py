@@ -6,7 +6,7 @@ from bms.core.errors import BmsError, ResourceExhausted
 from bms.core.tensors.request import InferResponse
 from bms.core.tensors.tensor import Tensor
 from bms.serving.pipeline.token_counts import told_tokens
-from bms.serving.pipeline.turn import Answer
+from bms.serving.pipeline.turn import ExchangeAnswer
 from bms.web.inference.dialect import Signatures, StreamingDialect
 from bms.web.inference.http.answers import warnings_of
 from bms.web.inference.http_exchange import HttpExchange
@@ -56,15 +56,15 @@ class EventStream(HttpExchange):
             http.connection.begin_stream(http, 200, headers, None)
         http.connection.stream(http, part)
 
-    def encode(self, outputs: Sequence[Tensor]) -> Answer:
+    def encode(self, outputs: Sequence[Tensor]) -> ExchangeAnswer:
         """Of a model that gives one whole answer: a stream of one part, where a stream is wanted."""
         if not self.streams:
             return super().encode(outputs)
         told = told_tokens(outputs)
         body = self.encode_part(outputs) + self.encode_end()
-        return Answer(body, self.dialect.event_type, more=told)
+        return ExchangeAnswer(body, self.dialect.event_type, more=told)
 
-    def deliver(self, answer: Answer) -> None:
+    def deliver(self, answer: ExchangeAnswer) -> None:
         if not self.streams:
             super().deliver(answer)
             return

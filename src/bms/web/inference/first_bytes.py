@@ -8,7 +8,7 @@ from bms.web.inference.http.limits import HttpLimits
 from bms.web.inference.http2.frames import PREFACE
 
 
-class Host(Protocol):
+class DetectingContext(Protocol):
     """The site that connections belong to."""
 
     limits: HttpLimits
@@ -26,7 +26,7 @@ class FirstBytes(asyncio.Protocol):
     idle = True
 
     def __init__(
-        self, host: Host, http1: Callable[[], asyncio.Protocol], http2: Callable[[], asyncio.Protocol]
+        self, host: DetectingContext, http1: Callable[[], asyncio.Protocol], http2: Callable[[], asyncio.Protocol]
     ) -> None:
         self._host = host
         self._http1 = http1

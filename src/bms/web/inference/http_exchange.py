@@ -7,12 +7,12 @@ from bms.core.errors import BmsError
 from bms.core.tensors.request import InferResponse
 from bms.core.tensors.tensor import Tensor
 from bms.serving.pipeline.exchange import Exchange
-from bms.serving.pipeline.turn import Answer
+from bms.serving.pipeline.turn import ExchangeAnswer
 from bms.web.inference.dialect import Addressed, Dialect, Fields, Signatures
 from bms.web.inference.dialects import OF_KSERVE
 from bms.web.inference.http.answers import warnings_of
 from bms.web.inference.http.compression import WORTH_BYTES, deflate, inflate
-from bms.web.inference.http.request import Request
+from bms.web.inference.http.request import HttpRequest
 
 _PARAMETERS = frozenset({"params", "parameters"})  # members that mean something to whoever sends them
 
@@ -21,7 +21,7 @@ class HttpExchange(Exchange):
     """Its maker sets `http`, the `action` it asks for and its `dialect`, how many bytes a body may have, and of a body
     that names its model what was read as `asked`. `decoded` is what the dialect made of it."""
 
-    http: Request
+    http: HttpRequest
     action: str
     dialect: Dialect
     most_bytes: int
@@ -53,7 +53,7 @@ class HttpExchange(Exchange):
             model=self.route.entry.name, version=self.version.number, outputs=outputs, id=self.request.id
         )
 
-    def encode(self, outputs: Sequence[Tensor]) -> Answer:
+    def encode(self, outputs: Sequence[Tensor]) -> ExchangeAnswer:
         answer = self.dialect.encode(self.response(outputs), self.decoded, self.version.signatures)
         if self.request.notes:
             answer = answer._replace(headers=answer.headers + warnings_of(self.request.notes))
@@ -62,7 +62,7 @@ class HttpExchange(Exchange):
             return answer._replace(body=body, headers=answer.headers + lines)
         return answer
 
-    def deliver(self, answer: Answer) -> None:
+    def deliver(self, answer: ExchangeAnswer) -> None:
         http = self.http
         http.state = None  # no cycle is left for the collector
         http.connection.respond(http, 200, answer.content_type, answer.body, answer.headers)
@@ -73,7 +73,7 @@ class HttpExchange(Exchange):
         http.connection.respond_error(http, error)
 
 
-def body_of(request: Request, most_bytes: int) -> bytes | memoryview:
+def body_of(request: HttpRequest, most_bytes: int) -> bytes | memoryview:
     """What came, inflated to at most so many bytes where it is compressed."""
     body, coding = request.body(), request.head.fields.get(b"content-encoding")
     return body if coding is None else inflate(body, coding, most_bytes)

@@ -7,10 +7,10 @@ from typing import cast
 import httptools
 
 from bms.core.errors import BmsError, DeadlineExceeded, Unavailable
-from bms.serving.pipeline.metrics import Metrics
+from bms.serving.pipeline.metrics import GatewayMetrics
 from bms.web.inference.http.framing import Header
 from bms.web.inference.http.proxies import Origin, Proxies
-from bms.web.inference.http.request import Request
+from bms.web.inference.http.request import HttpRequest
 
 _HOP = frozenset(
     {
@@ -33,7 +33,7 @@ NO_PROXIES = Proxies()
 _NOT_BACK = _HOP | {b"date", b"server"}
 
 
-class PassOn:
+class ReverseProxy:
     """Handles requests by asking control. `control` is the path of its Unix socket, `scheme` what clients speak."""
 
     whole_body = False
@@ -41,7 +41,7 @@ class PassOn:
     def __init__(
         self,
         control: str,
-        metrics: Metrics,
+        metrics: GatewayMetrics,
         monotonic: Callable[[], float],
         timeout_s: float,
         scheme: bytes = b"http",
@@ -53,25 +53,25 @@ class PassOn:
         self._metrics = metrics
         self._monotonic = monotonic
         self._timeout_s = timeout_s
-        self._passages: set[Passage] = set()
+        self._passages: set[ProxiedRequest] = set()
 
-    def start(self, request: Request) -> None:
+    def start(self, request: HttpRequest) -> None:
         origin = self._proxies.origin(request.connection.peer, request.head.headers)
-        passage = Passage(request, self._ended, self._monotonic, self._scheme, origin)
+        passage = ProxiedRequest(request, self._ended, self._monotonic, self._scheme, origin)
         self._passages.add(passage)
         request.state = passage
         passage.open(self._control)
 
-    def body(self, request: Request, chunk: bytes | memoryview) -> None:
+    def body(self, request: HttpRequest, chunk: bytes | memoryview) -> None:
         _passage(request).send(chunk)
 
-    def end(self, request: Request) -> None:
+    def end(self, request: HttpRequest) -> None:
         _passage(request).end()
 
-    def cancel(self, request: Request) -> None:
+    def cancel(self, request: HttpRequest) -> None:
         _passage(request).cancel()
 
-    def writable(self, request: Request, yes: bool) -> None:
+    def writable(self, request: HttpRequest, yes: bool) -> None:
         _passage(request).pace(yes)
 
     def check_time(self, now: float) -> None:
@@ -83,18 +83,18 @@ class PassOn:
     def __len__(self) -> int:
         return len(self._passages)
 
-    def _ended(self, passage: "Passage", status: int) -> None:
+    def _ended(self, passage: "ProxiedRequest", status: int) -> None:
         self._passages.discard(passage)
         self._metrics.passed(status)
 
 
-class Passage(asyncio.Protocol):
+class ProxiedRequest(asyncio.Protocol):
     """One request's connection to control."""
 
     def __init__(
         self,
-        request: Request,
-        ended: Callable[["Passage", int], None],
+        request: HttpRequest,
+        ended: Callable[["ProxiedRequest", int], None],
         monotonic: Callable[[], float],
         scheme: bytes,
         origin: Origin,
@@ -244,12 +244,12 @@ class Passage(asyncio.Protocol):
         self._ended(self, status)
 
 
-def _passage(request: Request) -> Passage:
-    assert isinstance(request.state, Passage)
+def _passage(request: HttpRequest) -> ProxiedRequest:
+    assert isinstance(request.state, ProxiedRequest)
     return request.state
 
 
-def passed_head(request: Request, scheme: bytes, origin: Origin) -> bytes:
+def passed_head(request: HttpRequest, scheme: bytes, origin: Origin) -> bytes:
     """The request's head as control gets it: hop-by-hop headers removed, what we vouch for put in."""
     host = origin.host
     skipped = _HOP | _named_by_connection(request.head.headers)

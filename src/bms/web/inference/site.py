@@ -7,25 +7,25 @@ from typing import Protocol
 
 from bms.core.errors import BmsError
 from bms.protocols.mlflow.scoring import error_body
-from bms.serving.pipeline.metrics import Metrics
+from bms.serving.pipeline.metrics import GatewayMetrics
 from bms.serving.pipeline.pipeline import Pipeline
 from bms.web.inference.describe import Describer
-from bms.web.inference.door import InferenceDoor
+from bms.web.inference.door import InferenceHandler
 from bms.web.inference.http.answers import JSON, PROBLEM, openai_error, plain_error, problem
 from bms.web.inference.http.cors import Cors, Preflight
 from bms.web.inference.http.heads import Heads
 from bms.web.inference.http.limits import HttpLimits
 from bms.web.inference.http.media import check_media
-from bms.web.inference.http.request import Request
+from bms.web.inference.http.request import HttpRequest
 from bms.web.inference.http1.connection import HttpConnection
-from bms.web.inference.pass_on import PassOn
+from bms.web.inference.pass_on import ReverseProxy
 from bms.web.inference.paths import PUBLIC, VERBS, Operation, read_path, speaks_mlflow, speaks_openai
 
 _REMEMBERED = 4096
 _PLAIN = (b"/v1", b"/v2")
 
 
-class Connection(Protocol):
+class ClientConnection(Protocol):
     """A client's socket, whatever protocol it speaks."""
 
     @property
@@ -44,7 +44,7 @@ class Connection(Protocol):
         ...
 
 
-class Site:
+class RequestGateway:
     """The host of all connections. `name` begins the ids of requests that bring none; pages of `origins` may read
     answers."""
 
@@ -54,16 +54,16 @@ class Site:
         name: str,
         limits: HttpLimits,
         pipeline: Pipeline,
-        door: InferenceDoor,
+        door: InferenceHandler,
         describer: Describer,
-        pass_on: PassOn,
-        metrics: Metrics,
+        pass_on: ReverseProxy,
+        metrics: GatewayMetrics,
         now: Callable[[], float],
         unix_ns: Callable[[], int],
         origins: Sequence[str] = (),
     ) -> None:
         self.limits = limits
-        self.connections: set[Connection] = set()
+        self.connections: set[ClientConnection] = set()
         self.heads = Heads()
         self.draining = False
         self.now = now
@@ -88,7 +88,7 @@ class Site:
     def fresh_id(self) -> bytes:
         return b"%b-%d" % (self._name, next(self._ids))
 
-    def open(self, request: Request) -> None:
+    def open(self, request: HttpRequest) -> None:
         head = request.head
         if self._cors:
             head.lines = self._cors.lines(head)
@@ -114,13 +114,13 @@ class Site:
         if action not in PUBLIC:
             request.caller = self._pipeline.caller(head)
 
-    def reopen(self, request: Request) -> None:
+    def reopen(self, request: HttpRequest) -> None:
         self._door.open(request)
 
-    def remembers(self, request: Request) -> bool:
+    def remembers(self, request: HttpRequest) -> bool:
         return request.handler is self._door and request.refusal is None
 
-    def error_body(self, request: Request, error: BmsError) -> tuple[bytes, bytes]:
+    def error_body(self, request: HttpRequest, error: BmsError) -> tuple[bytes, bytes]:
         target = request.target
         if speaks_openai(target):
             return JSON, openai_error(error)
@@ -130,7 +130,7 @@ class Site:
             return JSON, error_body(error)
         return PROBLEM, problem(error, request.id.decode("ascii"))
 
-    def refused(self, request: Request, error: BmsError) -> None:
+    def refused(self, request: HttpRequest, error: BmsError) -> None:
         self.metrics.direct(error.http_status)
 
     def check_time(self) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from bms.adapters.clusters.isolation.cgroups import Groups
+from bms.adapters.clusters.isolation.cgroups import ControlGroups
 from bms.adapters.clusters.local.cluster import LocalCluster
 from bms.adapters.clusters.resources import families
-from bms.adapters.clusters.resources.watching import Sight, Watch, Watched
+from bms.adapters.clusters.resources.watching import ResourceSample, ResourceWatcher, Watched
 from tests.contract.clusters.sights import MakeSpec, ready, until
 
 
@@ -21,20 +21,20 @@ async def test_one_tick_in_four_is_a_look_and_another_workload_is_looked_at_in_t
     monkeypatch.setattr(families, "newest_pid", lambda: newest)  # others on this machine begin processes all the time
     await until(lambda: cluster._looks._families._asleep)
     seen: Counter[str] = Counter()
-    due, look = Watch.due, Watch.look
+    due, look = ResourceWatcher.due, ResourceWatcher.look
 
-    def ticks(watch: Watch) -> bool:
+    def ticks(watch: ResourceWatcher) -> bool:
         seen["ticks"] += 1
         return due(watch)
 
-    def looks(watch: Watch, watched: Iterable[Watched], groups: Groups) -> dict[str, Sight]:
+    def looks(watch: ResourceWatcher, watched: Iterable[Watched], groups: ControlGroups) -> dict[str, ResourceSample]:
         running = list(watched)
         seen["looks"] += 1
         seen["looks at two"] += len(running) == 2
         return look(watch, running, groups)
 
-    monkeypatch.setattr(Watch, "due", ticks)
-    monkeypatch.setattr(Watch, "look", looks)
+    monkeypatch.setattr(ResourceWatcher, "due", ticks)
+    monkeypatch.setattr(ResourceWatcher, "look", looks)
     await until(lambda: seen["ticks"] >= 40)
     assert seen["ticks"] // 4 - 1 <= seen["looks"] <= seen["ticks"] // 4 + 8, "it may have done something once"
     await cluster.start(make_spec("wl_2"))

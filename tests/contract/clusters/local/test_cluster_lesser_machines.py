@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bms.adapters.clusters.isolation import bootstrap, confinement, probing, seccomp
-from bms.adapters.clusters.isolation.probing import Means
+from bms.adapters.clusters.isolation.probing import IsolationMeans
 from bms.adapters.clusters.local.cluster import LocalCluster
 from bms.core.errors import FailedPrecondition
 from tests.contract.clusters.local.neighbours import FOUND
@@ -16,11 +16,14 @@ from tests.contract.clusters.local_cluster import local_cluster
 from tests.contract.clusters.sights import MakeSpec, ended, said
 
 LANDLOCK = confinement.abi()
-WITHOUT_NAMESPACES = Means(landlock=LANDLOCK, filter=seccomp.known(), why={"root": "unshare is refused"})
+WITHOUT_NAMESPACES = IsolationMeans(landlock=LANDLOCK, filter=seccomp.known(), why={"root": "unshare is refused"})
 
 
 async def said_on(
-    machine: Means, make_cluster: Callable[[], LocalCluster], make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+    machine: IsolationMeans,
+    make_cluster: Callable[[], LocalCluster],
+    make_spec: MakeSpec,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, Any]:
     """What a workload says of its network there, under "level" the cluster's."""
     attempts = {
@@ -58,7 +61,7 @@ async def test_without_namespaces_a_filter_leaves_unix_sockets_alone(
 async def test_without_a_filter_landlock_leaves_no_tcp_but_that_is_no_level(
     make_cluster: Callable[[], LocalCluster], make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = await said_on(Means(landlock=LANDLOCK), make_cluster, make_spec, monkeypatch)
+    words = await said_on(IsolationMeans(landlock=LANDLOCK), make_cluster, make_spec, monkeypatch)
     assert words["tcp"].startswith("denied: Permission denied")
     assert words["level"] == "none"
 
@@ -66,7 +69,7 @@ async def test_without_a_filter_landlock_leaves_no_tcp_but_that_is_no_level(
 async def test_a_machine_that_can_do_nothing_still_runs_them_and_says_so(
     make_cluster: Callable[[], LocalCluster], make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = await said_on(Means(), make_cluster, make_spec, monkeypatch)
+    words = await said_on(IsolationMeans(), make_cluster, make_spec, monkeypatch)
     assert (words["own"][:4], words["tcp"], words["level"]) == ("done", "done", "none")
 
 
@@ -83,7 +86,7 @@ async def test_walls_that_can_not_be_put_up_let_nothing_run(
     make_cluster: Callable[[], LocalCluster], make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine that could when it was asked, and can't any more: only real root may hide processes so."""
-    changed = Means(landlock=LANDLOCK, namespaces="user", root=True, hide=True)
+    changed = IsolationMeans(landlock=LANDLOCK, namespaces="user", root=True, hide=True)
     with monkeypatch.context() as patched:
         patched.setattr(probing, "probe", lambda: changed)
         cluster = make_cluster()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bms.adapters.clusters.isolation.cgroups import Groups, Hits, candidates
+from bms.adapters.clusters.isolation.cgroups import ControlGroups, OomKills, candidates
 
 VERSION_1 = """cgroup /c/memory cgroup rw,memory 0 0
 cgroup /c/cpu cgroup rw,cpu,cpuacct 0 0
@@ -44,7 +44,7 @@ def test_limits_of_version_2_are_written_into_one_group(tmp_path: Path) -> None:
     kernel_files(
         root / "wl", "memory.max", "memory.swap.max", "memory.oom.group", "pids.max", "cpu.max", "cgroup.procs"
     )
-    groups = Groups({"unified": str(tmp_path)}, "mark")
+    groups = ControlGroups({"unified": str(tmp_path)}, "mark")
     groups.make("wl", 77, memory=1000, processes=20, cpu=0.5)
     said = {path.name: path.read_text() for path in (root / "wl").iterdir()}
     assert said == {
@@ -55,23 +55,23 @@ def test_limits_of_version_2_are_written_into_one_group(tmp_path: Path) -> None:
 
 def test_what_the_kernel_refused_is_read_in_both_versions(tmp_path: Path) -> None:
     kernel_files(tmp_path / "bms-mark" / "wl")
-    groups = Groups({"unified": str(tmp_path)}, "mark")
-    assert groups.hits("wl") == Hits()
+    groups = ControlGroups({"unified": str(tmp_path)}, "mark")
+    assert groups.hits("wl") == OomKills()
     (tmp_path / "bms-mark" / "wl" / "memory.events").write_text("low 0\noom 4\noom_kill 3\n")
     (tmp_path / "bms-mark" / "wl" / "memory.peak").write_text("555\n")
-    assert groups.hits("wl") == Hits(memory=3, peak=555)
-    assert groups.hits("unknown") == Hits()
-    old = Groups({"memory": str(tmp_path / "m")}, "mark")
+    assert groups.hits("wl") == OomKills(memory=3, peak=555)
+    assert groups.hits("unknown") == OomKills()
+    old = ControlGroups({"memory": str(tmp_path / "m")}, "mark")
     kernel_files(tmp_path / "m" / "bms-mark" / "wl")
     (tmp_path / "m" / "bms-mark" / "wl" / "memory.oom_control").write_text("under_oom 0\noom_kill 1\n")
     (tmp_path / "m" / "bms-mark" / "wl" / "memory.max_usage_in_bytes").write_text("444\n")
-    assert old.hits("wl") == Hits(memory=1, peak=444)
+    assert old.hits("wl") == OomKills(memory=1, peak=444)
 
 
 def test_groups_that_nobody_needs_are_removed(tmp_path: Path) -> None:
     for name in ("kept", "left"):
         kernel_files(tmp_path / "bms-mark" / name)
-    groups = Groups({"pids": str(tmp_path)}, "mark")
+    groups = ControlGroups({"pids": str(tmp_path)}, "mark")
     groups.close(frozenset({"kept"}))
     assert os.listdir(tmp_path / "bms-mark") == ["kept"]
     groups.remove("kept")
@@ -81,4 +81,4 @@ def test_groups_that_nobody_needs_are_removed(tmp_path: Path) -> None:
 
 def test_a_limit_that_the_kernel_has_no_file_for_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"pids\.max"):
-        Groups({"pids": str(tmp_path)}, "mark").make("wl", 1, memory=1, processes=1, cpu=None)
+        ControlGroups({"pids": str(tmp_path)}, "mark").make("wl", 1, memory=1, processes=1, cpu=None)

@@ -2,19 +2,19 @@
 
 import asyncio
 
-from bms.adapters.clusters.local.changes import Changes
+from bms.adapters.clusters.local.changes import EndingCounter
 from tests.cancelling import PLANS, every_await
 
 
 async def test_a_ring_after_looking_is_told_at_once() -> None:
-    changes = Changes()
+    changes = EndingCounter()
     changes.seen()
     changes.ring()
     await asyncio.wait_for(changes.wait(3600), 10)
 
 
 async def test_a_ring_is_told_once() -> None:
-    changes = Changes()
+    changes = EndingCounter()
     changes.ring()
     await changes.wait(3600)
     waiting = asyncio.create_task(changes.wait(3600))
@@ -27,7 +27,7 @@ async def test_a_ring_is_told_once() -> None:
 
 async def test_who_is_cancelled_as_it_rings_is_cancelled() -> None:
     """`asyncio.wait_for` of Python 3.11 would swallow it, and who was to end would go on."""
-    changes = Changes()
+    changes = EndingCounter()
 
     async def wait(_number: int) -> None:
         asyncio.get_running_loop().call_soon(changes.ring)
@@ -40,7 +40,7 @@ async def test_who_is_cancelled_as_it_rings_is_cancelled() -> None:
 
 
 async def test_one_loops_look_does_not_take_the_ring_from_another() -> None:
-    changes = Changes()
+    changes = EndingCounter()
     looked, go_on, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def busy_loop() -> None:
@@ -60,4 +60,4 @@ async def test_one_loops_look_does_not_take_the_ring_from_another() -> None:
 
 
 async def test_waiting_ends_with_its_timeout() -> None:
-    await Changes().wait(0)
+    await EndingCounter().wait(0)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bms.adapters.clusters.isolation.cgroups import Groups
+from bms.adapters.clusters.isolation.cgroups import ControlGroups
 from bms.adapters.clusters.resources import families, processes, watching
-from bms.adapters.clusters.resources.families import Families, Family
-from bms.adapters.clusters.resources.processes import Identity
-from bms.adapters.clusters.resources.watching import Sight, Watch, Watched
+from bms.adapters.clusters.resources.families import ProcessTree, ProcessTrees
+from bms.adapters.clusters.resources.processes import ProcessIdentity
+from bms.adapters.clusters.resources.watching import ResourceSample, ResourceWatcher, Watched
 from bms.core.workloads.resources import Resources
 
 MB = 1_000_000
@@ -43,7 +43,7 @@ class Obedient:
         assert self.process.stdout.readline() == b"done\n"
 
     @property
-    def leader(self) -> Identity:
+    def leader(self) -> ProcessIdentity:
         return processes.read_child(self.process.pid).identity
 
 
@@ -70,10 +70,10 @@ def swept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return times
 
 
-def _looks(obedient: Obedient) -> tuple[Families, Callable[[], Family]]:
-    looking, leader = Families(), obedient.leader
+def _looks(obedient: Obedient) -> tuple[ProcessTrees, Callable[[], ProcessTree]]:
+    looking, leader = ProcessTrees(), obedient.leader
 
-    def look() -> Family:
+    def look() -> ProcessTree:
         looking.due()
         return looking.look([("wl", leader, frozenset())])["wl"]
 
@@ -239,11 +239,11 @@ def test_who_ended_is_no_member_and_holds_no_descriptor(obedient: Obedient) -> N
     assert len(families.os.listdir("/proc/self/fd")) == held - 1
 
 
-def _weighing(obedient: Obedient, directory: Path, **limits: int) -> Callable[[], dict[str, Sight]]:
-    watch, groups = Watch(), Groups({}, "mark")
+def _weighing(obedient: Obedient, directory: Path, **limits: int) -> Callable[[], dict[str, ResourceSample]]:
+    watch, groups = ResourceWatcher(), ControlGroups({}, "mark")
     given = Watched("wl", obedient.leader, frozenset(), Resources(**limits), directory)  # type: ignore[arg-type]
 
-    def look() -> dict[str, Sight]:
+    def look() -> dict[str, ResourceSample]:
         return watch.look([given], groups)
 
     assert look()["wl"].over == ""

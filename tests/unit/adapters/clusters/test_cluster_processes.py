@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 from bms.adapters.clusters.resources import processes
-from bms.adapters.clusters.resources.processes import Identity, Process
+from bms.adapters.clusters.resources.processes import Process, ProcessIdentity
 
 
 def process(pid: int, parent: int, group: int, session: int, ticks: int = 1, alive: bool = True) -> Process:
-    return Process(Identity(pid, ticks), parent, group, session, alive, resident=0, cpu_ns=0)
+    return Process(ProcessIdentity(pid, ticks), parent, group, session, alive, resident=0, cpu_ns=0)
 
 
 def pids(members: list[Process]) -> list[int]:
@@ -37,21 +37,21 @@ TABLE = {
 
 
 def test_a_family_is_session_group_and_descendants() -> None:
-    assert pids(processes.family(Identity(10, 1), TABLE)) == [10, 11, 12, 13, 14]
+    assert pids(processes.family(ProcessIdentity(10, 1), TABLE)) == [10, 11, 12, 13, 14]
 
 
 def test_known_members_stay_members_after_their_parents_end() -> None:
-    assert 15 in pids(processes.family(Identity(10, 1), TABLE, known=[Identity(15, 7)]))
-    assert 15 not in pids(processes.family(Identity(10, 1), TABLE, known=[Identity(15, 6)]))
+    assert 15 in pids(processes.family(ProcessIdentity(10, 1), TABLE, known=[ProcessIdentity(15, 7)]))
+    assert 15 not in pids(processes.family(ProcessIdentity(10, 1), TABLE, known=[ProcessIdentity(15, 6)]))
 
 
 def test_the_family_outlives_its_leader() -> None:
     without = {pid: p for pid, p in TABLE.items() if pid != 10}
-    assert pids(processes.family(Identity(10, 1), without)) == [11, 12, 13, 14]
+    assert pids(processes.family(ProcessIdentity(10, 1), without)) == [11, 12, 13, 14]
 
 
 def test_a_stranger_with_the_leaders_pid_has_no_family_of_ours() -> None:
-    assert processes.family(Identity(10, 99), TABLE) == []
+    assert processes.family(ProcessIdentity(10, 99), TABLE) == []
 
 
 @pytest.fixture
@@ -66,8 +66,8 @@ def test_a_signal_reaches_exactly_the_process_meant(child: subprocess.Popen[byte
     assert found is not None
     assert found.alive
     assert found.parent == os.getpid()
-    processes.send(Identity(child.pid, found.identity.start_ticks + 1), signal.SIGKILL)
-    assert processes.open_pidfd(Identity(child.pid, found.identity.start_ticks + 1)) is None
+    processes.send(ProcessIdentity(child.pid, found.identity.start_ticks + 1), signal.SIGKILL)
+    assert processes.open_pidfd(ProcessIdentity(child.pid, found.identity.start_ticks + 1)) is None
     assert child.poll() is None
     processes.send(found.identity, signal.SIGKILL)
     assert child.wait(30) == -9

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bms.adapters.datasets.csv import source as csv
-from bms.adapters.datasets.findings import Finding
+from bms.adapters.datasets.findings import DatasetFinding
 from bms.adapters.datasets.table import Table
 from bms.core.errors import InvalidArgument
 from bms.core.formats.reading import COLUMN_WORDS, ENCODINGS, Reading, check_reading, codec_of
@@ -336,5 +336,5 @@ def test_what_other_formats_say_themselves_is_refused() -> None:
 @pytest.mark.parametrize("page", ["datasets.md", "datasets.zh-CN.md"])
 def test_the_pages_name_every_kind_of_finding_and_every_type(page: str) -> None:
     text = (DOCS / page).read_text()
-    kinds = get_args(get_type_hints(Finding)["kind"])
+    kinds = get_args(get_type_hints(DatasetFinding)["kind"])
     assert [word for word in (*kinds, *COLUMN_WORDS) if f"`{word}`" not in text] == []

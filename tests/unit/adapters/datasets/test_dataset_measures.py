@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bms.adapters.datasets.measures import measure
-from bms.adapters.datasets.schema import Feature, Kind, Schema
+from bms.adapters.datasets.schema import ColumnSchema, Kind, TableSchema
 from bms.adapters.datasets.statistics import describe
 from bms.adapters.datasets.table import Column, table_of
 from tests.sizes import enough
@@ -19,7 +19,7 @@ BASE = 1 << 60
 
 
 def described(kind: Kind, **columns: Column):  # type: ignore[no-untyped-def]
-    schema = Schema(features=tuple(Feature(name=name, kind=kind) for name in columns))
+    schema = TableSchema(features=tuple(ColumnSchema(name=name, kind=kind) for name in columns))
     return describe(table_of(schema, columns), None, {})
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from bms.adapters.datasets.images import folder as images_folder
-from bms.adapters.datasets.images.layout import Layout, layout_of
+from bms.adapters.datasets.images.layout import ImageFolderLayout, layout_of
 from bms.adapters.datasets.parts import divide, part_of_file, parts_of_files, parts_of_rows
 from bms.adapters.datasets.tfrecord import source as tfrecord_source
 from bms.adapters.datasets.tfrecord.records import write_records
@@ -16,15 +16,15 @@ from bms.core.errors import InvalidArgument
 from bms.core.formats.example_codec import encode_example
 
 
-def layout(*names: str) -> Layout:
+def layout(*names: str) -> ImageFolderLayout:
     return layout_of([PurePosixPath(name) for name in names])
 
 
-def placed(found: Layout) -> list[tuple[str, str, str]]:
+def placed(found: ImageFolderLayout) -> list[tuple[str, str, str]]:
     return [(str(image.path), image.label, image.part) for image in found.images]
 
 
-def said(found: Layout) -> list[str]:
+def said(found: ImageFolderLayout) -> list[str]:
     return [finding.message for finding in found.findings]
 
 

@@ -14,7 +14,7 @@ from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.images.pictures import encode_png
 from bms.adapters.datasets.manifest import Manifest, read_manifest, write_manifest
 from bms.adapters.datasets.reader import decode_images, iterate_split, load_split
-from bms.adapters.datasets.schema import Feature, Schema
+from bms.adapters.datasets.schema import ColumnSchema, TableSchema
 from bms.adapters.datasets.table import Table, table_of
 from bms.adapters.datasets.tfrecord.examples import decode_rows, encode_rows
 from bms.adapters.datasets.tfrecord.records import write_records
@@ -23,14 +23,14 @@ from bms.core.errors import DataLoss, InvalidArgument, NotFound
 from bms.core.formats.example_codec import decode_example, encode_example
 from tests.sizes import enough
 
-SCHEMA = Schema(
+SCHEMA = TableSchema(
     features=(
-        Feature(name="image", kind="image", shape=(4, 5, 1)),
-        Feature(name="matrix", kind="float", shape=(2, 3)),
-        Feature(name="price", kind="float", optional=True, stored="float64"),
-        Feature(name="count", kind="int"),
-        Feature(name="note", kind="text"),
-        Feature(name="kind", kind="label", labels=("a", "b")),
+        ColumnSchema(name="image", kind="image", shape=(4, 5, 1)),
+        ColumnSchema(name="matrix", kind="float", shape=(2, 3)),
+        ColumnSchema(name="price", kind="float", optional=True, stored="float64"),
+        ColumnSchema(name="count", kind="int"),
+        ColumnSchema(name="note", kind="text"),
+        ColumnSchema(name="kind", kind="label", labels=("a", "b")),
     )
 )
 
@@ -128,24 +128,30 @@ def test_a_damaged_manifest_is_refused(directory: Path, content: bytes) -> None:
         load_split(directory, "train")
 
 
-def changed(feature: Feature) -> Schema:
-    return Schema(features=tuple(feature if held.name == feature.name else held for held in SCHEMA.features))
+def changed(feature: ColumnSchema) -> TableSchema:
+    return TableSchema(features=tuple(feature if held.name == feature.name else held for held in SCHEMA.features))
 
 
 @pytest.mark.parametrize(
     ("feature", "match"),
     [
-        (Feature(name="kind", kind="label", labels=("only",)), "row 2: column 'kind' has label 1; there are 1 classes"),
-        (Feature(name="matrix", kind="float", shape=(7,)), "row 1: column 'matrix' should hold 7 of float, but has 6"),
-        (Feature(name="count", kind="float"), "should hold 1 of float, but has 1 of int64"),
-        (Feature(name="image", kind="text"), "column 'image' is not UTF-8 text"),
-        (Feature(name="note", kind="int"), "should hold 1 of int, but has 1 of bytes"),
+        (
+            ColumnSchema(name="kind", kind="label", labels=("only",)),
+            "row 2: column 'kind' has label 1; there are 1 classes",
+        ),
+        (
+            ColumnSchema(name="matrix", kind="float", shape=(7,)),
+            "row 1: column 'matrix' should hold 7 of float, but has 6",
+        ),
+        (ColumnSchema(name="count", kind="float"), "should hold 1 of float, but has 1 of int64"),
+        (ColumnSchema(name="image", kind="text"), "column 'image' is not UTF-8 text"),
+        (ColumnSchema(name="note", kind="int"), "should hold 1 of int, but has 1 of bytes"),
     ],
 )
-def test_rows_that_do_not_fit_the_schema_are_named(feature: Feature, match: str) -> None:
+def test_rows_that_do_not_fit_the_schema_are_named(feature: ColumnSchema, match: str) -> None:
     with pytest.raises(InvalidArgument, match=match):
         decode_rows(changed(feature), encode_rows(rows(3)))
-    absent = Schema(features=(*SCHEMA.features, Feature(name="absent", kind="int")))
+    absent = TableSchema(features=(*SCHEMA.features, ColumnSchema(name="absent", kind="int")))
     with pytest.raises(InvalidArgument, match="column 'absent' should hold 1 of int, but has nothing"):
         decode_rows(absent, encode_rows(rows(3)))
 
@@ -159,15 +165,15 @@ def gapped(values: st.SearchStrategy[object], count: int) -> st.SearchStrategy[l
 def test_any_table_survives_its_encoding(data: st.DataObject) -> None:
     count = data.draw(st.integers(0, 6))
     shape = data.draw(st.lists(st.integers(0, 3), max_size=2).map(tuple))
-    schema = Schema(
+    schema = TableSchema(
         features=(
-            Feature(name="d", kind="float", shape=shape),
-            Feature(name="f", kind="float", shape=shape),
-            Feature(name="i", kind="int", shape=shape),
-            Feature(name="b", kind="bool", shape=shape),
-            Feature(name="t", kind="text"),
-            Feature(name="gaps", kind="int"),
-            Feature(name="flags", kind="bool"),
+            ColumnSchema(name="d", kind="float", shape=shape),
+            ColumnSchema(name="f", kind="float", shape=shape),
+            ColumnSchema(name="i", kind="int", shape=shape),
+            ColumnSchema(name="b", kind="bool", shape=shape),
+            ColumnSchema(name="t", kind="text"),
+            ColumnSchema(name="gaps", kind="int"),
+            ColumnSchema(name="flags", kind="bool"),
         )
     )
     table = table_of(
@@ -195,7 +201,7 @@ class TestFloats:
     """Written as float32 where that keeps them, else as the bytes of doubles: what is read is always what was given."""
 
     def written(self, values: list[float]) -> tuple[Table, dict[str, object]]:
-        given = Schema(features=(Feature(name="x", kind="float"),))
+        given = TableSchema(features=(ColumnSchema(name="x", kind="float"),))
         table = table_of(given, {"x": np.array(values)})
         return table, decode_example(next(encode_rows(table)))  # type: ignore[return-value]
 
@@ -211,12 +217,12 @@ class TestFloats:
         assert example["x"] == [np.array([value], "<f8").tobytes()]
 
     def test_a_float_list_never_takes_what_it_would_change(self) -> None:
-        table = Table(Schema(features=(Feature(name="x", kind="float"),)), {"x": np.array([0.1])}, 1)
+        table = Table(TableSchema(features=(ColumnSchema(name="x", kind="float"),)), {"x": np.array([0.1])}, 1)
         with pytest.raises(InvalidArgument, match="column 'x' holds floats that float32 does not"):
             list(encode_rows(table))
 
     def test_half_a_double_is_none(self) -> None:
-        schema = Schema(features=(Feature(name="x", kind="float", stored="float64"),))
+        schema = TableSchema(features=(ColumnSchema(name="x", kind="float", stored="float64"),))
         with pytest.raises(InvalidArgument, match="column 'x' should hold 1 of float, but has 1 of bytes"):
             decode_rows(schema, [encode_example({"x": [b"1234"]})])
 
@@ -242,7 +248,7 @@ def test_a_set_written_before_there_were_doubles_is_read_as_it_was(tmp_path: Pat
 
 
 def test_what_is_missing_is_left_out_of_the_row() -> None:
-    schema = Schema(features=(Feature(name="n", kind="int"), Feature(name="t", kind="text")))
+    schema = TableSchema(features=(ColumnSchema(name="n", kind="int"), ColumnSchema(name="t", kind="text")))
     table = table_of(schema, {"n": np.array([1, None], object), "t": [None, ""]})
     whole = msgspec.structs.replace(schema, features=(schema.features[0], table.schema.features[1]))
     assert [sorted(decode_example(record)) for record in encode_rows(table)] == [["n"], ["t"]]
@@ -253,15 +259,15 @@ def test_what_is_missing_is_left_out_of_the_row() -> None:
 @pytest.mark.parametrize(
     ("feature", "column", "match"),
     [
-        (Feature(name="n", kind="int", shape=(2,)), np.array([[1, None]], object), r"int of shape \[2\] has gaps"),
-        (Feature(name="n", kind="int", shape=(2,), optional=True), np.zeros((1, 2)), "cannot be optional"),
-        (Feature(name="n", kind="int", stored="float64"), np.zeros(1), "int cannot be stored as float64"),
-        (Feature(name="n", kind="datetime", shape=(1,)), ["2026-01-01"], "cannot have shape"),
+        (ColumnSchema(name="n", kind="int", shape=(2,)), np.array([[1, None]], object), r"int of shape \[2\] has gaps"),
+        (ColumnSchema(name="n", kind="int", shape=(2,), optional=True), np.zeros((1, 2)), "cannot be optional"),
+        (ColumnSchema(name="n", kind="int", stored="float64"), np.zeros(1), "int cannot be stored as float64"),
+        (ColumnSchema(name="n", kind="datetime", shape=(1,)), ["2026-01-01"], "cannot have shape"),
     ],
 )
-def test_what_a_column_can_not_be_is_said(feature: Feature, column: Column, match: str) -> None:
+def test_what_a_column_can_not_be_is_said(feature: ColumnSchema, column: Column, match: str) -> None:
     with pytest.raises(InvalidArgument, match=match):
-        table_of(Schema(features=(feature,)), {"n": column})
+        table_of(TableSchema(features=(feature,)), {"n": column})
 
 
 class TestDecodeImages:

@@ -19,7 +19,7 @@ from bms.adapters.datasets.images.pictures import encode_png
 from bms.adapters.datasets.json import jsonl
 from bms.adapters.datasets.labels import target_of, with_label
 from bms.adapters.datasets.manifest import Manifest, write_manifest
-from bms.adapters.datasets.schema import Feature, Schema
+from bms.adapters.datasets.schema import ColumnSchema, TableSchema
 from bms.adapters.datasets.table import Table
 from bms.adapters.datasets.tfrecord import source as tfrecord_source
 from bms.adapters.datasets.tfrecord.records import write_records
@@ -416,7 +416,7 @@ class TestTfrecord:
 
     def test_what_dataset_json_does_not_name_is_refused_and_not_dropped(self, tmp_path: Path) -> None:
         write_records(tmp_path / "f.tfrecord", [encode_example({"n": np.array([1]), "more": np.array([2])})])
-        schema = Schema(features=(Feature(name="n", kind="int"),))
+        schema = TableSchema(features=(ColumnSchema(name="n", kind="int"),))
         write_manifest(tmp_path, Manifest(schema=schema, splits={}))
         with pytest.raises(
             InvalidArgument, match=r"f\.tfrecord, record 1 has 'more', which dataset\.json .* does not name"
@@ -441,7 +441,7 @@ class TestTfrecord:
 class TestLabels:
     def test_texts_become_classes(self, write: Write) -> None:
         table = with_label(csv.load(write("x,kind\n1,b\n2,a\n3,b\n")), "kind")
-        assert target_of(table.schema, "kind") == Feature(name="kind", kind="label", labels=("a", "b"))
+        assert target_of(table.schema, "kind") == ColumnSchema(name="kind", kind="label", labels=("a", "b"))
         assert table.numbers("kind").tolist() == [1, 0, 1]
 
     def test_integers_become_classes_by_value(self, write: Write) -> None:
@@ -466,10 +466,10 @@ class TestLabels:
             with_label(csv.load(write("x,y\n1,2\n")), "z")
 
     def test_without_a_name_the_only_label_is_the_target(self) -> None:
-        one = Feature(name="a", kind="label", labels=("x",))
-        other = Feature(name="b", kind="label", labels=("x",))
-        assert target_of(Schema(features=(one,)), None) == one
-        assert target_of(Schema(features=(one, other)), None) is None
+        one = ColumnSchema(name="a", kind="label", labels=("x",))
+        other = ColumnSchema(name="b", kind="label", labels=("x",))
+        assert target_of(TableSchema(features=(one,)), None) == one
+        assert target_of(TableSchema(features=(one, other)), None) is None
 
 
 def test_an_unknown_sample_is_refused() -> None:

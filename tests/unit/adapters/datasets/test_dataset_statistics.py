@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from bms.adapters.datasets.images.pictures import encode_png
-from bms.adapters.datasets.quality import Finding, inspect
-from bms.adapters.datasets.schema import Feature, Schema
+from bms.adapters.datasets.quality import DatasetFinding, inspect
+from bms.adapters.datasets.schema import ColumnSchema, TableSchema
 from bms.adapters.datasets.statistics import Statistics, describe
 from bms.adapters.datasets.table import Column, Table, table_of
 
@@ -22,10 +22,10 @@ def table(**columns: Column) -> Table:
                 if any(cell is True for cell in column.tolist())
                 else "int"
             )
-            features.append(Feature(name=name, kind=kind, shape=column.shape[1:]))  # type: ignore[arg-type]
+            features.append(ColumnSchema(name=name, kind=kind, shape=column.shape[1:]))  # type: ignore[arg-type]
         else:
-            features.append(Feature(name=name, kind="image" if isinstance(column[0], bytes) else "text"))
-    return table_of(Schema(features=tuple(features)), columns)
+            features.append(ColumnSchema(name=name, kind="image" if isinstance(column[0], bytes) else "text"))
+    return table_of(TableSchema(features=tuple(features)), columns)
 
 
 def floats(*values: float) -> Column:
@@ -114,19 +114,21 @@ def test_texts_images_and_classes_are_counted() -> None:
 
 def _mixed(images: list[bytes]) -> Table:
     features = (
-        Feature(name="t", kind="text"),
-        Feature(name="image", kind="image"),
-        Feature(name="label", kind="label", labels=("a", "b", "c")),
+        ColumnSchema(name="t", kind="text"),
+        ColumnSchema(name="image", kind="image"),
+        ColumnSchema(name="label", kind="label", labels=("a", "b", "c")),
     )
-    return table_of(Schema(features=features), {"t": ["x", None, "x"], "image": images, "label": np.array([1, 0, 1])})
+    return table_of(
+        TableSchema(features=features), {"t": ["x", None, "x"], "image": images, "label": np.array([1, 0, 1])}
+    )
 
 
 def labelled(values: list[float], labels: list[int], classes: tuple[str, ...] = ("a", "b")) -> Table:
-    features = (Feature(name="x", kind="float"), Feature(name="y", kind="label", labels=classes))
-    return table_of(Schema(features=features), {"x": floats(*values), "y": np.array(labels)})
+    features = (ColumnSchema(name="x", kind="float"), ColumnSchema(name="y", kind="label", labels=classes))
+    return table_of(TableSchema(features=features), {"x": floats(*values), "y": np.array(labels)})
 
 
-def kinds(findings: list[Finding]) -> list[str]:
+def kinds(findings: list[DatasetFinding]) -> list[str]:
     return [finding.kind for finding in findings]
 
 

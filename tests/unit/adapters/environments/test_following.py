@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from bms.adapters.environments.following import Following, read_piece
+from bms.adapters.environments.following import BuildFollower, read_piece
 
 
 def test_lines_are_told_once_they_are_whole(tmp_path: Path) -> None:
     log, told = tmp_path / "log", list[str]()
-    following = Following(log, told.append)
+    following = BuildFollower(log, told.append)
     assert not following.waited
     following()
     assert following.waited
@@ -24,7 +24,7 @@ def test_lines_are_told_once_they_are_whole(tmp_path: Path) -> None:
 
 def test_a_log_that_is_begun_anew_is_read_anew(tmp_path: Path) -> None:
     log, told = tmp_path / "log", list[str]()
-    following = Following(log, told.append)
+    following = BuildFollower(log, told.append)
     log.write_text("of the build before\nand more\n")
     following()
     log.write_text("now\n")
@@ -33,7 +33,7 @@ def test_a_log_that_is_begun_anew_is_read_anew(tmp_path: Path) -> None:
 
 
 def test_without_anybody_to_tell_it_only_notes_that_it_waited(tmp_path: Path) -> None:
-    following = Following(tmp_path / "log", None)
+    following = BuildFollower(tmp_path / "log", None)
     following()
     assert following.waited
 

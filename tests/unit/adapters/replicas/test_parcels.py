@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bms.adapters.replicas.parcels import LARGE, Parcels, Sent
+from bms.adapters.replicas.parcels import LARGE, PendingCalls, SentCall
 from bms.core.errors import InvalidArgument
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import (
@@ -16,7 +16,7 @@ from bms.protocols.frames import (
     ErrorMeta,
     Frame,
     FrameReader,
-    Kind,
+    FrameType,
     decode_infer,
     encode_answer,
     encode_error,
@@ -34,11 +34,11 @@ class Sink:
         self.told.append(meta.code)
 
 
-def call(rows: np.ndarray, *, most: int = 64, signature: str = "s", timeout_us: int = 0, priority: int = 0) -> Sent:
-    return Sent(Sink(), signature, [Tensor("x", rows)], timeout_us, (), len(rows), most, priority)
+def call(rows: np.ndarray, *, most: int = 64, signature: str = "s", timeout_us: int = 0, priority: int = 0) -> SentCall:
+    return SentCall(Sink(), signature, [Tensor("x", rows)], timeout_us, (), len(rows), most, priority)
 
 
-def told(one: Sent, sinks: dict[int, Sink]) -> list[object]:
+def told(one: SentCall, sinks: dict[int, Sink]) -> list[object]:
     return sinks[id(one)].told
 
 
@@ -51,7 +51,7 @@ def one_frame(parts: list[bytes | memoryview]) -> Frame:
     return frame
 
 
-def sent(parcels: Parcels, *calls: Sent) -> tuple[list[Frame], dict[int, Sink]]:
+def sent(parcels: PendingCalls, *calls: SentCall) -> tuple[list[Frame], dict[int, Sink]]:
     sinks = {id(each): each.sink for each in calls}
     for each in calls:
         parcels.add(each)
@@ -64,7 +64,7 @@ def doubled(frame: Frame) -> Frame:
 
 
 def test_calls_of_one_kind_share_a_frame_and_get_their_own_rows() -> None:
-    parcels = Parcels()
+    parcels = PendingCalls()
     calls = [call(np.full((rows, 2), value, dtype="<f4")) for value, rows in ((1, 1), (2, 3), (3, 1))]
     (frame,), sinks = sent(parcels, *calls)
     meta, (tensor,) = decode_infer(frame)
@@ -91,7 +91,7 @@ def test_calls_of_one_kind_share_a_frame_and_get_their_own_rows() -> None:
 def test_whatever_waits_together_every_call_is_answered_once_with_its_rows(
     wanted: list[tuple[int, str, int, str]], most: int
 ) -> None:
-    parcels = Parcels()
+    parcels = PendingCalls()
     calls = [
         call(np.full((rows, width), number, dtype=dtype), most=most, signature=signature)
         for number, (rows, signature, width, dtype) in enumerate(wanted)
@@ -108,17 +108,17 @@ def test_whatever_waits_together_every_call_is_answered_once_with_its_rows(
 
 
 def test_several_inputs_travel_by_name_in_whatever_order_they_came() -> None:
-    parcels = Parcels()
+    parcels = PendingCalls()
     first = [Tensor("a", np.array([[1]])), Tensor("t", np.array([b"one"], dtype=object))]
     second = [Tensor("t", np.array([b"two!", b""], dtype=object)), Tensor("a", np.array([[2], [3]]))]
-    calls = [Sent(Sink(), "s", tensors, 0, (), rows, 8, 0) for tensors, rows in ((first, 1), (second, 2))]
+    calls = [SentCall(Sink(), "s", tensors, 0, (), rows, 8, 0) for tensors, rows in ((first, 1), (second, 2))]
     (frame,), _ = sent(parcels, *calls)
     _, tensors = decode_infer(frame)
     assert {name: array.tolist() for name, array in tensors} == {"a": [[1], [2], [3]], "t": [b"one", b"two!", b""]}
 
 
 def test_what_cannot_run_together_travels_alone() -> None:
-    parcels = Parcels()
+    parcels = PendingCalls()
     large = np.zeros((1, LARGE), dtype="<f4")
     found, _ = sent(
         parcels,
@@ -134,23 +134,23 @@ def test_what_cannot_run_together_travels_alone() -> None:
 
 
 def test_a_call_with_parameters_travels_alone_and_brings_them() -> None:
-    parcels = Parcels()
+    parcels = PendingCalls()
     rows = np.ones((1, 2), np.float32)
     for params in (b'{"t":1}', b'{"t":1}', b""):
-        parcels.add(Sent(Sink(), "s", [Tensor("x", rows)], 0, (), 1, 64, 0, params=params))
+        parcels.add(SentCall(Sink(), "s", [Tensor("x", rows)], 0, (), 1, 64, 0, params=params))
     sent = [decode_infer(frame)[0] for frame in frames(parcels.pack())]
     assert sorted(one.params for one in sent) == [b"", b'{"t":1}', b'{"t":1}']
     assert all(len(one.rows) <= 1 for one in sent)
 
 
 def test_a_parcel_waits_as_long_as_its_most_patient_call() -> None:
-    parcels = Parcels()
+    parcels = PendingCalls()
     (frame,), _ = sent(parcels, *(call(np.zeros((1, 2), "<f4"), timeout_us=us) for us in (5, 70, 6)))
     assert decode_infer(frame)[0].timeout_us == 70
 
 
 def test_answers_and_errors_may_be_for_some_of_the_calls() -> None:
-    parcels = Parcels()
+    parcels = PendingCalls()
     calls = [call(np.full((1, 1), n, "<f4")) for n in range(4)]
     (frame,), sinks = sent(parcels, *calls)
     some = encode_answer(frame.id, [Tensor("y", np.array([[7.0], [8.0]], "<f4"))], first=0, count=2)
@@ -175,7 +175,7 @@ def test_answers_and_errors_may_be_for_some_of_the_calls() -> None:
 
 
 def test_a_cancelled_call_hears_nothing_and_the_server_only_when_nobody_waits() -> None:
-    parcels = Parcels()
+    parcels = PendingCalls()
     early, *calls = [call(np.full((1, 1), n, "<f4")) for n in range(3)]
     parcels.add(early)
     assert parcels.cancel(early) is None
@@ -184,7 +184,7 @@ def test_a_cancelled_call_hears_nothing_and_the_server_only_when_nobody_waits() 
     assert parcels.cancel(calls[0]) is None
     cancel = parcels.cancel(calls[1])
     assert cancel is not None
-    assert (one_frame([cancel]).kind, one_frame([cancel]).id) == (Kind.CANCEL, frame.id)
+    assert (one_frame([cancel]).kind, one_frame([cancel]).id) == (FrameType.CANCEL, frame.id)
     parcels.answered(doubled(frame))
     assert [told(each, sinks) for each in calls] == [[], []]
     assert parcels.in_flight == 0
@@ -192,14 +192,14 @@ def test_a_cancelled_call_hears_nothing_and_the_server_only_when_nobody_waits() 
 
 @pytest.mark.parametrize(("first", "count"), [(0, 3), (2, 1), (-1, 1), (1, 2)])
 def test_answers_to_calls_that_are_not_there_are_refused(first: int, count: int) -> None:
-    parcels = Parcels()
+    parcels = PendingCalls()
     (frame,), _ = sent(parcels, *(call(np.zeros((1, 1), "<f4")) for _ in range(2)))
     with pytest.raises(InvalidArgument):
         parcels.failed(one_frame([encode_error(frame.id, "INTERNAL", "x", retry=False, first=first, count=count)]))
 
 
 def test_an_answer_without_a_row_for_each_is_refused() -> None:
-    parcels = Parcels()
+    parcels = PendingCalls()
     (frame,), _ = sent(parcels, *(call(np.zeros((1, 1), "<f4")) for _ in range(2)))
     with pytest.raises(InvalidArgument, match="one row for each"):
         parcels.answered(one_frame(encode_answer(frame.id, [Tensor("y", np.zeros((3, 1)))])))
@@ -207,7 +207,7 @@ def test_an_answer_without_a_row_for_each_is_refused() -> None:
 
 @pytest.mark.parametrize("how", ["answered", "failed", "cancelled", "lost"])
 def test_what_is_ended_is_freed_without_the_collector(how: str) -> None:
-    parcels, rows = Parcels(), np.zeros((1, 4), "<f4")
+    parcels, rows = PendingCalls(), np.zeros((1, 4), "<f4")
     seen = weakref.ref(rows)
     calls = [call(rows), call(np.zeros((1, 4), "<f4"))]
     del rows

@@ -2,19 +2,19 @@
 
 import pytest
 
-from bms.adapters.runtimes.lightgbm.columns import Seen, levels_of, owners, real_names, seen_of
+from bms.adapters.runtimes.lightgbm.columns import SeenFeature, levels_of, owners, real_names, seen_of
 from bms.adapters.runtimes.lightgbm.file import TextModel
 from bms.adapters.runtimes.lightgbm.runtime import features_of
 
-NUMBER = Seen(bounds=(-3.1, 2.9), whole=False)
-SHARE = Seen(bounds=(0.0, 0.5))
-FLAG = Seen(bounds=(0.0, 1.0))
-GRADE = Seen(bounds=(0.0, 2.0))  # as an ordered category of three levels leaves it, or plain whole numbers
-SAME = Seen()
+NUMBER = SeenFeature(bounds=(-3.1, 2.9), whole=False)
+SHARE = SeenFeature(bounds=(0.0, 0.5))
+FLAG = SeenFeature(bounds=(0.0, 1.0))
+GRADE = SeenFeature(bounds=(0.0, 2.0))  # as an ordered category of three levels leaves it, or plain whole numbers
+SAME = SeenFeature()
 
 
-def category(*codes: int) -> Seen:
-    return Seen(codes=codes, categorical=True)
+def category(*codes: int) -> SeenFeature:
+    return SeenFeature(codes=codes, categorical=True)
 
 
 @pytest.mark.parametrize(
@@ -27,12 +27,12 @@ def category(*codes: int) -> Seen:
         ((("a", "b", "c"), ("s", "m", "l")), (category(2, 1, 0), GRADE), (0, 1)),
         ((("a", "b", "c"),), (GRADE, FLAG), (0,)),
         ((("a", "b", "c"),), (category(0, 1, 2), FLAG), (0,)),
-        ((("a", "b"),), (Seen(categorical=True), NUMBER), (0,)),
+        ((("a", "b"),), (SeenFeature(categorical=True), NUMBER), (0,)),
         ((("only",), ("a", "b")), (SAME, category(0, 1)), (0, 1)),
     ],
 )
 def test_levels_are_given_to_features_where_there_is_one_way(
-    levels: tuple[tuple[str | int, ...], ...], seen: tuple[Seen, ...], found: tuple[int, ...]
+    levels: tuple[tuple[str | int, ...], ...], seen: tuple[SeenFeature, ...], found: tuple[int, ...]
 ) -> None:
     assert owners(levels, seen) == found
 
@@ -48,7 +48,7 @@ def test_levels_are_given_to_features_where_there_is_one_way(
     ],
 )
 def test_levels_that_may_be_of_several_features_or_of_none_are_nobodys(
-    levels: tuple[tuple[str, ...], ...], seen: tuple[Seen, ...]
+    levels: tuple[tuple[str, ...], ...], seen: tuple[SeenFeature, ...]
 ) -> None:
     assert owners(levels, seen) is None
 
@@ -77,9 +77,9 @@ def test_the_numbers_of_features_are_no_names(names: tuple[str, ...], real: bool
 def test_what_training_saw_is_read_from_infos_and_parameters() -> None:
     content = b"\n[max_bin: 255]\n[categorical_feature: 1,3]\n"
     seen = seen_of(["[0:2]", "-1:2:0", "none", "none"], frozenset({0}), content)
-    assert seen[0] == Seen(bounds=(0, 2), whole=False)
-    assert seen[1] == Seen(codes=(2, 0), categorical=True)
-    assert seen[2:] == (Seen(), Seen(categorical=True))
+    assert seen[0] == SeenFeature(bounds=(0, 2), whole=False)
+    assert seen[1] == SeenFeature(codes=(2, 0), categorical=True)
+    assert seen[2:] == (SeenFeature(), SeenFeature(categorical=True))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bms.adapters.runtimes.formats.pickle_outline import Made, Named, Unreadable, outline
+from bms.adapters.runtimes.formats.pickle_outline import Made, PickledGlobal, UnreadablePickle, outline
 
 
 class Opens:
@@ -46,7 +46,7 @@ def test_objects_are_told_and_not_made(protocol: int, tmp_path: Path) -> None:
     assert ordered.kind == "collections.OrderedDict"
     if protocol > 1:  # older ones hand the pairs to the class
         assert ordered.items["k"].given == (str(tmp_path / "bitten"), "w")
-    assert isinstance(kind, Named)
+    assert isinstance(kind, PickledGlobal)
     assert kind.name == f"{__name__}.Holds"
     assert {name.rpartition(".")[2] for name in found.names} >= {"Holds", "OrderedDict", "open"}
     assert not (tmp_path / "bitten").exists()
@@ -66,6 +66,6 @@ def test_garbage_is_unreadable_and_nothing_worse() -> None:
     ]:
         try:
             outline(io.BytesIO(content))
-        except Unreadable:
+        except UnreadablePickle:
             refused += 1
     assert refused > len(good)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bms.adapters.runtimes.huggingface.tokenizer_settings import Named, settings_of, tokenizer_settings
+from bms.adapters.runtimes.huggingface.tokenizer_settings import NamedToken, settings_of, tokenizer_settings
 from bms.core.errors import FailedPrecondition
 
 
@@ -38,9 +38,9 @@ def test_tokens_keep_what_the_file_says_of_them_in_the_order_of_their_ids() -> N
         {"added_tokens_decoder": decoder, "cls_token": "<a>", "extra_special_tokens": {"image_token": "<i>"}}
     )
     assert said.tokens == (
-        Named("<a>", id=9),
-        Named("<b>", lstrip=True, special=False, id=10),
-        Named("<i>"),
+        NamedToken("<a>", id=9),
+        NamedToken("<b>", lstrip=True, special=False, id=10),
+        NamedToken("<i>"),
     )
 
 

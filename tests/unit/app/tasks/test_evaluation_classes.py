@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from bms.app.tasks.evaluation.classes import judged_answers, judged_scores
-from bms.app.tasks.evaluation.target import Target
+from bms.app.tasks.evaluation.target import TrueClasses
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.tensor import Array
 
 
-def target(rows: list[str], names: tuple[str, ...] | None = None) -> Target:
+def target(rows: list[str], names: tuple[str, ...] | None = None) -> TrueClasses:
     """The data set's label: the true class of each row; `names` in the data set's own order, sorted unless given."""
     known = names or tuple(sorted(set(rows)))
-    return Target("answer", known, np.array([known.index(row) for row in rows]), True)
+    return TrueClasses("answer", known, np.array([known.index(row) for row in rows]), True)
 
 
 def scores(model: tuple[str, ...], answered: list[str]) -> Array:
@@ -27,7 +27,7 @@ def texts(*values: str) -> Array:
     return array
 
 
-def accuracy(array: Array, labels: tuple[str, ...], truth: Target) -> float:
+def accuracy(array: Array, labels: tuple[str, ...], truth: TrueClasses) -> float:
     return float(np.mean(judged_scores(array, labels, truth).right))
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from bms.adapters.datasets.manifest import Manifest
-from bms.adapters.datasets.schema import Feature, Schema
+from bms.adapters.datasets.schema import ColumnSchema, TableSchema
 from bms.app.tasks.evaluation.feeding import Fed, fed
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.tensors.columns import mask_name
 from bms.core.tensors.signature import DEFAULT, MATRIX, Signature, TensorSpec, column_spec
 from bms.core.tensors.tensor import DType
 
-LABEL = Feature(name="y", kind="label", labels=("no", "yes"))
+LABEL = ColumnSchema(name="y", kind="label", labels=("no", "yes"))
 BIG = 2**53 + 1
 
 
@@ -22,9 +22,9 @@ def data(label: str = "y", **columns: tuple[str, Any]) -> tuple[Manifest, dict[s
     features = []
     for name, (kind, values) in columns.items():
         shape = values.shape[1:] if isinstance(values, np.ndarray) else ()
-        features.append(Feature(name=name, kind=kind, shape=shape))  # type: ignore[arg-type]
+        features.append(ColumnSchema(name=name, kind=kind, shape=shape))  # type: ignore[arg-type]
     rows = len(next(iter(columns.values()))[1])
-    manifest = Manifest(schema=Schema(features=(*features, LABEL)), splits={}, label=label)
+    manifest = Manifest(schema=TableSchema(features=(*features, LABEL)), splits={}, label=label)
     return manifest, {**{name: values for name, (_, values) in columns.items()}, "y": np.zeros(rows, np.int64)}
 
 
@@ -135,7 +135,7 @@ def test_a_column_of_another_type_is_refused(spec: TensorSpec, column: tuple[str
 
 def test_a_column_of_classes_that_is_not_the_label_is_its_names() -> None:
     manifest = Manifest(
-        schema=Schema(features=(Feature(name="size", kind="label", labels=("large", "small")), LABEL)),
+        schema=TableSchema(features=(ColumnSchema(name="size", kind="label", labels=("large", "small")), LABEL)),
         splits={},
         label="y",
     )
@@ -186,7 +186,7 @@ def test_a_table_is_never_joined_by_place() -> None:
 def test_what_nothing_tells_is_refused(spec: TensorSpec, columns: dict[str, Any], words: str) -> None:
     manifest, arrays = data(**(columns or {"y": INCOME}))
     if not columns:
-        manifest, arrays = Manifest(schema=Schema(features=(LABEL,)), splits={}, label="y"), {"y": np.array([0])}
+        manifest, arrays = Manifest(schema=TableSchema(features=(LABEL,)), splits={}, label="y"), {"y": np.array([0])}
     with pytest.raises(FailedPrecondition) as refused:
         fed(takes(spec), manifest, arrays)
     assert words in refused.value.message

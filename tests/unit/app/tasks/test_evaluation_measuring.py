@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from bms.adapters.datasets.manifest import Manifest
-from bms.adapters.datasets.schema import Feature, Schema
+from bms.adapters.datasets.schema import ColumnSchema, TableSchema
 from bms.app.tasks.evaluation.feeding import Fed
 from bms.app.tasks.evaluation.measuring import measured
 from bms.app.tasks.evaluation.running import ROWS, answers, run_all
-from bms.app.tasks.evaluation.target import Target, target_of
+from bms.app.tasks.evaluation.target import TrueClasses, target_of
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.columns import mask_name
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec, column_spec
@@ -21,13 +21,13 @@ PLAIN = Signature(inputs=())
 SCORED = Signature(inputs=(), method="classify", scores="p", labels=("yes", "no"))
 
 
-def classes(*rows: str) -> Target:
+def classes(*rows: str) -> TrueClasses:
     names = tuple(sorted(set(rows)))
-    return Target("y", names, np.array([names.index(row) for row in rows]), True)
+    return TrueClasses("y", names, np.array([names.index(row) for row in rows]), True)
 
 
-def quantities(*rows: float) -> Target:
-    manifest = Manifest(schema=Schema(features=(Feature(name="y", kind="float"),)), splits={}, label="y")
+def quantities(*rows: float) -> TrueClasses:
+    manifest = Manifest(schema=TableSchema(features=(ColumnSchema(name="y", kind="float"),)), splits={}, label="y")
     return target_of(manifest, np.array(rows))
 
 
@@ -37,7 +37,7 @@ def texts(*values: str) -> Array:
     return array
 
 
-def figures(outputs: dict[str, Array], target: Target, *names: str) -> tuple[float, ...]:
+def figures(outputs: dict[str, Array], target: TrueClasses, *names: str) -> tuple[float, ...]:
     metrics = measured(PLAIN, outputs, target).metrics
     return tuple(metrics[name] for name in names)
 
@@ -73,7 +73,7 @@ def test_scores_that_are_no_probabilities_have_no_log_loss() -> None:
     assert margins.metrics["roc_auc"] == 1.0
     assert margins.undefined == {"log_loss": "the model's scores are no probabilities: they reach from -3 to 3"}
     assert "row 1 add up to 0.5" in measured(SCORED, {"p": np.array([[1, 0], [0, 0.5]])}, truth).undefined["log_loss"]
-    alone = measured(SCORED, {"p": np.array([[1.0, 0.0]])}, Target("y", ("no", "yes"), np.array([1]), True))
+    alone = measured(SCORED, {"p": np.array([[1.0, 0.0]])}, TrueClasses("y", ("no", "yes"), np.array([1]), True))
     assert alone.undefined == {"roc_auc": "no row is of 'no'"}
 
 
@@ -108,13 +108,13 @@ def test_predictions_that_are_no_numbers_have_no_error() -> None:
 
 
 def test_a_label_is_told_by_its_values() -> None:
-    schema = Schema(features=(Feature(name="y", kind="int"),))
+    schema = TableSchema(features=(ColumnSchema(name="y", kind="int"),))
     many = target_of(Manifest(schema=schema, splits={}, label="y"), np.array([500, 7, 500]))
     assert (many.names, many.codes.tolist(), many.classes) == (("7", "500"), [1, 0, 1], False)
     assert many.numbers().tolist() == [500, 7, 500]
     with pytest.raises(FailedPrecondition, match=r"row 1 has no label \(column 'y'\)"):
         quantities(1.0, float("nan"))
-    shaped = Schema(features=(Feature(name="y", kind="float", shape=(2,)),))
+    shaped = TableSchema(features=(ColumnSchema(name="y", kind="float", shape=(2,)),))
     with pytest.raises(FailedPrecondition, match=r"float \[2\]"):
         target_of(Manifest(schema=shaped, splits={}, label="y"), np.zeros((1, 2)))
 

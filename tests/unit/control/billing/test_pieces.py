@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bms.control.billing.held_blocks import pack_held
-from bms.control.billing.nouns import Unbooked
+from bms.control.billing.nouns import UnbilledAllotment
 from bms.control.billing.pieces import SPAN_MS, bookable_until, pieces
 from bms.control.billing.unpacking import unpack
 from bms.core.usage import UsageEvent, quantities
 
 HOUR = 3_600_000
 RATES = st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from([1, 3, 999, 10**6, 1 << 50, 1 << 62]), min_size=1)
-PLAIN = Unbooked(
+PLAIN = UnbilledAllotment(
     number=1, of="replicas", subject="rep_1", tenant="acme", deployment="d", model="m", version=2,
     rates={"replica_ms": 1000}, opened_at=HOUR // 2, closed_at=None, booked_until=HOUR // 2,
 )  # fmt: skip
@@ -38,7 +38,7 @@ def test_pieces_add_up_to_the_whole_however_they_are_cut(
         steps = [step % 5000 for step in steps]  # no piece of such a thing is longer than a second or so
     one = msgspec.convert(
         msgspec.structs.asdict(PLAIN) | {"rates": rates, "of": of, "opened_at": opened, "booked_until": opened},
-        Unbooked,
+        UnbilledAllotment,
     )
     found: list[UsageEvent] = []
     for step in steps:

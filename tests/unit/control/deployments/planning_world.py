@@ -2,7 +2,7 @@
 
 import msgspec
 
-from bms.control.deployments.nouns import Replica, Route
+from bms.control.deployments.nouns import Replica, TrafficRoute
 from bms.control.deployments.planning.actions import (
     Action,
     Drain,
@@ -14,9 +14,9 @@ from bms.control.deployments.planning.actions import (
     Move,
     SetRoute,
     StartReplica,
-    Stop,
+    StopReplica,
 )
-from bms.control.deployments.planning.observation import Desired, Observed, Wanted
+from bms.control.deployments.planning.observation import Desired, ObservedDeployment, ResolvedTarget
 from bms.control.deployments.planning.plan import plan
 from bms.control.deployments.planning.records import born, changed
 from bms.core.clock import ManualClock
@@ -60,7 +60,7 @@ class World:
             build="b",
             keep_previous_s=keep_previous_s,
         )
-        self.route = Route(deployment="d", tenant="t")
+        self.route = TrafficRoute(deployment="d", tenant="t")
         self.replicas: dict[str, Replica] = {}
         self.workloads: dict[str, WorkloadStatus] = {}
         self.available: set[str] = set()
@@ -82,21 +82,21 @@ class World:
 
     def resolved(self) -> Desired:
         targets = tuple(
-            Wanted(version=self.aliases.get(name), alias=name, weight=weight)
+            ResolvedTarget(version=self.aliases.get(name), alias=name, weight=weight)
             if isinstance(name, str)
-            else Wanted(version=name, weight=weight)
+            else ResolvedTarget(version=name, weight=weight)
             for name, weight in self.targets
         )
         return msgspec.structs.replace(self.desired, targets=targets, aliases=dict(self.aliases))
 
-    def observed(self) -> Observed:
+    def observed(self) -> ObservedDeployment:
         statuses = {
             id: said(id, "AVAILABLE" if id in self.available else "END" if id in self.errors else "LOADING", error)
             for id, status in self.workloads.items()
             if status.state == "running" and id not in self.silent
             for error in [self.errors.get(id, "")]
         }
-        return Observed(
+        return ObservedDeployment(
             replicas=tuple(self.replicas.values()),
             route=self.route,
             workloads=None if self.blind else dict(self.workloads),
@@ -131,7 +131,7 @@ class World:
                 self.count += 1
                 id = f"r{self.count}"
                 self.replicas[id] = born(action, self.resolved(), id, now)
-            case MarkReady(id) | Move(id) | MarkFailed(id) | Drain(id) | Stop(id):
+            case MarkReady(id) | Move(id) | MarkFailed(id) | Drain(id) | StopReplica(id):
                 self.replicas[id] = changed(self.replicas[id], action, now)
             case SetRoute(route):
                 self.route = route

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from bms.control.deployments.batching import within
-from bms.control.deployments.nouns import Deployment, DeploymentSpec, Route, Share, Target
+from bms.control.deployments.nouns import Deployment, DeploymentSpec, Target, TrafficRoute, TrafficShare
 from bms.control.deployments.planning.builds import build_of
-from bms.control.deployments.planning.observation import Desired, Wanted
+from bms.control.deployments.planning.observation import Desired, ResolvedTarget
 from bms.control.deployments.reconciliation.launching import workload_spec
 from bms.control.deployments.views.snapshot_entries import deployment_entry
 from bms.core.errors import InvalidArgument
@@ -66,12 +66,12 @@ def test_weights_are_shared_where_there_are_several_replicas(replicas: int, aske
 
 def test_gateways_are_told_how_many_rows_may_run_together() -> None:
     deployment = Deployment(id="d", tenant="t", name="n", spec=spec(sizes=(1, 8)), created_at=NOW, created_by="ann")
-    route = Route(deployment="d", tenant="t", shares=(Share(version=1, weight=100),))
+    route = TrafficRoute(deployment="d", tenant="t", shares=(TrafficShare(version=1, weight=100),))
     desired = Desired(
         deployment="d",
         tenant="t",
         since=NOW,
-        targets=(Wanted(version=1, weight=100, alias=None),),
+        targets=(ResolvedTarget(version=1, weight=100, alias=None),),
         aliases={},
         problems={},
         replicas=1,

@@ -15,7 +15,7 @@ from bms.control.deployments.planning.actions import (
     Move,
     SetRoute,
     StartReplica,
-    Stop,
+    StopReplica,
 )
 from bms.control.deployments.planning.retries import NOT_HERE, PLATFORM_STOPPED
 from tests.unit.control.deployments.planning_world import World
@@ -150,7 +150,7 @@ def test_a_version_without_traffic_drains_after_the_kept_time_then_stops_when_ga
     assert kinds(world.step()) == [SetRoute, Drain]
     assert world.step() == [], "gateways may still send to it"
     world.release()
-    assert world.step() == [Stop("r1")]
+    assert world.step() == [StopReplica("r1")]
     assert world.step() == [EndWorkload("r1", 12.0)]
     assert world.step() == [ForgetWorkload("r1")]
     assert world.step() == []
@@ -161,7 +161,7 @@ def test_a_version_that_never_had_traffic_is_dropped_at_once() -> None:
     world.move("production", 2)
     world.step()
     world.move("production", 3)
-    assert kinds(world.step()) == [Stop, StartReplica]
+    assert kinds(world.step()) == [StopReplica, StartReplica]
     assert world.of("stopped", 2)
 
 
@@ -206,7 +206,7 @@ def test_nothing_is_stopped_or_started_while_the_cluster_cannot_be_seen(state: s
     world.replicas["r1"] = msgspec.structs.replace(world.replicas["r1"], state=state)
     world.blind = True
     world.clock.advance(1000)
-    assert not {MarkFailed, Stop, EndWorkload, ForgetWorkload, Drain} & set(kinds(world.plan()))
+    assert not {MarkFailed, StopReplica, EndWorkload, ForgetWorkload, Drain} & set(kinds(world.plan()))
 
 
 def test_a_replica_that_does_not_answer_goes_only_when_another_took_its_place() -> None:
@@ -360,7 +360,7 @@ def test_what_is_recorded_but_not_running_is_launched_if_new_and_replaced_if_it_
     world.move("production", 2)
     world.step()
     del world.workloads["r1"]
-    assert world.plan()[0] == Stop("r1", NOT_HERE)
+    assert world.plan()[0] == StopReplica("r1", NOT_HERE)
     assert Launch("r2") in world.plan()
 
 
@@ -370,7 +370,7 @@ def test_what_went_while_nobody_looked_is_replaced_at_once_however_often() -> No
     for number in range(1, 5):
         del world.workloads[f"r{number}"]
         actions = world.step()
-        assert actions[0] == Stop(f"r{number}", NOT_HERE)
+        assert actions[0] == StopReplica(f"r{number}", NOT_HERE)
         assert StartReplica(1, 0) in actions
         world.settle()
         assert world.traffic() == {1: 100}
@@ -380,7 +380,7 @@ def test_what_was_ended_with_the_platform_is_stopped_and_no_failure() -> None:
     world = serving()
     world.end("r1", exit_code=None, platform_stopped=True)
     actions = world.step()
-    assert actions[0] == Stop("r1", PLATFORM_STOPPED)
+    assert actions[0] == StopReplica("r1", PLATFORM_STOPPED)
     assert StartReplica(1, 0) in actions
     assert world.replicas["r1"].state == "stopped"
 

@@ -2,8 +2,16 @@
 
 import msgspec
 
-from bms.control.deployments.nouns import Deployment, DeploymentSpec, Replica, Retired, Route, Share, Target
-from bms.control.deployments.planning.observation import Desired, Wanted
+from bms.control.deployments.nouns import (
+    Deployment,
+    DeploymentSpec,
+    Replica,
+    Retired,
+    Target,
+    TrafficRoute,
+    TrafficShare,
+)
+from bms.control.deployments.planning.observation import Desired, ResolvedTarget
 from bms.control.deployments.signatures import loaded, served
 from bms.control.deployments.views.snapshot_entries import deployment_entry
 from bms.control.models.nouns import Version
@@ -64,12 +72,14 @@ DESIRED = Desired(
     deployment="d",
     tenant="t",
     since=NOW,
-    targets=(Wanted(version=2, weight=100, alias="production"),),
+    targets=(ResolvedTarget(version=2, weight=100, alias="production"),),
     aliases={"production": 2, "old": 1, "other": 9},
     replicas=1,
     build="b",
 )
-ROUTE = Route(deployment="d", tenant="t", shares=(Share(version=1, weight=100, aliases=("old", "production")),))
+ROUTE = TrafficRoute(
+    deployment="d", tenant="t", shares=(TrafficShare(version=1, weight=100, aliases=("old", "production")),)
+)
 VERSIONS = {number: version(number) for number in (1, 2, 3)}
 
 
@@ -88,7 +98,7 @@ def test_traffic_stays_with_the_routed_version_while_the_next_one_loads() -> Non
 
 
 def test_an_alias_that_nothing_follows_leads_to_its_version_before_the_next_round() -> None:
-    shares = (Share(version=1, weight=50, aliases=("moved", "production")), Share(version=3, weight=50))
+    shares = (TrafficShare(version=1, weight=50, aliases=("moved", "production")), TrafficShare(version=3, weight=50))
     route = msgspec.structs.replace(ROUTE, shares=shares)
     desired = msgspec.structs.replace(DESIRED, aliases={"production": 2, "new": 1, "moved": 3, "unserved": 9})
     entry = deployment_entry(DEPLOYMENT, desired, route, [replica("a", 1, "ready")], VERSIONS, TOKENS.of)
@@ -113,8 +123,8 @@ def test_a_version_that_failed_ends_with_its_reason() -> None:
 
 
 def test_a_retired_version_is_shown_while_it_is_loaded() -> None:
-    route = Route(
-        deployment="d", tenant="t", shares=(Share(version=2, weight=100),), retired=(Retired(version=1, at=NOW),)
+    route = TrafficRoute(
+        deployment="d", tenant="t", shares=(TrafficShare(version=2, weight=100),), retired=(Retired(version=1, at=NOW),)
     )
     entry = deployment_entry(DEPLOYMENT, DESIRED, route, [replica("a", 1, "ready")], VERSIONS, TOKENS.of)
     assert entry is not None

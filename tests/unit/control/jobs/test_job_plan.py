@@ -4,19 +4,19 @@ from datetime import timedelta
 
 import pytest
 
-from bms.control.jobs.nouns import Capacity, Job
+from bms.control.jobs.nouns import Job, JobCapacity
 from bms.control.jobs.plan import (
     Action,
     Adopt,
     Claim,
     Collect,
     Finish,
-    ForgetWorkload,
+    ForgetJobWorkload,
     Interrupt,
+    JobObservation,
     NoteStarted,
-    Prepare,
-    Seen,
-    Stop,
+    PrepareAttempt,
+    StopAttempt,
     StopWorkload,
     plan,
 )
@@ -52,11 +52,11 @@ overdue = job(state="running", attempt=1, token=1, started_at=LONG_AGO)
 huge = job(spec={"resources": Resources(memory=1 << 50)})
 
 
-def seen(job: Job, mine: bool = True, busy: bool = False) -> Seen:
-    return Seen(job=job, mine=mine, busy=busy)
+def seen(job: Job, mine: bool = True, busy: bool = False) -> JobObservation:
+    return JobObservation(job=job, mine=mine, busy=busy)
 
 
-CASES: list[tuple[str, Seen, WorkloadStatus | None, list[Action]]] = [
+CASES: list[tuple[str, JobObservation, WorkloadStatus | None, list[Action]]] = [
     ("a queued job is claimed", seen(queued, mine=False), None, [Claim(queued)]),
     ("a retry that is due is claimed", seen(job(run_at=NOW)), None, [Claim(job(run_at=NOW))]),
     ("a retry waits for its time", seen(job(run_at=LATER)), None, []),
@@ -66,7 +66,7 @@ CASES: list[tuple[str, Seen, WorkloadStatus | None, list[Action]]] = [
         None,
         [Finish(job(cancel_requested=True), "cancelled", "cancelled on request")],
     ),
-    ("a claimed one is prepared", seen(starting), None, [Prepare(starting)]),
+    ("a claimed one is prepared", seen(starting), None, [PrepareAttempt(starting)]),
     ("but once", seen(starting, busy=True), None, []),
     ("a start that was not noted is noted", seen(starting), RUNS, [NoteStarted(starting)]),
     ("also when it has ended already", seen(starting), ENDED, [NoteStarted(starting)]),
@@ -82,10 +82,10 @@ CASES: list[tuple[str, Seen, WorkloadStatus | None, list[Action]]] = [
     ("a vanished one is looked for", seen(running), None, [Collect(running, None)]),
     ("its running one, too", seen(running, mine=False), None, [Adopt(running)]),
     ("before its end is collected", seen(running, mine=False), ENDED, [Adopt(running)]),
-    ("a cancelled one is stopped", seen(cancelled), RUNS, [Stop(cancelled, "")]),
+    ("a cancelled one is stopped", seen(cancelled), RUNS, [StopAttempt(cancelled, "")]),
     ("but once", seen(cancelled, busy=True), RUNS, []),
     ("and collected when it ended", seen(cancelled), ENDED, [Collect(cancelled, ENDED)]),
-    ("one over its time is stopped", seen(overdue), RUNS, [Stop(overdue, "timed out after 3600 s")]),
+    ("one over its time is stopped", seen(overdue), RUNS, [StopAttempt(overdue, "timed out after 3600 s")]),
     ("one that ended in time is not", seen(overdue), ENDED, [Collect(overdue, ENDED)]),
 ]
 
@@ -94,7 +94,7 @@ CASES: list[tuple[str, Seen, WorkloadStatus | None, list[Action]]] = [
     ("situation", "one", "status", "wanted"), CASES, ids=[f"{n}-{c[0]}" for n, c in enumerate(CASES)]
 )
 def test_one_situation_asks_for_one_thing(
-    situation: str, one: Seen, status: WorkloadStatus | None, wanted: list[Action]
+    situation: str, one: JobObservation, status: WorkloadStatus | None, wanted: list[Action]
 ) -> None:
     workloads = {} if status is None else {status.id: status}
     assert plan([one], workloads, ROOM, NOW) == wanted
@@ -108,11 +108,11 @@ def test_a_preparation_is_interrupted_by_a_cancellation_and_then_ended() -> None
 
 def test_a_stop_that_a_crash_cut_short_is_repeated_with_its_reason() -> None:
     stopping = job(state="running", attempt=1, token=1, started_at=NOW, stopping="timed out after 5 s")
-    assert plan([seen(stopping)], {RUNS.id: RUNS}, ROOM, NOW) == [Stop(stopping, "timed out after 5 s")]
+    assert plan([seen(stopping)], {RUNS.id: RUNS}, ROOM, NOW) == [StopAttempt(stopping, "timed out after 5 s")]
 
 
 def test_what_can_never_run_is_refused() -> None:
-    (action,) = plan([seen(huge)], {}, Capacity(jobs=1, cpu=1, memory=1 << 30), NOW)
+    (action,) = plan([seen(huge)], {}, JobCapacity(jobs=1, cpu=1, memory=1 << 30), NOW)
     assert isinstance(action, Finish)
     assert (action.state, "of memory" in action.error) == ("failed", True)
 
@@ -132,15 +132,15 @@ def test_workloads_no_live_attempt_owns_are_stopped_then_forgotten() -> None:
     assert plan([seen(retried)], workloads, ROOM, NOW) == [
         StopWorkload("job_1-a1"),
         StopWorkload("gone-a1"),
-        ForgetWorkload("gone-a2"),
+        ForgetJobWorkload("gone-a2"),
     ]
 
 
 def test_a_queued_retry_gives_up_the_workload_of_its_last_attempt() -> None:
     waiting = job(attempt=1, token=1, run_at=LATER)
-    assert plan([seen(waiting, mine=False)], {ENDED.id: ENDED}, ROOM, NOW) == [ForgetWorkload(ENDED.id)]
+    assert plan([seen(waiting, mine=False)], {ENDED.id: ENDED}, ROOM, NOW) == [ForgetJobWorkload(ENDED.id)]
 
 
 def test_capacity_counts_what_is_taken_over_too() -> None:
-    room = Capacity(jobs=1, cpu=10, memory=1 << 50)
+    room = JobCapacity(jobs=1, cpu=10, memory=1 << 50)
     assert plan([seen(running, mine=False), seen(job("job_2"))], {RUNS.id: RUNS}, room, NOW) == [Adopt(running)]

@@ -17,7 +17,7 @@ from bms.core.tensors.request import InferResponse
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec, column_spec
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.mlflow.scoring import decode_invocation, encode_invocation, error_body
-from bms.protocols.tfserving.predict import Decoded
+from bms.protocols.tfserving.predict import DecodedPredict
 
 OUTPUTS = (
     TensorSpec(name="p", dtype="FP64", shape=(None, 2)),
@@ -37,7 +37,7 @@ TEXTS = Signature(inputs=(column_spec("x", "text"),), outputs=OUTPUTS)
 ANSWER = (Tensor("p", np.array([[0.25, 0.75], [0.5, np.nan]])), Tensor("label", np.array([1, 0])))
 
 
-def decoded(signature: Signature, body: object, kind: bytes = b"application/json") -> Decoded:
+def decoded(signature: Signature, body: object, kind: bytes = b"application/json") -> DecodedPredict:
     given = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     return decode_invocation(given, kind, "m", {DEFAULT: signature})
 

@@ -12,13 +12,13 @@ from bms.core.errors import InvalidArgument
 from bms.core.tensors.request import InferResponse
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import NUMPY, Tensor, from_raw, to_raw
-from bms.protocols.oip.infer import MAX_TENSORS, Decoded, decode_infer, encode_infer
+from bms.protocols.oip.infer import MAX_TENSORS, DecodedInfer, decode_infer, encode_infer
 from tests.peers.frames_server import SIGNATURES
 
 X = {"name": "x", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}
 
 
-def decoded(value: object, raw: bytes = b"", length: int | None = None) -> Decoded:
+def decoded(value: object, raw: bytes = b"", length: int | None = None) -> DecodedInfer:
     data = json.dumps(value).encode()
     return decode_infer(data + raw, len(data) if raw and length is None else length, "m", SIGNATURES)
 
@@ -204,7 +204,7 @@ def test_outputs_are_binary_by_default_or_one_by_one() -> None:
     outputs = [Tensor("y", np.array([[1, 2]], dtype="f4")), Tensor("z", np.array([3]))]
     answer = InferResponse(model="m", version=1, outputs=outputs)
     request = decoded({"inputs": [X]}).request
-    body, length = encode_infer(answer, Decoded(request, 1, all_binary=True, binary={"z": False}))
+    body, length = encode_infer(answer, DecodedInfer(request, 1, all_binary=True, binary={"z": False}))
     assert length is not None
     described = json.loads(body[:length])["outputs"]
     assert described[0]["parameters"] == {"binary_data_size": 8}

@@ -9,13 +9,13 @@ from bms.core.errors import InvalidArgument
 from bms.core.tensors.request import InferResponse
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import Tensor
-from bms.protocols.oip.classes import Classes, best_classes, classes_of
+from bms.protocols.oip.classes import TopClasses, best_classes, classes_of
 from bms.protocols.oip.infer import decode_infer, encode_infer
 from tests.peers.frames_server import SIGNATURES
 
 
 def best(values: object, most: int, labels: tuple[str, ...] = (), batched: bool = True) -> list[object]:
-    return best_classes(np.asarray(values), Classes(most, labels, batched)).tolist()  # type: ignore[no-any-return]
+    return best_classes(np.asarray(values), TopClasses(most, labels, batched)).tolist()  # type: ignore[no-any-return]
 
 
 def test_the_best_come_first_with_value_index_and_label() -> None:
@@ -26,7 +26,7 @@ def test_the_best_come_first_with_value_index_and_label() -> None:
 
 def test_every_row_has_its_own_and_no_more_than_there_are() -> None:
     assert best([[1, 2], [4, 3]], 9) == [[b"2:1", b"1:0"], [b"4:0", b"3:1"]]
-    assert best_classes(np.zeros((3, 5)), Classes(2, (), True)).shape == (3, 2)
+    assert best_classes(np.zeros((3, 5)), TopClasses(2, (), True)).shape == (3, 2)
 
 
 def test_a_model_without_rows_gives_one_list() -> None:

@@ -14,7 +14,7 @@ from bms.core.errors import InvalidArgument, NotFound
 from bms.core.tensors.request import InferResponse
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import NUMPY, Tensor, dtype_of, from_raw, to_raw
-from bms.protocols.oip.classes import Classes
+from bms.protocols.oip.classes import TopClasses
 from bms.protocols.oip.grpc.infer import (
     decode_infer,
     encode_infer,
@@ -157,7 +157,7 @@ def test_parameters_outputs_and_the_id_are_understood() -> None:
     infer = decoded.request
     assert (infer.model, infer.id, infer.priority, infer.timeout_s) == ("m", "7", 2, 1.5)
     assert infer.outputs == ("y", "t")
-    assert decoded.classes == {"y": Classes(2, (), False)}
+    assert decoded.classes == {"y": TopClasses(2, (), False)}
     assert wants_empty_final(request)
     assert not wants_empty_final(asked())
     assert decode_infer(asked(), FLOATS).request.id is None
@@ -166,7 +166,7 @@ def test_parameters_outputs_and_the_id_are_understood() -> None:
 def test_classes_are_answered_as_bytes() -> None:
     scores = np.array([0.25, 0.5, 0.125], np.float32)
     answer = InferResponse(model="m", version=1, outputs=[Tensor("y", scores)])
-    made = Response.FromString(encode_infer(answer, {"y": Classes(2, ("a", "b", "c"), False)}))
+    made = Response.FromString(encode_infer(answer, {"y": TopClasses(2, ("a", "b", "c"), False)}))
     assert (made.outputs[0].datatype, list(made.outputs[0].shape)) == ("BYTES", [2])
     assert from_raw("BYTES", (2,), made.raw_output_contents[0]).tolist() == [b"0.5:1:b", b"0.25:0:a"]
 

@@ -11,7 +11,7 @@ from bms.core.errors import InvalidArgument
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.protocols.oip import infer as oip
 from bms.protocols.oip import large as oip_large
-from bms.protocols.oip.infer import Decoded, decode_infer
+from bms.protocols.oip.infer import DecodedInfer, decode_infer
 from bms.protocols.oip.large import decode_large
 
 SIGNATURES = {
@@ -55,7 +55,7 @@ def outcome(body: bytes) -> object:
     return _plain(decoded)
 
 
-def _plain(decoded: Decoded) -> object:
+def _plain(decoded: DecodedInfer) -> object:
     request = decoded.request
     tensors = [(name, array.dtype.str, array.shape, array.tobytes()) for name, array in request.inputs]
     return tensors, decoded.rows, request.signature, request.id, request.timeout_s, request.priority

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from bms.core.tensors.outputs import Share, Together
+from bms.core.tensors.outputs import OutputRows, Together
 from bms.core.tensors.request import InferRequest, InferResponse
 from bms.core.tensors.tensor import NUMPY, Array, Tensor
-from bms.protocols.oip.infer import Decoded, encode_infer
+from bms.protocols.oip.infer import DecodedInfer, encode_infer
 from bms.protocols.oip.rows import encode_share
 
-PLAIN = Decoded(InferRequest(model="m", inputs=[]), 1)
+PLAIN = DecodedInfer(InferRequest(model="m", inputs=[]), 1)
 DTYPES = [dtype for dtype in NUMPY if dtype != "BYTES"]
 
 
@@ -30,7 +30,7 @@ def test_it_gives_what_the_usual_way_gives(data: st.DataObject) -> None:
     whole = Together(tensors)
     id = data.draw(st.none() | st.text(max_size=3))
     for start, end in pairwise(cuts):
-        share = Share(whole, start, end)
+        share = OutputRows(whole, start, end)
         alone = [Tensor(name, array[start:end]) for name, array in tensors]
         fast = encode_share("mödel", 3, id, share)
         if fast is None:
@@ -48,27 +48,29 @@ def test_floats_without_a_word_in_json_are_written_bare(value: float) -> None:
     together = Together([Tensor("y", array)])
     for row in range(2):
         response = InferResponse(model="m", version=1, outputs=[Tensor("y", array[row : row + 1])])
-        assert encode_share("m", 1, None, Share(together, row, row + 1)) == encode_infer(response, PLAIN)[0]
+        assert encode_share("m", 1, None, OutputRows(together, row, row + 1)) == encode_infer(response, PLAIN)[0]
 
 
 @pytest.mark.parametrize("value", [0.015625, 0.1, 65504])
 def test_digits_are_the_same_beside_a_number_without_a_word_in_json(value: float) -> None:
     array: Array = np.array([[value], [np.inf]], dtype="<f2")
     response = InferResponse(model="m", version=1, outputs=[Tensor("y", array[:1])])
-    assert encode_share("m", 1, None, Share(Together([Tensor("y", array)]), 0, 1)) == encode_infer(response, PLAIN)[0]
+    assert (
+        encode_share("m", 1, None, OutputRows(Together([Tensor("y", array)]), 0, 1)) == encode_infer(response, PLAIN)[0]
+    )
 
 
 def test_text_is_left_to_the_usual_way() -> None:
     together = Together([Tensor("t", np.array([b"a", b"],["], dtype=object))])
-    assert encode_share("m", 1, None, Share(together, 0, 1)) is None
-    assert encode_share("m", 1, None, Share(together, 1, 2)) is None
-    body, _ = encode_infer(InferResponse(model="m", version=1, outputs=Share(together, 1, 2)), PLAIN)
+    assert encode_share("m", 1, None, OutputRows(together, 0, 1)) is None
+    assert encode_share("m", 1, None, OutputRows(together, 1, 2)) is None
+    body, _ = encode_infer(InferResponse(model="m", version=1, outputs=OutputRows(together, 1, 2)), PLAIN)
     assert b'"data":["],["]' in body
 
 
 def test_a_share_is_a_sequence_of_its_rows() -> None:
     together = Together([Tensor("a", np.arange(6)), Tensor("b", np.arange(12).reshape(6, 2))])
-    share = Share(together, 2, 4)
+    share = OutputRows(together, 2, 4)
     assert len(share) == 2
     assert [(name, array.tolist()) for name, array in share] == [("a", [2, 3]), ("b", [[4, 5], [6, 7]])]
     assert share[0] is next(iter(share))

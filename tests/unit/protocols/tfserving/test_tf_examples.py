@@ -14,7 +14,7 @@ from bms.core.tensors.request import InferRequest, InferResponse
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.tfserving.examples import decode_examples, encode_classify, encode_regress
-from bms.protocols.tfserving.predict import Decoded, decode_predict
+from bms.protocols.tfserving.predict import DecodedPredict, decode_predict
 
 FEATURES = (
     Feature(name="ids", dtype="INT64"),
@@ -112,10 +112,10 @@ def test_features_that_do_not_fit_are_refused_with_example_and_name(examples: li
     assert said in refusal.value.message
 
 
-def asked(examples: int) -> Decoded:
+def asked(examples: int) -> DecodedPredict:
     rows = np.empty(examples, dtype=object)
     rows[:] = b""
-    return Decoded(InferRequest(model="m", inputs=[Tensor("inputs", rows)]), 1, True)
+    return DecodedPredict(InferRequest(model="m", inputs=[Tensor("inputs", rows)]), 1, True)
 
 
 def scores(rows: int) -> Tensor:

@@ -14,7 +14,13 @@ from bms.core.tensors.request import InferRequest, InferResponse
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import Array, Tensor
 from bms.protocols.tfserving.examples import decode_examples, encode_classify, encode_regress
-from bms.protocols.tfserving.predict import Decoded, check_each_answered, decode_content, decode_predict, encode_predict
+from bms.protocols.tfserving.predict import (
+    DecodedPredict,
+    check_each_answered,
+    decode_content,
+    decode_predict,
+    encode_predict,
+)
 from tests.peers.frames_server import SIGNATURES
 
 
@@ -254,8 +260,8 @@ def test_examples_that_do_not_fit_are_refused(value: object, said: str) -> None:
     assert said in refusal.value.message or "unknown field" in refusal.value.message
 
 
-def sent(examples: int) -> Decoded:
-    return Decoded(InferRequest(model="m", inputs=[Tensor("x", np.zeros(examples))]), examples, True)
+def sent(examples: int) -> DecodedPredict:
+    return DecodedPredict(InferRequest(model="m", inputs=[Tensor("x", np.zeros(examples))]), examples, True)
 
 
 def test_classes_carry_labels_or_numbers() -> None:

@@ -15,7 +15,7 @@ from bms.protocols.protobuf.pool import message
 from bms.protocols.protobuf.wire import field
 from bms.protocols.tfserving.grpc.examples import MOST_EXAMPLES, decode_examples, examples_of, read_examples, read_tasks
 from bms.protocols.tfserving.grpc.results import classification_result, regression_result, result_response, task_result
-from bms.protocols.tfserving.predict import Decoded
+from bms.protocols.tfserving.predict import DecodedPredict
 
 Example = message("tensorflow.Example")
 Request = message("tensorflow.serving.ClassificationRequest")
@@ -77,7 +77,7 @@ def asked(*examples: Any, context: Any = None) -> bytes:
     return bytes(request.SerializeToString())
 
 
-def decoded(signature: Signature, *examples: Any, verb: Verb = "classify", context: Any = None) -> Decoded:
+def decoded(signature: Signature, *examples: Any, verb: Verb = "classify", context: Any = None) -> DecodedPredict:
     rows = examples_of(read_examples(asked(*examples, context=context)))
     return decode_examples(rows, "m", None, {"serving_default": signature}, verb)
 

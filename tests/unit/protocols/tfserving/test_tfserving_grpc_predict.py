@@ -14,8 +14,8 @@ from bms.protocols.oip.infer import MAX_TENSORS
 from bms.protocols.protobuf.pool import message, parse
 from bms.protocols.protobuf.wire import field, varint_field
 from bms.protocols.tfserving.grpc.model_spec import Meant
-from bms.protocols.tfserving.grpc.predict import Decoded, decode_predict, encode_predict
-from bms.protocols.tfserving.grpc.predict_outline import Outline, PredictMessage, read_predict
+from bms.protocols.tfserving.grpc.predict import DecodedGrpcPredict, decode_predict, encode_predict
+from bms.protocols.tfserving.grpc.predict_outline import PredictMessage, PredictOutline, read_predict
 
 Request = message("tensorflow.serving.PredictRequest")
 Response = message("tensorflow.serving.PredictResponse")
@@ -54,7 +54,7 @@ def written(name: str = "m", signature: str = "", wanted: tuple[str, ...] = (), 
     return bytes(request.SerializeToString())
 
 
-def decoded(data: bytes, signatures: Any = SIGNATURES) -> Decoded:
+def decoded(data: bytes, signatures: Any = SIGNATURES) -> DecodedGrpcPredict:
     return decode_predict(read_predict(data), signatures)
 
 
@@ -120,7 +120,7 @@ def test_of_a_known_message_every_other_octet_means_what_the_parser_says() -> No
 
 def parsed_whole(data: bytes) -> PredictMessage:
     request = parse(Request, data)
-    return PredictMessage(Outline(request), [], data, request)
+    return PredictMessage(PredictOutline(request), [], data, request)
 
 
 def meaning(read: Callable[[bytes], PredictMessage], data: bytes) -> object:

@@ -11,7 +11,7 @@ from bms.core.tensors.fitting import fit_inputs
 from bms.core.tensors.request import InferRequest, InferResponse
 from bms.core.tensors.signature import DEFAULT
 from bms.core.tensors.tensor import Tensor
-from bms.serving.pipeline.turn import Answer
+from bms.serving.pipeline.turn import ExchangeAnswer
 from bms.web.inference.dialect import Fields, Signatures, Streams
 from bms.web.inference.http.answers import JSON
 
@@ -54,5 +54,5 @@ class Chat(Streams):
     def gather(self, parts: Sequence[Sequence[Tensor]], decoded: Decoded) -> list[Tensor]:
         return [Tensor("y", np.concatenate([outputs[0].array for outputs in parts]))]
 
-    def encode(self, response: InferResponse, decoded: Decoded, signatures: Signatures) -> Answer:
-        return Answer(msgspec.json.encode({"text": response.outputs[0].array.ravel().tolist()}), JSON)
+    def encode(self, response: InferResponse, decoded: Decoded, signatures: Signatures) -> ExchangeAnswer:
+        return ExchangeAnswer(msgspec.json.encode({"text": response.outputs[0].array.ravel().tolist()}), JSON)

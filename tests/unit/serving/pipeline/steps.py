@@ -9,16 +9,16 @@ from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerMeta
 from bms.serving.pipeline.context import RequestContext
 from bms.serving.pipeline.exchange import Exchange
-from bms.serving.pipeline.step import Step, StepMaker
-from bms.serving.pipeline.turn import Answer
-from bms.serving.traffic.snapshot_index import Route
+from bms.serving.pipeline.step import PipelineStep, StepMaker
+from bms.serving.pipeline.turn import ExchangeAnswer
+from bms.serving.traffic.snapshot_index import DeploymentRoute
 
 
-def always(step: Step) -> StepMaker:
+def always(step: PipelineStep) -> StepMaker:
     return lambda entry: step
 
 
-class ResponseCache(Step):
+class ResponseCache(PipelineStep):
     def __init__(self) -> None:
         self._kept: dict[object, list[Tensor]] = {}
 
@@ -34,13 +34,13 @@ class ResponseCache(Step):
         return call.key.tenant, call.route.entry.id, call.version.number, inputs
 
 
-class HeaderRouting(Step):
+class HeaderRouting(PipelineStep):
     def choose(self, call: RequestContext) -> ServedVersion | None:
         said = call.fields.get(b"x-variant")
         return None if said is None else call.route.aliases.get(said.decode("latin-1"))
 
 
-class StickyRouting(Step):
+class StickyRouting(PipelineStep):
     """Who was sent to a version once stays there."""
 
     def __init__(self) -> None:
@@ -54,14 +54,14 @@ class StickyRouting(Step):
         self.places[call.key.tenant, call.fields.get(b"x-user", b"")] = call.version.number
 
 
-class FeatureRouting(Step):
+class FeatureRouting(PipelineStep):
     """Values above the limit go to version 2."""
 
     def choose_decoded(self, call: RequestContext) -> ServedVersion | None:
         return call.route.versions[2] if call.request.inputs[0].array.max() > 100 else None
 
 
-class ByteBudget(Step):
+class ByteBudget(PipelineStep):
     """So many bytes for each tenant, in all."""
 
     def __init__(self, most: int) -> None:
@@ -75,7 +75,7 @@ class ByteBudget(Step):
         self._used[tenant] += call.bytes_in
 
 
-class Quota(Step):
+class Quota(PipelineStep):
     """So many requests of a key at once."""
 
     def __init__(self, most: int) -> None:
@@ -95,15 +95,15 @@ class Quota(Step):
         self.bytes_out += call.bytes_out
 
 
-class Fallback(Step):
-    def __init__(self, where: Callable[[], tuple[Route, ServedVersion]]) -> None:
+class Fallback(PipelineStep):
+    def __init__(self, where: Callable[[], tuple[DeploymentRoute, ServedVersion]]) -> None:
         self._where = where
 
-    def fall_back(self, call: RequestContext, error: BmsError) -> tuple[Route, ServedVersion] | None:
+    def fall_back(self, call: RequestContext, error: BmsError) -> tuple[DeploymentRoute, ServedVersion] | None:
         return self._where()
 
 
-class Shadow(Step):
+class Shadow(PipelineStep):
     """Sends a copy of every request to version 2, whose answers it keeps."""
 
     def __init__(self) -> None:
@@ -127,17 +127,17 @@ class Copy(Exchange):
 
     def decode(self, signatures: object) -> None: ...
 
-    def encode(self, outputs: Sequence[Tensor]) -> Answer:
+    def encode(self, outputs: Sequence[Tensor]) -> ExchangeAnswer:
         self.answers.append(float(outputs[0].array.max()))
-        return Answer(b"")
+        return ExchangeAnswer(b"")
 
-    def deliver(self, answer: Answer) -> None: ...
+    def deliver(self, answer: ExchangeAnswer) -> None: ...
 
     def deliver_error(self, error: BmsError) -> None:
         self.answers.append(error.code)
 
 
-class Recorder(Step):
+class Recorder(PipelineStep):
     """Writes down at which place it was asked, and what was known there."""
 
     def __init__(self, name: str = "", seen: list[str] | None = None) -> None:
@@ -170,10 +170,10 @@ class Recorder(Step):
         self.seen.append(f"{self._name}{place}({known})")
 
 
-def only_for(name: str, step: Step) -> StepMaker:
+def only_for(name: str, step: PipelineStep) -> StepMaker:
     """Of the deployments of this name."""
 
-    def make(entry: DeploymentEntry) -> Step | None:
+    def make(entry: DeploymentEntry) -> PipelineStep | None:
         return step if entry.name == name else None
 
     return make

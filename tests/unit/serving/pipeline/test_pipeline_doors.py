@@ -18,8 +18,8 @@ from bms.protocols.frames import AnswerEnd, AnswerMeta, ErrorMeta
 from bms.protocols.protobuf.pool import message
 from bms.serving.pipeline import gathered
 from bms.web.inference.dialects import DIALECTS
-from bms.web.inference.door import HttpDoor, InferenceDoor
-from bms.web.inference.grpc.call import Call
+from bms.web.inference.door import HttpHandler, InferenceHandler
+from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.call_head import CallHead
 from bms.web.inference.grpc.infer import ModelInfer
 from bms.web.inference.grpc.infer_stream import ModelStreamInfer
@@ -28,7 +28,7 @@ from bms.web.inference.grpc.tfserving.multi import MultiInference
 from bms.web.inference.http.answers import JSON, plain_error
 from bms.web.inference.http.heads import Heads
 from bms.web.inference.http.limits import HttpLimits
-from bms.web.inference.http.request import Request
+from bms.web.inference.http.request import HttpRequest
 from bms.web.inference.http1.connection import HttpConnection
 from bms.web.inference.paths import Operation, read_path
 from tests.unit.serving.pipeline import chat_door
@@ -73,7 +73,7 @@ class Host:
     date = b"date: now\r\n"
     draining = False
 
-    def __init__(self, door: HttpDoor) -> None:
+    def __init__(self, door: HttpHandler) -> None:
         self.door = door
         self.heads = Heads()
         self.connections: set[object] = set()
@@ -84,25 +84,25 @@ class Host:
     def fresh_id(self) -> bytes:
         return b"fresh"
 
-    def open(self, request: Request) -> None:
+    def open(self, request: HttpRequest) -> None:
         path = request.target
         request.head.operation = CHAT if path == b"/chat" else read_path(request.method, path)
         request.handler = self.door
         self.door.open(request)
 
-    def remembers(self, request: Request) -> bool:
+    def remembers(self, request: HttpRequest) -> bool:
         return False
 
-    def error_body(self, request: Request, error: BmsError) -> tuple[bytes, bytes]:
+    def error_body(self, request: HttpRequest, error: BmsError) -> tuple[bytes, bytes]:
         return JSON, plain_error(error)
 
-    def refused(self, request: Request, error: BmsError) -> None: ...
+    def refused(self, request: HttpRequest, error: BmsError) -> None: ...
 
 
 class Client:
     """A connection of HTTP/1.1 to one door of `world`."""
 
-    def __init__(self, world: World, door: HttpDoor) -> None:
+    def __init__(self, world: World, door: HttpHandler) -> None:
         self.world = world
         self.transport = Transport()
         self.connection = HttpConnection(Host(door))  # type: ignore[arg-type]
@@ -128,7 +128,7 @@ class GrpcStream:
         self.method, self.path, self.fields, self.repeated = b"POST", b"/a/B", fields, frozenset[bytes]()
 
 
-class GrpcCall(Call):
+class GrpcCall(RpcCall):
     """A call whose client keeps what it is told."""
 
     def __init__(self, world: World) -> None:
@@ -186,7 +186,7 @@ def predict() -> bytes:
 def test_doors_of_http_take_every_place_in_the_same_order(path: str, body: object) -> None:
     recorder = Recorder()
     world = World(ONE, steps=(always(recorder),))
-    client = Client(world, InferenceDoor(world.pipeline, LIMITS, {**DIALECTS, "chat": chat_door.Chat()}))
+    client = Client(world, InferenceHandler(world.pipeline, LIMITS, {**DIALECTS, "chat": chat_door.Chat()}))
     client.post(path, body)
     world.answer("one")
     assert client.take()[0] == 200
@@ -239,7 +239,7 @@ def test_parts_of_one_call_are_all_asked_of_the_version_that_the_first_drew() ->
 
 def calls_of(world: World) -> int:
     """Calls of functions of ours for one more request over HTTP, from its bytes to its answer's."""
-    client = Client(world, InferenceDoor(world.pipeline, LIMITS))
+    client = Client(world, InferenceHandler(world.pipeline, LIMITS))
     count = 0
 
     def note(frame: FrameType, event: str, _: object) -> None:
@@ -268,7 +268,7 @@ def test_a_streaming_door_with_its_flag_in_the_body_is_under_sixty_lines() -> No
     assert len(Path(chat_door.__file__).read_text().splitlines()) < 60
     quota = Quota(1)
     world = World(ONE, steps=(always(quota),))
-    client = Client(world, InferenceDoor(world.pipeline, LIMITS, {"chat": chat_door.Chat()}))
+    client = Client(world, InferenceHandler(world.pipeline, LIMITS, {"chat": chat_door.Chat()}))
     client.post("/chat", {"model": "m", "prompt": [1, 2]})
     world.answer("one")
     assert client.take() == (200, b'{"text":[7.0,7.0]}')
@@ -302,7 +302,7 @@ def test_a_streaming_door_with_its_flag_in_the_body_is_under_sixty_lines() -> No
 
 def test_what_fails_behind_the_first_part_and_a_whole_answer_are_told_in_the_dialect_of_the_stream() -> None:
     world = World(ONE)
-    client = Client(world, InferenceDoor(world.pipeline, LIMITS, {"chat": chat_door.Chat()}))
+    client = Client(world, InferenceHandler(world.pipeline, LIMITS, {"chat": chat_door.Chat()}))
     client.post("/chat", {"model": "m", "prompt": [1, 2], "stream": True})
     link = world.links["one"]
     (id,) = link.sent
@@ -318,7 +318,7 @@ def test_what_fails_behind_the_first_part_and_a_whole_answer_are_told_in_the_dia
 
 def test_parts_are_one_answer_for_who_wants_no_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(ONE)
-    client = Client(world, InferenceDoor(world.pipeline, LIMITS, {"chat": chat_door.Chat()}))
+    client = Client(world, InferenceHandler(world.pipeline, LIMITS, {"chat": chat_door.Chat()}))
     link = world.links["one"]
 
     def answered(*values: float) -> tuple[int, bytes]:

@@ -9,14 +9,14 @@ import pytest
 from bms.core.errors import InvalidArgument
 from bms.core.serving.snapshot import DeploymentEntry, ServedVersion
 from bms.core.tensors.sequences import SequenceLimits
-from bms.core.tensors.sequences import Step as SequenceStep
+from bms.core.tensors.sequences import SequenceStep as SequenceStep
 from bms.core.tensors.signature import Signature
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerMeta, ErrorMeta
 from bms.serving.pipeline.context import RequestContext
 from bms.serving.pipeline.sequence_routing import SequenceRoutings
-from bms.serving.pipeline.step import Step
-from bms.serving.traffic.snapshot_index import Route
+from bms.serving.pipeline.step import PipelineStep
+from bms.serving.traffic.snapshot_index import DeploymentRoute
 from tests.unit.serving.pipeline.steps import (
     ByteBudget,
     Fallback,
@@ -196,7 +196,7 @@ def test_a_shadow_gets_a_copy_and_its_end_is_nobodys_concern() -> None:
 def with_fallback(signature: Signature = SIGNATURE, tenant: str = "a") -> World:
     """What fails of `m` falls back to version 1 of `small`."""
 
-    def spare() -> tuple[Route, ServedVersion]:
+    def spare() -> tuple[DeploymentRoute, ServedVersion]:
         route = world.pipeline.index.routes[tenant, "small"]
         return route, route.versions[1]
 
@@ -272,7 +272,7 @@ def test_time_that_is_over_is_not_spent_again() -> None:
     assert (told.told, world.sent("spare")) == (["DEADLINE_EXCEEDED"], 0)
 
 
-class Broken(Step):
+class Broken(PipelineStep):
     """Fails wherever it is asked after a request was sent."""
 
     def sent(self, call: RequestContext) -> None:

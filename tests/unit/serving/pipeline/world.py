@@ -12,16 +12,16 @@ from bms.core.clock import ManualClock
 from bms.core.errors import BmsError
 from bms.core.serving.snapshot import DeploymentEntry, KeyEntry, ReplicaAddress, ServedVersion, SnapshotUpdate
 from bms.core.tensors.request import InferRequest
-from bms.core.tensors.sequences import Step as SequenceStep
+from bms.core.tensors.sequences import SequenceStep as SequenceStep
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerMeta
 from bms.serving.pipeline.exchange import Exchange
-from bms.serving.pipeline.metrics import Metrics
+from bms.serving.pipeline.metrics import GatewayMetrics
 from bms.serving.pipeline.pipeline import Pipeline
 from bms.serving.pipeline.step import StepMaker
-from bms.serving.pipeline.turn import Answer, Turn
-from bms.serving.traffic.dispatcher import Dispatcher
+from bms.serving.pipeline.turn import ExchangeAnswer, WriteBatch
+from bms.serving.traffic.dispatcher import ReplicaDispatcher
 from bms.serving.traffic.metering import Usage
 from bms.serving.traffic.replicas import ReplicaTable
 from bms.serving.traffic.snapshot_index import SnapshotIndex
@@ -75,10 +75,10 @@ class Told(Exchange):
         self.request = InferRequest(model=self.model, inputs=inputs, signature=DEFAULT, sequence=self.sequence)
         self.rows = 1
 
-    def encode(self, outputs: Sequence[Tensor]) -> Answer:
-        return Answer(b" ".join(b"%g" % value for value in outputs[0].array.ravel()))
+    def encode(self, outputs: Sequence[Tensor]) -> ExchangeAnswer:
+        return ExchangeAnswer(b" ".join(b"%g" % value for value in outputs[0].array.ravel()))
 
-    def deliver(self, answer: Answer) -> None:
+    def deliver(self, answer: ExchangeAnswer) -> None:
         self.told.append(answer.body)
 
     def deliver_error(self, error: BmsError) -> None:
@@ -93,15 +93,15 @@ class World:
         self.links: dict[str, Link] = {}
         self.table = ReplicaTable(lambda address: self.links.setdefault(address.id, Link()))
         self.usages: list[Usage] = []
-        self.turn = Turn(self, lambda close: None)
+        self.turn = WriteBatch(self, lambda close: None)
         self.draws: Iterator[float] = repeat(0.0)
-        self.dispatcher = Dispatcher(
+        self.dispatcher = ReplicaDispatcher(
             self.table, lambda: self.pipeline.index, self.clock.monotonic, lambda: next(self.draws), lambda: None
         )
         self.pipeline = Pipeline(
             dispatcher=self.dispatcher,
             turn=self.turn,
-            metrics=Metrics(0),
+            metrics=GatewayMetrics(0),
             monotonic=self.clock.monotonic,
             unix_ns=lambda: 1,
             random=lambda: next(self.draws),

@@ -6,13 +6,13 @@ from bms.core.clock import ManualClock
 from bms.core.errors import BmsError, ResourceExhausted, Unavailable
 from bms.core.serving.snapshot import DeploymentEntry, ReplicaAddress, ServedVersion, SnapshotUpdate
 from bms.core.tensors.request import InferRequest
-from bms.core.tensors.sequences import Step
+from bms.core.tensors.sequences import SequenceStep
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerMeta, ErrorMeta
 from bms.serving.traffic.admission import Admission
 from bms.serving.traffic.balancer import choose_replica
-from bms.serving.traffic.dispatcher import Call, Dispatcher
+from bms.serving.traffic.dispatcher import DispatchedCall, ReplicaDispatcher
 from bms.serving.traffic.replicas import AnswerSink, ReplicaTable
 from bms.serving.traffic.retry import RetryBudget, may_retry
 from bms.serving.traffic.snapshot_index import SnapshotIndex
@@ -42,7 +42,7 @@ class Link:
         rows: int,
         most: int,
         priority: int,
-        sequence: Step | None = None,
+        sequence: SequenceStep | None = None,
         params: bytes = b"",
     ) -> int:
         id = len(self.timeouts) + 1
@@ -64,7 +64,7 @@ class Link:
         self.sent.pop(id).on_error(meta)
 
 
-class Recorded(Call):
+class Recorded(DispatchedCall):
     """A call that writes down what it is told."""
 
     told: list[object]
@@ -101,7 +101,9 @@ class Scene:
         self.watched = 0
         self.table = ReplicaTable(self.connect)
         self.index = SnapshotIndex()
-        self.dispatcher = Dispatcher(self.table, lambda: self.index, self.clock.monotonic, lambda: 0.0, self.watch)
+        self.dispatcher = ReplicaDispatcher(
+            self.table, lambda: self.index, self.clock.monotonic, lambda: 0.0, self.watch
+        )
         self.serve(*versions)
 
     def connect(self, address: ReplicaAddress) -> Link:
@@ -116,7 +118,7 @@ class Scene:
         self.table.update(before.entry if before else None, self.index.by_id["d"].entry)
 
     def send(
-        self, number: int = 1, pinned: bool = False, deadline: float = 10.0, sequence: Step | None = None
+        self, number: int = 1, pinned: bool = False, deadline: float = 10.0, sequence: SequenceStep | None = None
     ) -> Recorded:
         route = self.index.by_id["d"]
         call = Recorded()

@@ -3,7 +3,7 @@
 import pytest
 
 from bms.core.errors import Aborted
-from bms.core.tensors.sequences import Step
+from bms.core.tensors.sequences import SequenceStep
 from bms.serving.traffic.sequences import Sequences
 from tests.unit.serving.traffic.test_traffic_dispatcher import LOST, Recorded, Scene, version
 
@@ -11,7 +11,7 @@ REPLICAS = ("a", "b", "c")
 
 
 def stepped(scene: Scene, id: int | str, *, start: bool = False, end: bool = False, number: int = 1) -> Recorded:
-    return scene.send(number, sequence=Step(id, start, end))
+    return scene.send(number, sequence=SequenceStep(id, start, end))
 
 
 def replica_of(call: Recorded) -> str:
@@ -70,16 +70,16 @@ def test_only_the_first_step_is_tried_on_another_replica() -> None:
 def test_a_sequence_stays_with_the_version_that_it_began_with() -> None:
     scene = Scene(version(1, "a", weight=1), version(2, "b", weight=1))
     sequences, route = scene.dispatcher.sequences, scene.index.by_id["d"]
-    drawn = {id: sequences.version(route, Step(id, True, False)) for id in range(1, 40)}
+    drawn = {id: sequences.version(route, SequenceStep(id, True, False)) for id in range(1, 40)}
     assert {one.number for one in drawn.values() if one is not None} == {1, 2}
-    other = {id: Sequences().version(route, Step(id, False, False)) for id in drawn}
+    other = {id: Sequences().version(route, SequenceStep(id, False, False)) for id in drawn}
     assert other == drawn  # another gateway draws the same
     for id, one in drawn.items():
         assert one is not None
         stepped(scene, id, start=True, number=one.number)
     scene.serve(version(1, "a", weight=0), version(2, "b", weight=1))
     route = scene.index.by_id["d"]
-    kept = {id: sequences.version(route, Step(id, False, False)) for id in drawn}
+    kept = {id: sequences.version(route, SequenceStep(id, False, False)) for id in drawn}
     assert [one.number for one in kept.values() if one] == [one.number for one in drawn.values() if one]
-    anew = {id: sequences.version(route, Step(id, True, False)) for id in drawn}
+    anew = {id: sequences.version(route, SequenceStep(id, True, False)) for id in drawn}
     assert {one.number for one in anew.values() if one} == {2}

@@ -3,7 +3,7 @@ import pytest
 
 from bms.core.errors import BmsError, NotFound, Unavailable
 from bms.core.serving.snapshot import DeploymentEntry, ReplicaAddress, ServedVersion, SnapshotUpdate
-from bms.serving.traffic.snapshot_index import Route, SnapshotIndex
+from bms.serving.traffic.snapshot_index import DeploymentRoute, SnapshotIndex
 from bms.serving.traffic.split import UnknownAlias, choose_version, find_route
 
 REPLICA = (ReplicaAddress(id="r", address="unix:/r"),)
@@ -22,8 +22,8 @@ def version(
     )
 
 
-def route(*versions: ServedVersion) -> Route:
-    return Route(
+def route(*versions: ServedVersion) -> DeploymentRoute:
+    return DeploymentRoute(
         DeploymentEntry(
             id="d",
             tenant="a",

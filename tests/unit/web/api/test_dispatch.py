@@ -11,8 +11,8 @@ from bms.core.access.principal import Principal
 from bms.core.errors import Unauthenticated
 from bms.web.api.application import application
 from bms.web.api.credentials import KeyCredentials
-from bms.web.api.dispatch import NOBODY, Dispatcher
-from bms.web.api.endpoint import PUBLIC, Call, Endpoint
+from bms.web.api.dispatch import NOBODY, EndpointDispatcher
+from bms.web.api.endpoint import PUBLIC, ApiCall, Endpoint
 from tests.cancelling import PLANS, Plan, every_await
 
 
@@ -53,11 +53,11 @@ def _request(key: str) -> Request:
 async def test_an_idempotency_key_is_free_or_answered_wherever_its_request_is_cancelled(plan: Plan) -> None:
     replies, done = Replies(), set[str]()
 
-    async def handler(call: Call[Any]) -> None:
+    async def handler(call: ApiCall[Any]) -> None:
         await asyncio.sleep(0)
         done.add(call.request.headers["idempotency-key"])
 
-    dispatch = Dispatcher([Nobody()], replies)
+    dispatch = EndpointDispatcher([Nobody()], replies)
     endpoint = Endpoint("POST", "/things", PUBLIC, handler, "makes a thing", type(None))
 
     async def ask(number: int) -> None:
@@ -101,10 +101,10 @@ class Keys:
     ],
 )
 def test_the_first_way_that_finds_anything_says_whose_a_request_is(headers: dict[str, str], said: str) -> None:
-    async def who(call: Call[Any]) -> dict[str, str]:
+    async def who(call: ApiCall[Any]) -> dict[str, str]:
         return {"user": call.principal.user}
 
     rows = [Endpoint("GET", "/who", "models:read", who, "Who asks", dict[str, str])]
     ways = [Session(), KeyCredentials(Keys())]
-    client = TestClient(application(rows, Dispatcher(ways, None), "0"))  # type: ignore[arg-type]
+    client = TestClient(application(rows, EndpointDispatcher(ways, None), "0"))  # type: ignore[arg-type]
     assert said in client.get("/api/v1/who", headers=headers).text

@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 
 from bms.core.access.principal import Principal
 from bms.web.api.application import application
-from bms.web.api.dispatch import NOBODY, Dispatcher
-from bms.web.api.endpoint import PUBLIC, Call, Endpoint
+from bms.web.api.dispatch import NOBODY, EndpointDispatcher
+from bms.web.api.endpoint import PUBLIC, ApiCall, Endpoint
 
 
 class Thing(msgspec.Struct, frozen=True):
@@ -22,7 +22,7 @@ class Nobody:
         return NOBODY
 
 
-async def _answer(call: Call[Any]) -> Thing:
+async def _answer(call: ApiCall[Any]) -> Thing:
     return Thing(str(call.if_match))
 
 
@@ -32,7 +32,7 @@ def client() -> TestClient:
         Endpoint("PUT", "/things/{thing}", PUBLIC, _answer, "Writes", Thing, body=Thing),
         Endpoint("DELETE", "/things/{thing}", PUBLIC, _answer, "Removes", None),
     ]
-    return TestClient(application(rows, Dispatcher([Nobody()], None), "0"))  # type: ignore[arg-type]
+    return TestClient(application(rows, EndpointDispatcher([Nobody()], None), "0"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "OPTIONS", "TRACE", "PROPFIND"])

@@ -13,7 +13,7 @@ from bms.core.errors import BmsError, Internal, InvalidArgument, NotFound, Paylo
 from bms.web.inference.grpc.call_head import CallHead, read_timeout
 from bms.web.inference.grpc.messages import MessageReader, framed, pieces, whole_message
 from bms.web.inference.grpc.status import answer_head, error_only, error_tail, no_grpc, percent_encoded
-from bms.web.inference.http2.head import Head
+from bms.web.inference.http2.head import Http2Head
 from bms.web.inference.http2.hpack import Decoder
 from tests.peers.http2_peer import fuzz_grpc
 
@@ -57,7 +57,7 @@ def test_timeouts_that_are_none(text: bytes) -> None:
     ],
 )
 def test_what_is_a_grpc_call(method: bytes, content_type: bytes, status: int) -> None:
-    assert CallHead(Head(method, b"/a/B", [(b"content-type", content_type)]), True).status == status
+    assert CallHead(Http2Head(method, b"/a/B", [(b"content-type", content_type)]), True).status == status
 
 
 def test_no_grpc_at_all_is_told_by_http() -> None:

@@ -9,14 +9,14 @@ from bms.core.errors import BmsError
 from bms.web.inference.grpc.server import GrpcServer
 from bms.web.inference.http.answers import JSON, plain_error
 from bms.web.inference.http.limits import HttpLimits
-from bms.web.inference.http.request import Request
+from bms.web.inference.http.request import HttpRequest
 from bms.web.inference.http2 import frames
 from bms.web.inference.http2.frames import PREFACE, frame
 from bms.web.inference.http2.hpack import encode
 from bms.web.inference.http2.limits import Http2Limits
-from bms.web.inference.http2.session import Session
+from bms.web.inference.http2.session import Http2Session
 from bms.web.inference.rest.answer_fields import encoded, opening, whole
-from bms.web.inference.rest.body import Body
+from bms.web.inference.rest.body import RequestBody
 from bms.web.inference.rest.server import RestServer
 from tests.peers.http2_peer import Sent, cut, data, headers
 
@@ -34,36 +34,36 @@ class Site:
     def fresh_id(self) -> bytes:
         return b"id"
 
-    def open(self, request: Request) -> None:
+    def open(self, request: HttpRequest) -> None:
         self.opened += 1
         request.head.handler = request.handler = self
 
-    def reopen(self, request: Request) -> None:
+    def reopen(self, request: HttpRequest) -> None:
         self.reopened += 1
 
-    def remembers(self, request: Request) -> bool:
+    def remembers(self, request: HttpRequest) -> bool:
         return True
 
-    def error_body(self, request: Request, error: BmsError) -> tuple[bytes, bytes]:
+    def error_body(self, request: HttpRequest, error: BmsError) -> tuple[bytes, bytes]:
         return JSON, plain_error(error)
 
-    def refused(self, request: Request, error: BmsError) -> None: ...
+    def refused(self, request: HttpRequest, error: BmsError) -> None: ...
 
-    def start(self, request: Request) -> None:
+    def start(self, request: HttpRequest) -> None:
         body = request.body()
         if body == b"broken":
             raise RuntimeError("as asked")
         request.connection.respond(request, 200, JSON, b"%d" % len(body))
 
-    def body(self, request: Request, chunk: bytes | memoryview) -> None:
+    def body(self, request: HttpRequest, chunk: bytes | memoryview) -> None:
         raise AssertionError
 
-    def end(self, request: Request) -> None:
+    def end(self, request: HttpRequest) -> None:
         raise AssertionError
 
-    def cancel(self, request: Request) -> None: ...
+    def cancel(self, request: HttpRequest) -> None: ...
 
-    def writable(self, request: Request, yes: bool) -> None: ...
+    def writable(self, request: HttpRequest, yes: bool) -> None: ...
 
 
 class Client:
@@ -76,7 +76,7 @@ class Client:
             refused=lambda status: None,
             others=RestServer(site, buffered),
         )
-        self.session = Session(Http2Limits(), server, lambda: None, 0.0)
+        self.session = Http2Session(Http2Limits(), server, lambda: None, 0.0)
         self.session.start()
         self.ask(PREFACE, frames.settings({}), frame(frames.SETTINGS, frames.ACK, 0))
 
@@ -143,7 +143,7 @@ def test_requests_leave_nothing_for_the_collector() -> None:
 
 
 def test_a_body_in_tiny_pieces_is_kept_as_bytes_not_as_objects() -> None:
-    body = Body()
+    body = RequestBody()
     for octet in range(100_000):
         body.add(bytes((octet % 256,)))
     body.add(bytes(2000))

@@ -4,7 +4,7 @@ import pytest
 
 from bms.core.errors import InvalidArgument
 from bms.web.inference.http.cors import Cors, check_origin
-from bms.web.inference.http.request import Head
+from bms.web.inference.http.request import RequestHead
 
 
 @pytest.mark.parametrize("text", ["https://app.example", "http://localhost:5173", "http://[::1]:8080", "*"])
@@ -22,6 +22,6 @@ def test_what_is_none(text: str) -> None:
 
 def test_case_does_not_count_and_the_page_hears_its_own_words() -> None:
     cors = Cors([check_origin("https://App.Example")])
-    lines = cors.lines(Head(b"GET", b"/", "1.1", [(b"origin", b"https://APP.example")]))
+    lines = cors.lines(RequestHead(b"GET", b"/", "1.1", [(b"origin", b"https://APP.example")]))
     assert lines.startswith(b"access-control-allow-origin: https://APP.example\r\n")
-    assert cors.lines(Head(b"GET", b"/", "1.1", [])) == b""
+    assert cors.lines(RequestHead(b"GET", b"/", "1.1", [])) == b""

@@ -5,18 +5,18 @@ import pytest
 from bms.web.inference.http.framing import frame
 from bms.web.inference.http.heads import LONGEST, Heads
 from bms.web.inference.http.limits import HttpLimits
-from bms.web.inference.http.request import Head, Request, request_id
+from bms.web.inference.http.request import HttpRequest, RequestHead, request_id
 
 LINES = b"POST /v2/models/m/infer HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\n"
 
 
-def read(data: bytes, *headers: tuple[bytes, bytes], version: str = "1.1") -> Request:
-    head = Head(b"POST", b"/v2/models/m/infer", version, [(b"host", b"a"), (b"content-length", b"4"), *headers])
+def read(data: bytes, *headers: tuple[bytes, bytes], version: str = "1.1") -> HttpRequest:
+    head = RequestHead(b"POST", b"/v2/models/m/infer", version, [(b"host", b"a"), (b"content-length", b"4"), *headers])
     frame(head, HttpLimits())
-    return Request(None, head)  # type: ignore[arg-type]
+    return HttpRequest(None, head)  # type: ignore[arg-type]
 
 
-def found(heads: Heads, data: bytes) -> tuple[Head, bytes | None] | None:
+def found(heads: Heads, data: bytes) -> tuple[RequestHead, bytes | None] | None:
     return heads.find(data, data.find(b"\r\n\r\n") + 4)
 
 
@@ -24,7 +24,7 @@ def with_lines(*lines: bytes) -> bytes:
     return LINES.replace(b"host: a\r\n", b"host: a\r\n" + b"".join(line + b"\r\n" for line in lines)) + b"body"
 
 
-def remembered(*headers: tuple[bytes, bytes]) -> tuple[Heads, Request]:
+def remembered(*headers: tuple[bytes, bytes]) -> tuple[Heads, HttpRequest]:
     heads, data = Heads(), with_lines(*(name + b": " + value for name, value in headers))
     request = read(data, *((name.lower(), value) for name, value in headers))
     request.head.request_id = request_id(request.head.fields.get(b"x-request-id"))
@@ -97,9 +97,9 @@ def test_what_may_mean_something_else_is_not(
 
 def test_chunked_bodies_are_read_every_time() -> None:
     heads = Heads()
-    head = Head(b"POST", b"/", "1.1", [(b"host", b"a"), (b"transfer-encoding", b"chunked")])
+    head = RequestHead(b"POST", b"/", "1.1", [(b"host", b"a"), (b"transfer-encoding", b"chunked")])
     frame(head, HttpLimits())
-    heads.remember(b"POST / HTTP/1.1\r\n\r\n0\r\n\r\n", Request(None, head))  # type: ignore[arg-type]
+    heads.remember(b"POST / HTTP/1.1\r\n\r\n0\r\n\r\n", HttpRequest(None, head))  # type: ignore[arg-type]
     assert len(heads) == 0
 
 

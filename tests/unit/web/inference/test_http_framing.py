@@ -3,13 +3,13 @@ import pytest
 from bms.core.errors import BmsError, InvalidArgument, MethodNotAllowed, PayloadTooLarge
 from bms.web.inference.http.framing import HeaderTooLarge, check_body_size, frame
 from bms.web.inference.http.limits import HttpLimits
-from bms.web.inference.http.request import Head, request_id
+from bms.web.inference.http.request import RequestHead, request_id
 
 HOST = (b"host", b"a")
 
 
-def framed(*headers: tuple[bytes, bytes], method: bytes = b"POST", version: str = "1.1") -> Head:
-    head = Head(method, b"/", version, list(headers))
+def framed(*headers: tuple[bytes, bytes], method: bytes = b"POST", version: str = "1.1") -> RequestHead:
+    head = RequestHead(method, b"/", version, list(headers))
     frame(head, HttpLimits(header_count=5))
     return head
 

@@ -10,8 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from bms.core.errors import BmsError, DeadlineExceeded, InvalidArgument, PayloadTooLarge, Unavailable
 from bms.core.serving.snapshot import DeploymentEntry
 from bms.protocols.frames import AnswerMeta
-from bms.serving.pipeline.metrics import STAGES, Metrics
-from bms.serving.pipeline.turn import Answer, Turn
+from bms.serving.pipeline.metrics import STAGES, GatewayMetrics
+from bms.serving.pipeline.turn import ExchangeAnswer, WriteBatch
 from bms.serving.traffic.metering import Usage
 from bms.web.inference.http.answers import warnings_of
 from bms.web.inference.http.compression import inflate
@@ -53,7 +53,7 @@ def entry(id: str) -> DeploymentEntry:
 
 
 def test_metrics_are_read_by_prometheus() -> None:
-    metrics = Metrics(3)
+    metrics = GatewayMetrics(3)
     metrics.gauges["bms_gateway_connections"] = ("Open.", lambda: 7)
     metrics.gauges["bms_gateway_snapshot_revision"] = ("Revision.", lambda: (7 << 32) + 1)
     metrics.answered(entry('d"1'), 2, 200, 1, AnswerMeta(True, 5, 7, ()), 1, 0.001)
@@ -82,7 +82,7 @@ def test_metrics_are_read_by_prometheus() -> None:
 
 
 def test_stages_put_aside_are_all_counted() -> None:
-    metrics = Metrics(0)
+    metrics = GatewayMetrics(0)
     for _ in range(2500):
         metrics.stages.observe((0.001,) * len(STAGES))
     read = metrics.stages.read()
@@ -94,7 +94,7 @@ class Asked:
     def __init__(self, log: list[object]) -> None:
         self.log = log
 
-    def deliver(self, answer: Answer) -> None:
+    def deliver(self, answer: ExchangeAnswer) -> None:
         self.log.append(answer.body)
 
     def deliver_error(self, error: BmsError) -> None:
@@ -119,8 +119,8 @@ def usage(status: int) -> Usage:
 def test_the_books_are_written_once_and_before_any_answer() -> None:
     log: list[object] = []
     scheduled: list[object] = []
-    turn = Turn(Books(log), scheduled.append)
-    turn.add(usage(200), Asked(log), Answer(b"one"))
+    turn = WriteBatch(Books(log), scheduled.append)
+    turn.add(usage(200), Asked(log), ExchangeAnswer(b"one"))
     turn.add(usage(499), Asked(log), None)
     turn.add(usage(504), Asked(log), DeadlineExceeded("late"))
     assert log == []
@@ -132,15 +132,15 @@ def test_the_books_are_written_once_and_before_any_answer() -> None:
 
 def test_no_answer_is_given_where_the_books_cannot_be_written() -> None:
     log: list[object] = []
-    turn = Turn(Books(log, full=True), lambda close: None)
-    turn.add(usage(200), Asked(log), Answer(b"one"))
+    turn = WriteBatch(Books(log, full=True), lambda close: None)
+    turn.add(usage(200), Asked(log), ExchangeAnswer(b"one"))
     turn.add(usage(499), Asked(log), None)
     turn.close()
     assert log == ["UNAVAILABLE"]
 
 
 def test_runs_are_counted_by_each_requests_part_of_them() -> None:
-    metrics = Metrics(0)
+    metrics = GatewayMetrics(0)
     for _ in range(4):
         metrics.answered(entry("d"), 1, 200, 2, AnswerMeta(True, 5, 7, (), 0, 0, 8), 1, 0.001)
     metrics.answered(entry("d"), 1, 200, 3, AnswerMeta(True, 5, 7, ()), 2, 0.001)
@@ -152,7 +152,7 @@ def test_runs_are_counted_by_each_requests_part_of_them() -> None:
 
 
 def test_no_more_sizes_of_runs_are_told_apart_than_there_is_room_for() -> None:
-    metrics = Metrics(0)
+    metrics = GatewayMetrics(0)
     for rows in range(1, 2000):
         metrics.answered(entry("d"), 1, 200, rows, AnswerMeta(True, 0, 1, ()), 1, 0.001)
     counted = metrics.statistics("d", 1)

@@ -4,7 +4,7 @@ import pytest
 
 from bms.core.errors import BmsError
 from bms.web.inference.http.limits import HttpLimits
-from bms.web.inference.http.request import Request
+from bms.web.inference.http.request import HttpRequest
 from bms.web.inference.http1.reader import RequestReader
 
 HEAD = b"POST /v2/models/m/infer HTTP/1.1\r\nhost: a\r\n"
@@ -15,13 +15,13 @@ class Receiver:
     """Remembers what it is given."""
 
     def __init__(self) -> None:
-        self.requests: list[Request] = []
+        self.requests: list[HttpRequest] = []
         self.errors: list[BmsError] = []
 
-    def opened(self, request: Request) -> None:
+    def opened(self, request: HttpRequest) -> None:
         self.requests.append(request)
 
-    def unreadable(self, request: Request, error: BmsError) -> None:
+    def unreadable(self, request: HttpRequest, error: BmsError) -> None:
         self.errors.append(error)
 
 

@@ -14,7 +14,7 @@ PERIOD_US = 20_000  # short, so that a fraction of a core pauses often rather th
 _REMOVING_S = 0.5  # how long a group of ended processes may take to be empty
 
 
-class Hits(NamedTuple):
+class OomKills(NamedTuple):
     """How often the kernel had to end a process for want of memory, and the `peak` of bytes then."""
 
     memory: int = 0
@@ -49,7 +49,7 @@ def candidates(mounts: str, own: str) -> Iterator[dict[str, str]]:
 def remove_all(mark: str) -> None:
     """Removes what is left of a home's groups, when nothing of it runs any more."""
     for bases in here():
-        Groups(bases, mark).close()
+        ControlGroups(bases, mark).close()
 
 
 def here() -> list[dict[str, str]]:
@@ -58,7 +58,7 @@ def here() -> list[dict[str, str]]:
         return list(candidates(mounts.read(), own.read()))
 
 
-class Groups:
+class ControlGroups:
     """The groups of one home's workloads. `bases` are as `candidates` gives them, of controllers that were tried."""
 
     def __init__(self, bases: Mapping[str, str], mark: str) -> None:
@@ -89,14 +89,14 @@ class Groups:
                 _write(f"{group}/{file}", text, optional=file in _OPTIONAL)
             _write(f"{group}/cgroup.procs", str(pid))
 
-    def hits(self, workload: str) -> Hits:
+    def hits(self, workload: str) -> OomKills:
         """What the kernel had to refuse so far; nothing for a workload without a group."""
         for controller, events, peak in _OF_MEMORY:
             if controller in self._roots:
                 group = f"{self._roots[controller]}/{workload}"
                 killed = _counted(f"{group}/{events}", "oom_kill")
-                return Hits(killed, int(_read(f"{group}/{peak}") or 0)) if killed else Hits()
-        return Hits()
+                return OomKills(killed, int(_read(f"{group}/{peak}") or 0)) if killed else OomKills()
+        return OomKills()
 
     def remove(self, workload: str) -> None:
         """Removes the group of one whose processes are gone."""

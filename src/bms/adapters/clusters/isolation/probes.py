@@ -20,7 +20,7 @@ _SECRET, _OWN = "secret", "own"
 _FILES = {"read": ("/proc", "/sys"), "run": ("/usr", "/bin", "/lib", "/lib64"), "device": ("/dev/null",)}
 
 
-class Means(TypedDict):
+class ProbedMeans(TypedDict):
     """What works here, and, by the same names in `why`, the reason of what does not."""
 
     landlock: int  # its version; 0: none
@@ -39,7 +39,7 @@ def main(*_: str) -> None:
         json.dump(look(os.path.realpath(folder)), sys.stdout)
 
 
-def look(folder: str) -> Means:
+def look(folder: str) -> ProbedMeans:
     """Tries everything; `folder` is an empty directory."""
     with open(f"{folder}/{_SECRET}", "w") as file:
         file.write("told")
@@ -60,7 +60,7 @@ def look(folder: str) -> Means:
     bases, refused = _cgroups()
     failures = {"filter": filtered, "network": network, "root": root, "hide": hide, "processes": processes}
     why |= {name: text for name, text in failures.items() if text} | ({"cgroups": refused} if refused else {})
-    return Means(
+    return ProbedMeans(
         landlock=landlock,
         filter=not filtered,
         namespaces=how,
@@ -86,8 +86,8 @@ def _namespaces(folder: str) -> tuple[str, str, str]:
     return ("" if network and root else how), network, root
 
 
-def _walls(folder: str, **different: object) -> walls.Walls:
-    base = walls.Walls(
+def _walls(folder: str, **different: object) -> walls.Sandbox:
+    base = walls.Sandbox(
         files={**_FILES, "own": (f"{folder}/{_OWN}",)},
         namespaces="",
         network="",
@@ -97,7 +97,7 @@ def _walls(folder: str, **different: object) -> walls.Walls:
         processes=0,
         room=1 << 20,
     )
-    return cast(walls.Walls, base | different)
+    return cast(walls.Sandbox, base | different)
 
 
 def _files(folder: str) -> None:
@@ -167,7 +167,7 @@ def _cgroups() -> tuple[dict[str, str], str]:
 
 
 def _grouped(bases: dict[str, str]) -> str:
-    groups = cgroups.Groups(bases, f"probe-{os.getpid()}")
+    groups = cgroups.ControlGroups(bases, f"probe-{os.getpid()}")
     pid = os.fork()
     if not pid:
         time.sleep(60)

@@ -14,7 +14,7 @@ _PATIENCE_S = 60.0
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from {0} import probes; probes.main()"
 
 
-class Means(msgspec.Struct, frozen=True, kw_only=True):
+class IsolationMeans(msgspec.Struct, frozen=True, kw_only=True):
     """`probes.Means`, read."""
 
     landlock: int = 0
@@ -28,19 +28,19 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
     why: dict[str, str] = {}
 
 
-def probe() -> Means:
+def probe() -> IsolationMeans:
     """Blocks while it tries everything. Raises FailedPrecondition when the probe itself fails."""
     folder = Path(__file__).parent
     command = [sys.executable, "-I", "-S", "-c", _START.format(folder.name), str(folder.parent)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=_PATIENCE_S, check=True, env={})
-        return msgspec.json.decode(done.stdout, type=Means)
+        return msgspec.json.decode(done.stdout, type=IsolationMeans)
     except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
         said = (getattr(error, "stderr", None) or b"").decode(errors="replace")[-500:]
         raise FailedPrecondition(f"what keeps workloads in here can't be found out: {error} {said}") from error
 
 
-def describe(means: Means) -> Isolation:
+def describe(means: IsolationMeans) -> Isolation:
     """The protections that these means give, each with how or why not, and their level."""
     why, cgroups = means.why, means.cgroups
     tree = f"version {2 if 'unified' in cgroups else 1} control group"
@@ -65,7 +65,7 @@ def describe(means: Means) -> Isolation:
     )
 
 
-def network_wall(means: Means) -> str:
+def network_wall(means: IsolationMeans) -> str:
     """What keeps workloads from the network, in the words of `walls.Walls`."""
     if means.network:
         return "namespace"
@@ -74,7 +74,7 @@ def network_wall(means: Means) -> str:
     return "landlock" if means.landlock >= confinement.TCP_SINCE_ABI else ""
 
 
-def _network_words(means: Means) -> str:
+def _network_words(means: IsolationMeans) -> str:
     return {"namespace": f"network namespace ({means.namespaces})", "filter": "seccomp filter: Unix sockets alone"}.get(
         network_wall(means), ""
     )

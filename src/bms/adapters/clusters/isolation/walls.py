@@ -10,7 +10,7 @@ from typing import TypedDict
 from . import confinement, namespaces, roots, seccomp
 
 
-class Walls(TypedDict):
+class Sandbox(TypedDict):
     """What to put up around one workload; JSON in its directory."""
 
     files: Mapping[str, Sequence[str]]  # what it may see and change: paths by the names of `confinement.RIGHTS`
@@ -23,7 +23,7 @@ class Walls(TypedDict):
     room: int  # bytes in its own /tmp and its own /dev/shm, each
 
 
-def put_up(walls: Walls, program: str) -> None:
+def put_up(walls: Sandbox, program: str) -> None:
     """Confines this process, which must have one thread, for ever. `program` is what it will execute.
 
     Raises OSError when the kernel refuses; nothing may run then.

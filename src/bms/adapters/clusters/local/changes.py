@@ -4,7 +4,7 @@ import asyncio
 from weakref import WeakKeyDictionary
 
 
-class Changes:
+class EndingCounter:
     """Counts endings. Whoever looked (`seen`) before the last ending does not wait: it is told at once.
 
     What each task has seen is kept per task, because several loops look at one cluster; a task that never

@@ -13,18 +13,18 @@ import msgspec
 
 from bms.adapters.clusters import log_files
 from bms.adapters.clusters.isolation import probing
-from bms.adapters.clusters.isolation.cgroups import Groups
+from bms.adapters.clusters.isolation.cgroups import ControlGroups
 from bms.adapters.clusters.local import directories, enclosing, recovery
-from bms.adapters.clusters.local.changes import Changes
-from bms.adapters.clusters.local.launching import Launcher
+from bms.adapters.clusters.local.changes import EndingCounter
+from bms.adapters.clusters.local.launching import ProcessLauncher
 from bms.adapters.clusters.local.records import Record, Records, check_id
-from bms.adapters.clusters.local.supplies import Supplied, Supplies
+from bms.adapters.clusters.local.supplies import ResolvedInputs, WorkloadInputs
 from bms.adapters.clusters.local.tracking import Tracked
 from bms.adapters.clusters.local.workload_files import LocalWorkloadFiles
 from bms.adapters.clusters.resources import processes, watching
-from bms.adapters.clusters.resources.allotting import Allotments
+from bms.adapters.clusters.resources.allotting import DeviceAllocations
 from bms.adapters.clusters.resources.processes import Process
-from bms.adapters.clusters.resources.watching import Watch
+from bms.adapters.clusters.resources.watching import ResourceWatcher
 from bms.control.platform.clusters import Tell
 from bms.core.cancellation import in_thread
 from bms.core.clock import Clock
@@ -53,7 +53,7 @@ class LocalCluster:
         self,
         home: Path,
         run_dir: Path,
-        supplies: Supplies,
+        supplies: WorkloadInputs,
         clock: Clock,
         watch_s: float = 0.25,
         *,
@@ -68,21 +68,21 @@ class LocalCluster:
         self._watch_s = watch_s
         self._home_mark = hashlib.sha256(os.fsencode(home.resolve())).hexdigest()[:16]
         self._records = Records(self._folder)
-        self._allotments = Allotments(os.sched_getaffinity(0))
+        self._allotments = DeviceAllocations(os.sched_getaffinity(0))
         self._devices = devices
         self._require = require
         self._node = node or os.uname().nodename
         self._isolation = Isolation()
-        self._looks = Watch()
+        self._looks = ResourceWatcher()
         self._some_run = asyncio.Event()
         slim_path = supplies.environments.slim_path()
-        self._launcher = Launcher(self._records, slim_path, home.resolve(), self._run_dir, self._home_mark)
+        self._launcher = ProcessLauncher(self._records, slim_path, home.resolve(), self._run_dir, self._home_mark)
         self._tracked: dict[str, Tracked] = {}
         self._starts: dict[str, asyncio.Task[WorkloadStatus]] = {}
-        self._supplying: dict[str, asyncio.Task[Supplied]] = {}  # of the starts, what some still wait for
+        self._supplying: dict[str, asyncio.Task[ResolvedInputs]] = {}  # of the starts, what some still wait for
         self._background: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
-        self._changes = Changes()
+        self._changes = EndingCounter()
         self.files = LocalWorkloadFiles(self.directory, supplies.objects)
         if len(os.fsencode(self.socket("x"))) > SOCKET_PATH_LIMIT:
             raise InvalidArgument(f"{run_dir} is too long for sockets: give a directory of at most 80 bytes")
@@ -226,7 +226,7 @@ class LocalCluster:
             raise
         return self._status(self._track(record, pidfd))
 
-    async def _supplied(self, spec: WorkloadSpec) -> Supplied:
+    async def _supplied(self, spec: WorkloadSpec) -> ResolvedInputs:
         """As a rule everything is there, since `prepare` came before. Raises FailedPrecondition when it is given up."""
         supplying = self._supplying[spec.id] = asyncio.create_task(self._supplies.get(spec))
         try:
@@ -306,7 +306,7 @@ class LocalCluster:
                 if (tracked := self._tracked.get(workload)) is not None:
                     self._note(tracked, sight)
 
-    def _note(self, tracked: Tracked, sight: watching.Sight) -> None:
+    def _note(self, tracked: Tracked, sight: watching.ResourceSample) -> None:
         if tracked.pidfd is None:  # it ended while it was looked at
             return
         if sight.family != tracked.known:
@@ -346,7 +346,7 @@ class LocalCluster:
         if self._devices is not None:
             self._allotments.devices = await asyncio.to_thread(self._devices.list)
         self._launcher.means = means
-        self._launcher.groups = Groups(means.cgroups, self._home_mark)
+        self._launcher.groups = ControlGroups(means.cgroups, self._home_mark)
 
     def _living(self) -> frozenset[str]:
         return frozenset(workload for workload, tracked in self._tracked.items() if tracked.pidfd is not None)

@@ -1,9 +1,9 @@
 """Which walls to put up around one workload, from what this machine can do and what the workload was given."""
 
 from bms.adapters.clusters.isolation import probing
-from bms.adapters.clusters.isolation.probing import Means
+from bms.adapters.clusters.isolation.probing import IsolationMeans
 from bms.adapters.clusters.isolation.roots import SCRATCH
-from bms.adapters.clusters.isolation.walls import Walls
+from bms.adapters.clusters.isolation.walls import Sandbox
 from bms.adapters.clusters.resources.limits import most_processes
 from bms.core.errors import FailedPrecondition
 from bms.core.workloads.isolation import Isolation, reaches, shortfall
@@ -12,11 +12,11 @@ from bms.core.workloads.workload import WorkloadSpec
 _ROOM_PART = 4  # of the memory: what /tmp and /dev/shm hold is memory too, and nobody may fill all of it unseen
 
 
-def enclose(spec: WorkloadSpec, means: Means, files: dict[str, tuple[str, ...]]) -> Walls:
+def enclose(spec: WorkloadSpec, means: IsolationMeans, files: dict[str, tuple[str, ...]]) -> Sandbox:
     """The walls around `spec`, whose `files` are from `places.allowed`. One with network keeps all the others."""
     network = "" if spec.network else probing.network_wall(means)
     namespaces = means.namespaces if means.root or network == "namespace" else ""
-    return Walls(
+    return Sandbox(
         files=files | ({"scratch": (SCRATCH,)} if means.root else {}),
         namespaces=namespaces,
         network=network,

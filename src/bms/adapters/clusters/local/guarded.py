@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from bms.adapters.clusters.log_files import beginning, plain_file
-from bms.control.platform.workload_files import Extent, Piece
-from bms.core.workloads.cut_logs import UNCUT, Start
+from bms.control.platform.workload_files import Extent, FilePiece
+from bms.core.workloads.cut_logs import UNCUT, LogStart
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -39,7 +39,7 @@ def extent_of(directory: str, name: str, *, cut: bool) -> Extent | None:
         return None
 
 
-def piece_of(directory: str, name: str, offset: int, limit: int, *, cut: bool) -> Piece | None:
+def piece_of(directory: str, name: str, offset: int, limit: int, *, cut: bool) -> FilePiece | None:
     """Up to `limit` bytes of a plain file from place `offset` on, or from where it begins if that is later; None for
     anything else."""
     try:
@@ -49,12 +49,12 @@ def piece_of(directory: str, name: str, offset: int, limit: int, *, cut: bool) -
                 at = max(offset, start.gone)
                 content = _read(descriptor, start.begin + at - start.gone, limit)
                 if _start(descriptor, cut) == start:
-                    return Piece(content, at, start.note if offset < start.gone else b"")
+                    return FilePiece(content, at, start.note if offset < start.gone else b"")
     except OSError:
         return None
 
 
-def _start(descriptor: int, cut: bool) -> Start:
+def _start(descriptor: int, cut: bool) -> LogStart:
     return beginning(descriptor) if cut else UNCUT
 
 

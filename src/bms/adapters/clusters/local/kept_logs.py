@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bms.adapters.clusters.local.guarded import piece_of
 from bms.adapters.clusters.local.records import check_id
-from bms.control.platform.workload_files import Piece, WorkloadFiles
+from bms.control.platform.workload_files import FilePiece, WorkloadFiles
 from bms.core.clock import Clock
 from bms.core.workloads.cut_logs import note_of
 
@@ -66,7 +66,7 @@ class KeptLogs:
         """Removes copies that are over a week old, and the oldest where all together are over 1 GiB."""
         await asyncio.to_thread(self._sweep)
 
-    def _keep(self, workload: str, piece: Piece) -> None:
+    def _keep(self, workload: str, piece: FilePiece) -> None:
         copy = self._copy(workload)
         unfinished = copy.with_suffix(".new")
         try:
@@ -99,7 +99,7 @@ class KeptLogs:
         return self._folder / f"{check_id(workload)}{_SUFFIX}"
 
 
-def _from_a_line(piece: Piece) -> Piece:
+def _from_a_line(piece: FilePiece) -> FilePiece:
     """Without the rest of a line that it begins in."""
     skipped = piece.content[:_LONGEST_LINE].find(b"\n") + 1
-    return Piece(piece.content[skipped:], piece.begin + skipped)
+    return FilePiece(piece.content[skipped:], piece.begin + skipped)

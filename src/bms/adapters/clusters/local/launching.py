@@ -12,11 +12,11 @@ from pathlib import Path
 import msgspec
 
 from bms.adapters.clusters.isolation import bootstrap
-from bms.adapters.clusters.isolation.cgroups import Groups
-from bms.adapters.clusters.isolation.probing import Means
+from bms.adapters.clusters.isolation.cgroups import ControlGroups
+from bms.adapters.clusters.isolation.probing import IsolationMeans
 from bms.adapters.clusters.local import directories, enclosing, places
 from bms.adapters.clusters.local.records import Record, Records
-from bms.adapters.clusters.local.supplies import Supplied
+from bms.adapters.clusters.local.supplies import ResolvedInputs
 from bms.adapters.clusters.log_files import WORKLOAD_LOG
 from bms.adapters.clusters.resources import devices, limits, processes
 from bms.adapters.clusters.resources.surroundings import surroundings
@@ -28,7 +28,7 @@ from bms.core.workloads.programs import Places
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 
 
-class Launcher:
+class ProcessLauncher:
     """Starts processes so that dying at any instant leaves neither a double start nor an unknown process.
 
     The record says `starting` before there is a process, and `running`, with the process's identity, before the
@@ -41,11 +41,11 @@ class Launcher:
         self._hidden = (home, run_dir)
         self._home_mark = home_mark
         self._boot = processes.boot_id()
-        self.means = Means()  # until the machine was asked: nothing but what needs no asking
-        self.groups = Groups({}, home_mark)
+        self.means = IsolationMeans()  # until the machine was asked: nothing but what needs no asking
+        self.groups = ControlGroups({}, home_mark)
 
     def launch(
-        self, record: Record, supplied: Supplied, own: Places, gpus: Iterable[Device] = (), sealed: bytes = b""
+        self, record: Record, supplied: ResolvedInputs, own: Places, gpus: Iterable[Device] = (), sealed: bytes = b""
     ) -> tuple[Record, int]:
         """The record with its process, and the process's pidfd; its directory and that of its socket are made,
         `sealed` waits in the process's standard input. Blocks for several fsyncs.

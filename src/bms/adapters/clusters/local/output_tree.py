@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import BinaryIO
 
 from bms.adapters.clusters.local.guarded import opened_directory, opened_file
-from bms.control.platform.objects import Contents
+from bms.control.platform.objects import BlobStore
 from bms.control.platform.trees import MAX_FILES, FileEntry, Tree, put_tree, tree_of
 from bms.core.cancellation import opened
 from bms.core.errors import InvalidArgument
@@ -17,7 +17,7 @@ _PIECE = 1 << 20
 _MAX_DEPTH = 64
 
 
-async def store_directory(objects: Contents, tenant: str, parent: str, name: str) -> Tree | None:
+async def store_directory(objects: BlobStore, tenant: str, parent: str, name: str) -> Tree | None:
     """Puts every file below `parent`/`name` and the tree of them; the tree, None without any file.
 
     Raises InvalidArgument for links, pipes, devices, too many files, and names a tree can't have.

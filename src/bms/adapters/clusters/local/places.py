@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bms.adapters.clusters.local.supplies import Supplied
+from bms.adapters.clusters.local.supplies import ResolvedInputs
 
 _PROGRAMS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix/store")
 _FACTS = (
@@ -27,7 +27,7 @@ _OF_A_PREFIX = ("bin", "etc", "include", "lib", "lib32", "lib64", "libexec", "py
 
 
 def allowed(
-    supplied: Supplied, *, slim: str, own: Iterable[Path], hidden: Iterable[Path], devices: Iterable[str] = ()
+    supplied: ResolvedInputs, *, slim: str, own: Iterable[Path], hidden: Iterable[Path], devices: Iterable[str] = ()
 ) -> dict[str, tuple[str, ...]]:
     """Paths by what may be done with them, in the words of `confinement.RIGHTS`.
 

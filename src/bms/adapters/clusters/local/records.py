@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from bms.core.errors import InvalidArgument
-from bms.core.workloads.devices import Share
+from bms.core.workloads.devices import DeviceShare
 from bms.core.workloads.workload import WorkloadSpec, WorkloadStatus
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -38,7 +38,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str = ""
     platform_stopped: bool = False  # whoever stopped the platform ended it, while nobody else could see that
     cores: tuple[int, ...] = ()
-    shares: tuple[Share, ...] = ()  # of GPUs
+    shares: tuple[DeviceShare, ...] = ()  # of GPUs
     memory: int = 0
     cpu_ns: int = 0
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from bms.adapters.clusters.isolation.cgroups import Groups, Hits
+from bms.adapters.clusters.isolation.cgroups import ControlGroups, OomKills
 from bms.adapters.clusters.local.records import Record, Records
 from bms.adapters.clusters.resources import processes, verdicts, watching
-from bms.adapters.clusters.resources.processes import Identity, Process
+from bms.adapters.clusters.resources.processes import Process, ProcessIdentity
 
 KILL_PATIENCE_S = 10.0
 GATE_PATIENCE_S = 10.0  # an interpreter that starts on a busy machine
@@ -30,7 +30,7 @@ class Recovered(NamedTuple):
 
 
 def recover(
-    records: Records, home_mark: str, now_ns: int, groups: Groups, waits: Callable[[str], bool]
+    records: Records, home_mark: str, now_ns: int, groups: ControlGroups, waits: Callable[[str], bool]
 ) -> list[Recovered]:
     """Adopts what runs, concludes what ended, ends what has no record. Nothing else may act on the home meanwhile.
 
@@ -64,10 +64,10 @@ def conclude(
     records: Records,
     record: Record,
     home_mark: str,
-    leader: Identity | None,
-    known: frozenset[Identity],
+    leader: ProcessIdentity | None,
+    known: frozenset[ProcessIdentity],
     now_ns: int,
-    hits: Hits,
+    hits: OomKills,
 ) -> Record:
     """Ends what the gone leader left behind and writes down how it ended.
 
@@ -99,8 +99,8 @@ def _await_gate(pidfd: int, waits: Callable[[], bool]) -> None:
         pass
 
 
-def _adopt(records: Records, record: Record, boot: str, home_mark: str, now_ns: int, hits: Hits) -> Recovered:
-    leader = Identity(record.pid, record.start_ticks)
+def _adopt(records: Records, record: Record, boot: str, home_mark: str, now_ns: int, hits: OomKills) -> Recovered:
+    leader = ProcessIdentity(record.pid, record.start_ticks)
     pidfd = processes.open_pidfd(leader) if record.boot == boot else None
     if pidfd is None:
         return Recovered(conclude(records, record, home_mark, None, frozenset(), now_ns, hits), None)

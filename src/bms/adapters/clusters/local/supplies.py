@@ -4,29 +4,29 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from bms.control.platform.clusters import Tell
-from bms.control.platform.environments import Environments
-from bms.control.platform.objects import Contents
+from bms.control.platform.environments import EnvironmentStore
+from bms.control.platform.objects import BlobStore
 from bms.control.platform.tree_cache import TreeCache
 from bms.core.workloads.workload import WorkloadSpec
 
 
-class Supplied(NamedTuple):
+class ResolvedInputs(NamedTuple):
     """The path of an interpreter, and of a read-only directory by each tree's name."""
 
     python: str
     trees: Mapping[str, str] = {}
 
 
-class Supplies:
+class WorkloadInputs:
     """Where workloads' environments, trees and outputs are kept; a cluster is handed one."""
 
-    def __init__(self, environments: Environments, trees: TreeCache, objects: Contents) -> None:
+    def __init__(self, environments: EnvironmentStore, trees: TreeCache, objects: BlobStore) -> None:
         self.environments = environments
         self.trees = trees
         self.objects = objects
 
-    async def get(self, spec: WorkloadSpec, tell: Tell | None = None) -> Supplied:
+    async def get(self, spec: WorkloadSpec, tell: Tell | None = None) -> ResolvedInputs:
         """Builds and fetches what is not there yet. Raises what environments and trees raise."""
         environment = await self.environments.ensure(spec.environment, tell)
         trees = {name: await self.trees.path(spec.tenant, digest) for name, digest in spec.trees.items()}
-        return Supplied(environment.python, trees)
+        return ResolvedInputs(environment.python, trees)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bms.adapters.clusters.local.records import Record
-from bms.adapters.clusters.resources.processes import Identity
+from bms.adapters.clusters.resources.processes import ProcessIdentity
 from bms.adapters.clusters.resources.watching import Watched
 
 
@@ -15,7 +15,7 @@ class Tracked:
 
     record: Record
     pidfd: int | None
-    known: frozenset[Identity] = frozenset()
+    known: frozenset[ProcessIdentity] = frozenset()
     verdict: str = ""
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     _watched: Watched | None = None
@@ -25,8 +25,8 @@ class Tracked:
         return self.record.spec.id
 
     @property
-    def leader(self) -> Identity:
-        return Identity(self.record.pid, self.record.start_ticks)
+    def leader(self) -> ProcessIdentity:
+        return ProcessIdentity(self.record.pid, self.record.start_ticks)
 
     def watched(self, directory: str) -> Watched:
         """The same object for as long as nobody begins or ends: it is asked for at every look."""

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from bms.adapters.clusters.local.guarded import extent_of, opened_directory, opened_file, piece_of
 from bms.adapters.clusters.local.output_tree import store_directory
 from bms.adapters.clusters.log_files import JOB_LOG, WORKLOAD_LOG
-from bms.control.platform.objects import Contents
+from bms.control.platform.objects import BlobStore
 from bms.control.platform.trees import Tree
-from bms.control.platform.workload_files import MAX_PIECE, MAX_RESULT, Extent, Piece, Record
+from bms.control.platform.workload_files import MAX_PIECE, MAX_RESULT, Extent, FilePiece, Record
 from bms.core.errors import DataLoss
 
 _FILES: dict[Record, str] = {"console": WORKLOAD_LOG, "log": JOB_LOG, "events": "events.jsonl"}
@@ -18,7 +18,7 @@ _RESULT, _OUTPUT = "result.json", "output"
 class LocalWorkloadFiles:
     """`WorkloadFiles` of one machine. `directory_of` says where a workload's directory is, or would be."""
 
-    def __init__(self, directory_of: Callable[[str], str], objects: Contents) -> None:
+    def __init__(self, directory_of: Callable[[str], str], objects: BlobStore) -> None:
         self._directory_of = directory_of
         self._objects = objects
 
@@ -26,7 +26,7 @@ class LocalWorkloadFiles:
         directory = self._directory_of(workload)
         return await asyncio.to_thread(extent_of, directory, _FILES[record], cut=record != "events")
 
-    async def read(self, workload: str, record: Record, offset: int, limit: int) -> Piece | None:
+    async def read(self, workload: str, record: Record, offset: int, limit: int) -> FilePiece | None:
         directory, most = self._directory_of(workload), min(limit, MAX_PIECE)
         return await asyncio.to_thread(piece_of, directory, _FILES[record], offset, most, cut=record != "events")
 

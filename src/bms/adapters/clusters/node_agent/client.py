@@ -9,31 +9,31 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from bms.adapters.clusters.local.changes import Changes
+from bms.adapters.clusters.local.changes import EndingCounter
 from bms.adapters.clusters.node_agent.files import AgentFiles
 from bms.adapters.clusters.node_agent.objects import ObjectsForAgents
 from bms.adapters.clusters.node_agent.opening import Opened, Opening
 from bms.adapters.clusters.node_agent.peer import Peer, Tell
 from bms.control.platform.clusters import MAX_SEALED
-from bms.control.platform.objects import Contents
+from bms.control.platform.objects import BlobStore
 from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument, Unavailable
 from bms.core.workloads.devices import Device
-from bms.core.workloads.endpoints import Endpoint, Stranger
+from bms.core.workloads.endpoints import Endpoint, WrongPeer
 from bms.core.workloads.isolation import Isolation, Level, reaches, shortfall
 from bms.core.workloads.workload import WorkloadSpec, WorkloadStatus
 from bms.protocols.node_agent import (
     MAX_GREETING,
     VERSION,
-    Body,
+    AgentHello,
+    AgentMessageDecoder,
+    AgentObservation,
+    ConnectionRefused,
     Forget,
-    Hello,
-    Needed,
+    NeededEnvironments,
     Observe,
-    Prepare,
-    Refused,
-    Seen,
-    Start,
-    Stop,
+    PrepareAgentWorkload,
+    StartAgentWorkload,
+    StopAgentWorkload,
     Welcome,
     encode,
     greeting,
@@ -47,9 +47,9 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.1, 2.0
 Connect = Callable[[Endpoint, Callable[[], asyncio.Protocol], bytes], Awaitable[None]]
 """(where, what speaks there, what to send first): raises OSError, also where the other side is not who it should be."""
 _log = logging.getLogger(__name__)
-_nothing: Body[None] = Body(None)
-_status: Body[WorkloadStatus] = Body(WorkloadStatus)
-_seen: Body[Seen] = Body(Seen)
+_nothing: AgentMessageDecoder[None] = AgentMessageDecoder(None)
+_status: AgentMessageDecoder[WorkloadStatus] = AgentMessageDecoder(WorkloadStatus)
+_seen: AgentMessageDecoder[AgentObservation] = AgentMessageDecoder(AgentObservation)
 T = TypeVar("T")
 
 
@@ -71,20 +71,20 @@ class NodeAgentCluster:
         secret: str,
         platform: str,
         process: str,
-        objects: Contents,
+        objects: BlobStore,
         connect: Connect,
         *,
         require: Level = "none",
     ) -> None:
         self._endpoint = endpoint
-        self._hello = encode(Hello(VERSION, secret, platform, process))
+        self._hello = encode(AgentHello(VERSION, secret, platform, process))
         self._objects = ObjectsForAgents(objects)
         self._connect = connect
         self._require = require
         self._agent: Peer | None = None
         self.welcome: Welcome | None = None  # what the agent said of its machine, when it was last reached
         self._devices: Sequence[tuple[Device, int]] = ()
-        self._changes = Changes()
+        self._changes = EndingCounter()
         self._lost = asyncio.Event()
         self._tried = asyncio.Event()
         self._error: BmsError = Unavailable(f"{self.name} was not reached yet")
@@ -143,12 +143,12 @@ class NodeAgentCluster:
         return self._devices
 
     async def prepare(self, spec: WorkloadSpec, tell: Tell | None = None) -> None:
-        await self.ask(Prepare(spec), _nothing, tell)
+        await self.ask(PrepareAgentWorkload(spec), _nothing, tell)
 
     async def start(self, spec: WorkloadSpec, sealed: bytes = b"") -> WorkloadStatus:
         if len(sealed) > MAX_SEALED:
             raise FailedPrecondition(f"{len(sealed)} bytes are to be handed over, at most {MAX_SEALED} can be")
-        return await self.ask(Start(spec, sealed), _status)
+        return await self.ask(StartAgentWorkload(spec, sealed), _status)
 
     async def observe(self) -> dict[str, WorkloadStatus]:
         self._changes.seen()  # before it is asked: what ends meanwhile rings again
@@ -161,7 +161,7 @@ class NodeAgentCluster:
         return {status.id: status for status in seen.workloads}
 
     async def stop(self, workload: str, grace_s: float | None = None) -> None:
-        await self.ask(Stop(workload, grace_s), _nothing)
+        await self.ask(StopAgentWorkload(workload, grace_s), _nothing)
 
     async def forget(self, workload: str) -> None:
         await self.ask(Forget(workload), _nothing)
@@ -169,7 +169,7 @@ class NodeAgentCluster:
     async def changed(self, timeout_s: float) -> None:
         await self._changes.wait(timeout_s)
 
-    async def ask(self, what: msgspec.Struct, kind: "Body[T]", tell: Tell | None = None) -> T:
+    async def ask(self, what: msgspec.Struct, kind: "AgentMessageDecoder[T]", tell: Tell | None = None) -> T:
         """What the agent answers. Raises Unavailable while it is away, and what it raises."""
         if self._agent is None:
             raise Unavailable(self._error.message)
@@ -215,7 +215,7 @@ class NodeAgentCluster:
         try:
             make = lambda: Opening(opened, failed, limit=MAX_GREETING, patience_s=GREETING_S)  # noqa: E731
             await self._connect(self._endpoint, make, self._hello)
-        except Stranger as error:
+        except WrongPeer as error:
             raise FailedPrecondition(f"{self.name} can't be believed: {error}") from None
         except OSError as error:
             raise Unavailable(f"{self.name} can't be reached: {error.strerror or error}") from None
@@ -224,7 +224,7 @@ class NodeAgentCluster:
     def _accepted(self, connection: Opened) -> Welcome:
         """The agent's greeting; from now on questions go both ways. Raises BmsError."""
         said = greeting.decode(connection.body)
-        if isinstance(said, Refused):
+        if isinstance(said, ConnectionRefused):
             raise FailedPrecondition(f"{self.name} refuses this control: {said.reason}")
         if said.version != VERSION:
             raise FailedPrecondition(
@@ -240,7 +240,7 @@ class NodeAgentCluster:
     async def answer(self, what: msgspec.Raw, agent: Peer) -> Any:
         """What the agent asks for. Raises BmsError."""
         asked = to_control.decode(what)
-        if isinstance(asked, Needed):
+        if isinstance(asked, NeededEnvironments):
             return await self.needed()
         return await self._objects.answer(asked, agent)
 

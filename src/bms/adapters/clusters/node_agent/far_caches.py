@@ -6,15 +6,15 @@ from bms.adapters.clusters.node_agent.client import NodeAgentCluster
 from bms.control.platform.environments import Environment, EnvironmentState, Needed, Removed
 from bms.core.workloads.environments import EnvironmentSpec
 from bms.protocols import node_agent as said
-from bms.protocols.node_agent import Body, Welcome
+from bms.protocols.node_agent import AgentMessageDecoder, Welcome
 
-_digests: Body[list[str | None]] = Body(list[str | None])
-_built: Body[list[Environment]] = Body(list[Environment])
-_state: Body[EnvironmentState] = Body(EnvironmentState)
-_text: Body[str] = Body(str)
-_bytes: Body[bytes] = Body(bytes)
-_removed: Body[Removed] = Body(Removed)
-_trees: Body[list[tuple[str, str]]] = Body(list[tuple[str, str]])
+_digests: AgentMessageDecoder[list[str | None]] = AgentMessageDecoder(list[str | None])
+_built: AgentMessageDecoder[list[Environment]] = AgentMessageDecoder(list[Environment])
+_state: AgentMessageDecoder[EnvironmentState] = AgentMessageDecoder(EnvironmentState)
+_text: AgentMessageDecoder[str] = AgentMessageDecoder(str)
+_bytes: AgentMessageDecoder[bytes] = AgentMessageDecoder(bytes)
+_removed: AgentMessageDecoder[Removed] = AgentMessageDecoder(Removed)
+_trees: AgentMessageDecoder[list[tuple[str, str]]] = AgentMessageDecoder(list[tuple[str, str]])
 
 
 class AgentEnvironments:

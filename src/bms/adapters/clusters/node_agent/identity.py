@@ -19,7 +19,7 @@ _NEVER = datetime.datetime(9999, 12, 31, 23, 59, 59)  # RFC 5280, 4.1.2.5: no da
 _SECRET_BYTES = 32
 
 
-class Identity:
+class AgentIdentity:
     """The agent's, in `folder`, which is its owner's alone; made once, when it is asked for."""
 
     def __init__(self, folder: Path) -> None:

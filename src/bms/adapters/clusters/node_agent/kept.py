@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
-from bms.control.platform.environments import Environments
+from bms.control.platform.environments import EnvironmentStore
 from bms.control.platform.tree_cache import TreeCache
 from bms.core.errors import BmsError
 from bms.core.workloads.environments import EnvironmentSpec
@@ -14,7 +14,7 @@ SPARED_S = 3600.0
 _log = logging.getLogger("bms.node_agent")
 
 
-class Kept:
+class AgentCache:
     """What no known workload uses is removed, once nobody has asked for it for an hour.
 
     `specs` are those of the workloads that it knows; `monotonic` in seconds.
@@ -22,7 +22,7 @@ class Kept:
 
     def __init__(
         self,
-        environments: Environments,
+        environments: EnvironmentStore,
         trees: TreeCache,
         specs: Callable[[], Iterable[WorkloadSpec]],
         monotonic: Callable[[], float],

@@ -12,19 +12,19 @@ from pathlib import Path, PurePath
 from typing import Any, BinaryIO, cast
 
 from bms.adapters.clusters.node_agent.peer import Peer
-from bms.control.platform.objects import Blob, Contents
+from bms.control.platform.objects import Blob, BlobStore
 from bms.core.cancellation import in_thread, opened
 from bms.core.digest import check_digest
 from bms.core.errors import DataLoss, InvalidArgument, NotFound, ResourceExhausted, Unavailable
-from bms.protocols.node_agent import PIECE, Body, Give, Read, Stat, Take
+from bms.protocols.node_agent import PIECE, AgentMessageDecoder, Give, ReadBlob, Stat, Take
 
-_size: Body[int | None] = Body(int | None)
-_content: Body[bytes] = Body(bytes)
-_stored: Body[tuple[str, int]] = Body(tuple[str, int])
+_size: AgentMessageDecoder[int | None] = AgentMessageDecoder(int | None)
+_content: AgentMessageDecoder[bytes] = AgentMessageDecoder(bytes)
+_stored: AgentMessageDecoder[tuple[str, int]] = AgentMessageDecoder(tuple[str, int])
 
 
 class ControlsObjects:
-    """The agent's `Contents`: those of the controls that are connected, which share one store. Every digest is checked
+    """The agent's `BlobStore`: those of the controls that are connected, which share one store. Every digest is checked
     here, whatever the other side says; what a reader of one control was lost with is read on from another."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class ControlsObjects:
     async def read(self, tenant: str, digest: str, offset: int = 0) -> AsyncIterator[bytes]:
         running, at = hashlib.sha256(), offset
         # The next piece is on its way while the last one is written.
-        ahead = asyncio.ensure_future(self._ask(Read(tenant, check_digest(digest), at), _content))
+        ahead = asyncio.ensure_future(self._ask(ReadBlob(tenant, check_digest(digest), at), _content))
         try:
             while content := await ahead:
                 if offset == 0:
@@ -53,7 +53,7 @@ class ControlsObjects:
                 at += len(content)
                 ended = len(content) < PIECE
                 if not ended:
-                    ahead = asyncio.ensure_future(self._ask(Read(tenant, digest, at), _content))
+                    ahead = asyncio.ensure_future(self._ask(ReadBlob(tenant, digest, at), _content))
                 yield content
                 if ended:
                     break
@@ -106,7 +106,7 @@ class ControlsObjects:
     async def share(self, tenant: str, digest: str, target: PurePath) -> None:
         await self.materialize(tenant, digest, target)
 
-    async def _ask(self, what: Stat | Read, kind: Body[Any]) -> Any:
+    async def _ask(self, what: Stat | ReadBlob, kind: AgentMessageDecoder[Any]) -> Any:
         """Of any control; of another one where the first is lost meanwhile."""
         while True:
             control = self._control()
@@ -153,16 +153,16 @@ def _created(path: Path) -> BinaryIO:
 class ObjectsForAgents:
     """Control's answers to what agents ask of its objects."""
 
-    def __init__(self, objects: Contents) -> None:
+    def __init__(self, objects: BlobStore) -> None:
         self._objects = objects
 
-    async def answer(self, what: Stat | Read | Take, agent: Peer) -> Any:
+    async def answer(self, what: Stat | ReadBlob | Take, agent: Peer) -> Any:
         """Raises what objects raise."""
         match what:
             case Stat(tenant, digest):
                 blob = await self._objects.stat(tenant, digest)
                 return None if blob is None else blob.size
-            case Read(tenant, digest, offset):
+            case ReadBlob(tenant, digest, offset):
                 return await self._piece(tenant, digest, offset)
             case Take(tenant, source, expected):
                 blob = await self._objects.put(tenant, _taken(agent, source), expected)

@@ -11,15 +11,15 @@ import msgspec
 from bms.core.errors import BmsError, Internal, InvalidArgument, Unavailable, from_code
 from bms.protocols.node_agent import (
     MAX_OPEN,
+    AgentAnswer,
+    AgentMessageDecoder,
     Alive,
-    Answer,
     Ask,
-    Body,
     Cancel,
     Changed,
     Failed,
     Message,
-    Said,
+    ProgressLine,
     encode,
     encode_body,
     message,
@@ -79,7 +79,7 @@ class Peer(asyncio.Protocol):
     def is_open(self) -> bool:
         return self._transport is not None
 
-    async def ask(self, what: msgspec.Struct, kind: "Body[T]", tell: Tell | None = None) -> T:
+    async def ask(self, what: msgspec.Struct, kind: "AgentMessageDecoder[T]", tell: Tell | None = None) -> T:
         """What the other side answers, of type `kind`; `tell` gets the lines that it says meanwhile.
 
         Raises Unavailable when the connection is or gets lost, and what the other side raises.
@@ -159,11 +159,11 @@ class Peer(asyncio.Protocol):
                     raise InvalidArgument(f"question {id} is open already, or {MAX_OPEN} others are")
                 task = self._answering[id] = self._loop.create_task(self._answer(id, what))
                 task.add_done_callback(lambda _: self._answering.pop(id, None))
-            case Answer(id, content):
+            case AgentAnswer(id, content):
                 self._settle(id, content)
             case Failed(id, code, words, retry_after_s):
                 self._settle(id, from_code(code, words, retry_after_s))
-            case Said(id, line):
+            case ProgressLine(id, line):
                 mine = self._open.get(id)
                 if mine is not None and mine.tell is not None:
                     mine.tell(line)
@@ -187,8 +187,8 @@ class Peer(asyncio.Protocol):
 
     async def _answer(self, id: int, what: msgspec.Raw) -> None:
         try:
-            content = await self._side.answer(what, lambda line: self.tell(Said(id, line)))
-            said: Message = Answer(id, msgspec.Raw(encode_body(content)))
+            content = await self._side.answer(what, lambda line: self.tell(ProgressLine(id, line)))
+            said: Message = AgentAnswer(id, msgspec.Raw(encode_body(content)))
         except asyncio.CancelledError:
             self.tell(_failed(id, Unavailable("it was given up on the other side: ask again")))
             raise

@@ -4,7 +4,7 @@ import asyncio
 from typing import cast
 
 from bms.adapters.clusters.node_agent.opening import Opened
-from bms.protocols.node_agent import Joined, encode
+from bms.protocols.node_agent import RelayAccepted, encode
 
 MAX_HELD = 1 << 20  # bytes in one direction that one side sent and the other did not take yet
 
@@ -65,7 +65,7 @@ async def relay(outside: Opened, path: str) -> None:
     outer, inner = Pipe(), Pipe()
     outer.join(inner)
     await asyncio.get_running_loop().create_unix_connection(lambda: inner, path)
-    outside.transport.write(encode(Joined()))
+    outside.transport.write(encode(RelayAccepted()))
     outside.resumed(outer)
     if outside.transport.is_closing() or not inner.is_open:  # one of both ended meanwhile
         outer.close()

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from bms.adapters.clusters.node_agent.identity import Identity
-from bms.adapters.clusters.node_agent.kept import Kept
+from bms.adapters.clusters.node_agent.identity import AgentIdentity
+from bms.adapters.clusters.node_agent.kept import AgentCache
 from bms.adapters.clusters.node_agent.objects import ControlsObjects
 from bms.adapters.clusters.node_agent.opening import Opened, Opening
 from bms.adapters.clusters.node_agent.peer import Peer, Tell
@@ -23,11 +23,21 @@ from bms.core.workloads import endpoints
 from bms.core.workloads.endpoints import TlsEndpoint, UnixEndpoint
 from bms.core.workloads.workload import WorkloadStatus
 from bms.protocols import node_agent as said
-from bms.protocols.node_agent import MAX_FIRST, VERSION, Body, Changed, Hello, Refused, Relay, Welcome, encode
+from bms.protocols.node_agent import (
+    MAX_FIRST,
+    VERSION,
+    AgentHello,
+    AgentMessageDecoder,
+    Changed,
+    ConnectionRefused,
+    Relay,
+    Welcome,
+    encode,
+)
 
 FIRST_S = 5.0
 _log = logging.getLogger("bms.node_agent")
-_needed: Body[frozenset[str]] = Body(frozenset[str])
+_needed: AgentMessageDecoder[frozenset[str]] = AgentMessageDecoder(frozenset[str])
 
 
 class Machine(NamedTuple):
@@ -42,14 +52,14 @@ class Served(NamedTuple):
     """What controls may ask for."""
 
     cluster: Cluster
-    kept: Kept
+    kept: AgentCache
     objects: ControlsObjects
 
 
 class AgentServer:
     """Listens for controls of one platform that know the agent's secret, and for who wants a workload's socket."""
 
-    def __init__(self, served: Served, machine: Machine, identity: Identity) -> None:
+    def __init__(self, served: Served, machine: Machine, identity: AgentIdentity) -> None:
         self._served = served
         self._machine = machine
         self._identity = identity
@@ -108,12 +118,12 @@ class AgentServer:
             self._in_background(self._pass_on(first.workload, connection))
         elif refusal := self._refusal(first):
             _log.warning("control %.100r is refused: %s", first.process, refusal)
-            connection.transport.write(encode(Refused(refusal)))
+            connection.transport.write(encode(ConnectionRefused(refusal)))
             connection.transport.close()
         else:
             self._welcome(first, connection)
 
-    def _refusal(self, hello: Hello) -> str:
+    def _refusal(self, hello: AgentHello) -> str:
         if not hmac.compare_digest(hello.secret.encode(), self._secret.encode()):
             return "it does not know this agent's secret"
         if hello.version != VERSION:
@@ -127,7 +137,7 @@ class AgentServer:
             )
         return ""
 
-    def _welcome(self, hello: Hello, connection: Opened) -> None:
+    def _welcome(self, hello: AgentHello, connection: Opened) -> None:
         node, cores, memory = self._machine
         welcome = Welcome(VERSION, node, self._served.cluster.isolation, cores, memory)
         connection.transport.write(encode(welcome))
@@ -152,7 +162,7 @@ class AgentServer:
             await relay(connection, found.path)
         except (BmsError, OSError) as error:
             _log.info("a connection to a workload is refused: %s", error)
-            connection.transport.write(encode(Refused(str(error))))
+            connection.transport.write(encode(ConnectionRefused(str(error))))
             connection.transport.close()
 
     async def answer(self, what: msgspec.Raw, tell: Tell, control: Peer) -> Any:
@@ -161,16 +171,16 @@ class AgentServer:
         match said.to_agent.decode(what):
             case said.Observe():
                 return await self._look()
-            case said.Prepare(spec):
+            case said.PrepareAgentWorkload(spec):
                 served.kept.asked(spec)
                 try:
                     await served.cluster.prepare(spec, _from_any_thread(tell))
                 finally:
                     await asyncio.sleep(0)  # what was told goes before the answer
-            case said.Start(spec, sealed):
+            case said.StartAgentWorkload(spec, sealed):
                 served.kept.asked(spec)
                 return self._shown(await served.cluster.start(spec, sealed))
-            case said.Stop(workload, grace_s):
+            case said.StopAgentWorkload(workload, grace_s):
                 await served.cluster.stop(workload, grace_s)
             case said.Forget(workload):
                 await served.cluster.forget(workload)
@@ -178,7 +188,7 @@ class AgentServer:
                 return await served.cluster.files.extent(workload, record)
             case said.RecordPiece(workload, record, offset, limit):
                 return await served.cluster.files.read(workload, record, offset, limit)
-            case said.Result(workload):
+            case said.GetResult(workload):
                 return await served.cluster.files.result(workload)
             case said.StoreOutput(tenant, workload):
                 tree = await served.cluster.files.store_output(tenant, workload)
@@ -209,9 +219,9 @@ class AgentServer:
         raise InvalidArgument(f"{type(asked).__name__} can't be asked for here")
 
     async def _needed(self, control: Peer) -> frozenset[str]:
-        return await control.ask(said.Needed(), _needed) | await self._served.kept.needed()
+        return await control.ask(said.NeededEnvironments(), _needed) | await self._served.kept.needed()
 
-    async def _look(self) -> said.Seen:
+    async def _look(self) -> said.AgentObservation:
         """What runs now; controls are told where something ended since the last look, whoever looked."""
         cluster = self._served.cluster
         statuses = await cluster.observe()
@@ -219,7 +229,7 @@ class AgentServer:
         if self._ended - before:
             for control in self._controls:
                 control.tell(Changed())
-        return said.Seen(tuple(map(self._shown, statuses.values())), tuple(cluster.devices()))
+        return said.AgentObservation(tuple(map(self._shown, statuses.values())), tuple(cluster.devices()))
 
     def _shown(self, status: WorkloadStatus) -> WorkloadStatus:
         """As others see it: reached through this agent where that can be."""

@@ -3,20 +3,20 @@
 from collections.abc import Iterable, Sequence
 
 from bms.adapters.clusters.resources import limits
-from bms.core.workloads.devices import Device, Share, assign, free_memory
+from bms.core.workloads.devices import Device, DeviceShare, assign, free_memory
 from bms.core.workloads.resources import Resources
 
 
-class Allotments:
+class DeviceAllocations:
     """In memory; the workloads' records hold the same, so that `take` restores it after a restart."""
 
     def __init__(self, cores: Iterable[int]) -> None:
         self._all_cores = frozenset(cores)
         self.devices: Sequence[Device] = ()
         self._cores: dict[str, tuple[int, ...]] = {}
-        self._shares: dict[str, tuple[Share, ...]] = {}
+        self._shares: dict[str, tuple[DeviceShare, ...]] = {}
 
-    def choose(self, workload: str, wanted: Resources) -> tuple[tuple[int, ...], tuple[Share, ...]]:
+    def choose(self, workload: str, wanted: Resources) -> tuple[tuple[int, ...], tuple[DeviceShare, ...]]:
         """Takes cores and shares of GPUs for it. Raises ResourceExhausted when no GPU is free."""
         taken = (share for shares in self._shares.values() for share in shares)
         shares = assign(self.devices, taken, wanted.gpu, wanted.gpu_memory) if wanted.gpu else ()
@@ -24,7 +24,7 @@ class Allotments:
         self.take(workload, cores, shares)
         return cores, shares
 
-    def take(self, workload: str, cores: tuple[int, ...], shares: tuple[Share, ...]) -> None:
+    def take(self, workload: str, cores: tuple[int, ...], shares: tuple[DeviceShare, ...]) -> None:
         self._cores[workload] = cores
         if shares:
             self._shares[workload] = shares
@@ -33,7 +33,7 @@ class Allotments:
         self._cores.pop(workload, None)
         self._shares.pop(workload, None)
 
-    def of(self, shares: Iterable[Share]) -> tuple[Device, ...]:
+    def of(self, shares: Iterable[DeviceShare]) -> tuple[Device, ...]:
         named = {share.uuid for share in shares}
         return tuple(device for device in self.devices if device.uuid in named)
 

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from bms.adapters.clusters.resources import processes
-from bms.adapters.clusters.resources.processes import Identity, Process
+from bms.adapters.clusters.resources.processes import Process, ProcessIdentity
 
 SWEEP_S = 10.0
 _APPEARING = 4  # looks within which a process is in the table after its number was taken
@@ -63,10 +63,10 @@ class Member:
         return now != before
 
 
-class Family:
+class ProcessTree:
     """The living processes of one workload. `moved`: one did something since the look before, began or ended."""
 
-    def __init__(self, leader: Identity) -> None:
+    def __init__(self, leader: ProcessIdentity) -> None:
         self.leader = leader
         self.moved = True
         self._still = 0  # looks in a row
@@ -124,11 +124,11 @@ class Family:
         self._members.pop(pid).close()
 
 
-class Families:
+class ProcessTrees:
     """The families of all running workloads, by the workload's id. To be used by one thread at a time."""
 
     def __init__(self) -> None:
-        self._families: dict[str, Family] = {}
+        self._families: dict[str, ProcessTree] = {}
         self._ticks = 0
         self._asleep = False  # all of them
         self._newest: deque[int] = deque(maxlen=_APPEARING)  # the last number taken, at each of the last looks
@@ -145,7 +145,9 @@ class Families:
             return True
         return newest_pid() != self._newest[0]
 
-    def look(self, watched: Iterable[tuple[str, Identity, frozenset[Identity]]]) -> dict[str, Family]:
+    def look(
+        self, watched: Iterable[tuple[str, ProcessIdentity, frozenset[ProcessIdentity]]]
+    ) -> dict[str, ProcessTree]:
         """(id, leader, who was known to belong) of each workload that runs -> its family as it is now."""
         given = {id: (leader, known) for id, leader, known in watched}
         for gone in [id for id, family in self._families.items() if id not in given or family.leader != given[id][0]]:
@@ -177,10 +179,10 @@ class Families:
             family.close()
         self._families.clear()
 
-    def _sweep(self, given: dict[str, tuple[Identity, frozenset[Identity]]]) -> None:
+    def _sweep(self, given: dict[str, tuple[ProcessIdentity, frozenset[ProcessIdentity]]]) -> None:
         kin = processes.Kin(processes.table())
         for id, (leader, known) in given.items():
-            family = self._families.setdefault(id, Family(leader))
+            family = self._families.setdefault(id, ProcessTree(leader))
             seen = known | {process.identity for process in family.processes}
             family.take(kin.of(leader, seen))
         self._strangers.clear()
@@ -223,6 +225,6 @@ def numbers_are_told() -> bool:
     return trial.native_id is not None and newest_pid() >= trial.native_id
 
 
-def _identity(table: dict[int, Process], pid: int) -> Identity | None:
+def _identity(table: dict[int, Process], pid: int) -> ProcessIdentity | None:
     process = table.get(pid)
     return None if process is None else process.identity

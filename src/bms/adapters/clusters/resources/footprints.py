@@ -9,7 +9,7 @@ _SHARE = 50  # a look is followed by so many times what it took without one
 _BLOCK = 512  # bytes of st_blocks, whatever the file system
 
 
-class Footprints:
+class DiskUsage:
     """The last measured size of each directory; large trees are measured more seldom."""
 
     def __init__(self) -> None:

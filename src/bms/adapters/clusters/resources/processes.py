@@ -11,7 +11,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
-class Identity(NamedTuple):
+class ProcessIdentity(NamedTuple):
     """A process for ever: a pid is used again, a pid with its start time (clock ticks since boot) is not."""
 
     pid: int
@@ -21,7 +21,7 @@ class Identity(NamedTuple):
 class Process(NamedTuple):
     """One line of the process table, from /proc/PID/stat (proc(5))."""
 
-    identity: Identity
+    identity: ProcessIdentity
     parent: int
     group: int
     session: int
@@ -50,7 +50,7 @@ def parsed(pid: int, text: bytes) -> Process:
     """The line of this pid's process in the table."""
     fields = text[text.rindex(b")") + 2 :].split()  # the name before it may hold anything
     return Process(
-        identity=Identity(pid, int(fields[19])),
+        identity=ProcessIdentity(pid, int(fields[19])),
         parent=int(fields[1]),
         group=int(fields[2]),
         session=int(fields[3]),
@@ -97,7 +97,9 @@ def proportional(pid: int) -> int | None:
     return None
 
 
-def family(leader: Identity, processes: dict[int, Process], known: Iterable[Identity] = ()) -> list[Process]:
+def family(
+    leader: ProcessIdentity, processes: dict[int, Process], known: Iterable[ProcessIdentity] = ()
+) -> list[Process]:
     """The living processes that belong to `leader`: its session, its group, all their descendants, and those
     of `known` that still live, whose parents may be gone."""
     return Kin(processes).of(leader, known)
@@ -115,7 +117,7 @@ class Kin:
             for leader in {process.group, process.session}:
                 self._led.setdefault(leader, []).append(pid)
 
-    def of(self, leader: Identity, known: Iterable[Identity] = ()) -> list[Process]:
+    def of(self, leader: ProcessIdentity, known: Iterable[ProcessIdentity] = ()) -> list[Process]:
         """The `family` of a leader."""
         table = self._processes
         now = table.get(leader.pid)
@@ -134,7 +136,7 @@ class Kin:
         return [table[pid] for pid in sorted(members) if table[pid].alive]
 
 
-def open_pidfd(identity: Identity) -> int | None:
+def open_pidfd(identity: ProcessIdentity) -> int | None:
     """A descriptor that becomes readable when exactly this process ends; None if it is gone."""
     try:
         descriptor = os.pidfd_open(identity.pid)
@@ -147,7 +149,7 @@ def open_pidfd(identity: Identity) -> int | None:
     return descriptor
 
 
-def send(identity: Identity, number: signal.Signals) -> None:
+def send(identity: ProcessIdentity, number: signal.Signals) -> None:
     """Signals exactly this process; does nothing when it is gone."""
     descriptor = open_pidfd(identity)
     if descriptor is None:
@@ -160,7 +162,7 @@ def send(identity: Identity, number: signal.Signals) -> None:
         os.close(descriptor)
 
 
-def kill_group(leader: Identity) -> None:
+def kill_group(leader: ProcessIdentity) -> None:
     """Kills the leader's group in one call, which no process of it outruns by starting others."""
     now = read(leader.pid)
     if now is not None and now.identity == leader and now.group == leader.pid:
@@ -187,7 +189,7 @@ def end_all(find: Callable[[], list[Process]], patience_s: float) -> int:
     """
     deadline = time.monotonic() + patience_s
     pause = 0.002
-    left: set[Identity] = set()
+    left: set[ProcessIdentity] = set()
     while True:
         left = {process.identity for process in find()} | {each for each in left if _lives(each)}
         if not left:
@@ -200,6 +202,6 @@ def end_all(find: Callable[[], list[Process]], patience_s: float) -> int:
         pause = min(pause * 2, 0.05)
 
 
-def _lives(identity: Identity) -> bool:
+def _lives(identity: ProcessIdentity) -> bool:
     now = read(identity.pid)
     return now is not None and now.identity == identity and now.alive

@@ -2,12 +2,12 @@
 
 import signal
 
-from bms.adapters.clusters.isolation.cgroups import Hits
+from bms.adapters.clusters.isolation.cgroups import OomKills
 from bms.core.workloads.limits import OVER_MEMORY
 from bms.core.workloads.resources import Resources, size_text
 
 
-def over(limits: Resources, *, memory: int, processes: int, disk: int, hits: Hits) -> str:
+def over(limits: Resources, *, memory: int, processes: int, disk: int, hits: OomKills) -> str:
     """The limit that a running workload is over; empty while it keeps to all of them. Bytes, and processes with
     their threads; `hits` are what the kernel had to refuse."""
     if memory > limits.memory:
@@ -21,7 +21,7 @@ def over(limits: Resources, *, memory: int, processes: int, disk: int, hits: Hit
     return ""
 
 
-def ending(limits: Resources, exit_code: int | None, hits: Hits) -> str:
+def ending(limits: Resources, exit_code: int | None, hits: OomKills) -> str:
     """What the end of a workload that nobody of ours ended says of its limits."""
     if hits.memory and exit_code != 0:
         return _by_kernel(limits, hits)
@@ -30,7 +30,7 @@ def ending(limits: Resources, exit_code: int | None, hits: Hits) -> str:
     return ""
 
 
-def _by_kernel(limits: Resources, hits: Hits) -> str:
+def _by_kernel(limits: Resources, hits: OomKills) -> str:
     """The kernel ends it before it is over its own limit, which is a little above the workload's."""
     return f"{OVER_MEMORY}{_of(max(hits.peak, limits.memory), limits.memory)}"
 

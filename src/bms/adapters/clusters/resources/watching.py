@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bms.adapters.clusters import log_files
-from bms.adapters.clusters.isolation.cgroups import Groups
+from bms.adapters.clusters.isolation.cgroups import ControlGroups
 from bms.adapters.clusters.resources import processes, surroundings, verdicts
-from bms.adapters.clusters.resources.families import Families
-from bms.adapters.clusters.resources.footprints import Footprints
-from bms.adapters.clusters.resources.processes import Identity, Process
+from bms.adapters.clusters.resources.families import ProcessTrees
+from bms.adapters.clusters.resources.footprints import DiskUsage
+from bms.adapters.clusters.resources.processes import Process, ProcessIdentity
 from bms.core.workloads.resources import Resources
 
 CHECK_S = 30.0  # how often a workload is weighed that does nothing that shows: a hundredth of a second of CPU does
@@ -20,27 +20,27 @@ class Watched(NamedTuple):
     """A running workload, as far as looking at it goes."""
 
     id: str
-    leader: Identity
-    known: frozenset[Identity]  # who belonged to it at the last look
+    leader: ProcessIdentity
+    known: frozenset[ProcessIdentity]  # who belonged to it at the last look
     limits: Resources
     directory: Path
 
 
-class Sight(NamedTuple):
+class ResourceSample(NamedTuple):
     """`memory` is the family's resident bytes; `over` is the verdict on one that uses too much of something."""
 
-    family: frozenset[Identity]
+    family: frozenset[ProcessIdentity]
     memory: int
     cpu_ns: int
     over: str
 
 
-class Watch:
+class ResourceWatcher:
     """The looks at all workloads that run, one after another."""
 
     def __init__(self) -> None:
-        self._families = Families()
-        self._footprints = Footprints()
+        self._families = ProcessTrees()
+        self._footprints = DiskUsage()
         self._checked: dict[str, float] = {}  # when each was last weighed
         self._unmeasured: set[str] = set()  # did something since its directory was last measured
         self._begun = False
@@ -54,7 +54,7 @@ class Watch:
         begun, self._begun = self._begun, False
         return self._families.due() or begun or bool(self._unmeasured)
 
-    def look(self, watched: Iterable[Watched], groups: Groups) -> dict[str, Sight]:
+    def look(self, watched: Iterable[Watched], groups: ControlGroups) -> dict[str, ResourceSample]:
         """Those that did something since the last look, or that nobody weighed for long, by id; cuts their logs on the
         way. Reads /proc, so it belongs in a thread, in one at a time."""
         running = {each.id: each for each in watched}
@@ -84,11 +84,11 @@ class Watch:
         """Whether its directory, too large to be measured at each look, is to be measured now."""
         return each.id in self._unmeasured and self._footprints.due(each.directory)
 
-    def _weighed(self, each: Watched, members: list[Process], groups: Groups) -> Sight:
+    def _weighed(self, each: Watched, members: list[Process], groups: ControlGroups) -> ResourceSample:
         if self._footprints.due(each.directory):
             self._unmeasured.discard(each.id)
         memory = _memory(members, each.limits.memory)
-        sight = Sight(
+        sight = ResourceSample(
             family=frozenset(member.identity for member in members),
             memory=memory,
             cpu_ns=sum(member.cpu_ns for member in members),
@@ -105,7 +105,9 @@ class Watch:
         return sight
 
 
-def belonging(home_mark: str, workload: str, leader: Identity | None, known: Iterable[Identity]) -> list[Process]:
+def belonging(
+    home_mark: str, workload: str, leader: ProcessIdentity | None, known: Iterable[ProcessIdentity]
+) -> list[Process]:
     """Every living process of the workload: its leader's family, and whatever carries its mark."""
     table = processes.table()
     family = processes.family(leader, table, known) if leader else []

@@ -10,11 +10,11 @@ from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.datetimes import texts_of
 from bms.adapters.datasets.exact import LARGEST_INT64, in_int64
 from bms.adapters.datasets.images.pictures import checked, shape_of
-from bms.adapters.datasets.schema import Feature
+from bms.adapters.datasets.schema import ColumnSchema
 from bms.core.errors import InvalidArgument
 
 
-def column_of(name: str, column: Any, arrow: Any) -> tuple[Feature, Column]:
+def column_of(name: str, column: Any, arrow: Any) -> tuple[ColumnSchema, Column]:
     """What a pyarrow.ChunkedArray becomes; `arrow` is the module pyarrow. Null is missing.
 
     Integers are int, floats float, booleans bool, strings text; a dictionary is what it encodes. Timestamps and dates
@@ -27,19 +27,19 @@ def column_of(name: str, column: Any, arrow: Any) -> tuple[Feature, Column]:
     if kinds.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
     if kinds.is_null(kind):
-        return Feature(name=name, kind="text"), [None] * len(column)
+        return ColumnSchema(name=name, kind="text"), [None] * len(column)
     if kinds.is_boolean(kind):
-        return Feature(name=name, kind="bool"), np.array(column.to_pylist(), object)
+        return ColumnSchema(name=name, kind="bool"), np.array(column.to_pylist(), object)
     if kinds.is_integer(kind):
-        return Feature(name=name, kind="int"), _integers(name, column, arrow)
+        return ColumnSchema(name=name, kind="int"), _integers(name, column, arrow)
     if kinds.is_floating(kind):
-        return Feature(name=name, kind="float"), column.to_numpy().astype(np.float64)
+        return ColumnSchema(name=name, kind="float"), column.to_numpy().astype(np.float64)
     if kinds.is_decimal(kind):
         return _decimals(name, column)
     if kinds.is_timestamp(kind) or kinds.is_date(kind):
-        return Feature(name=name, kind="datetime"), _datetimes(name, column, arrow)
+        return ColumnSchema(name=name, kind="datetime"), _datetimes(name, column, arrow)
     if str(kind) in ("string", "large_string", "string_view"):
-        return Feature(name=name, kind="text"), _texts(name, column)
+        return ColumnSchema(name=name, kind="text"), _texts(name, column)
     if str(kind) in ("binary", "large_binary", "binary_view") or kinds.is_fixed_size_binary(kind):
         return _images(name, column.to_pylist())
     advice = "give each of its parts a column" if kinds.is_nested(kind) else "write it as numbers or as text"
@@ -68,7 +68,7 @@ def _integers(name: str, column: Any, arrow: Any) -> Column:
     return column.to_numpy().astype(np.int64)  # type: ignore[no-any-return]
 
 
-def _decimals(name: str, column: Any) -> tuple[Feature, Column]:
+def _decimals(name: str, column: Any) -> tuple[ColumnSchema, Column]:
     values: Sequence[Decimal | None] = column.to_pylist()
     whole = column.type.scale <= 0
     for row, value in enumerate(values):
@@ -79,11 +79,11 @@ def _decimals(name: str, column: Any) -> tuple[Feature, Column]:
             f"column {name!r}, row {row + 1}: {value} has more digits than {held}; cast it to float64 or to text"
         )
     if whole:
-        return Feature(name=name, kind="int"), np.array(
+        return ColumnSchema(name=name, kind="int"), np.array(
             [None if value is None else int(value) for value in values], object
         )
     floats = np.array([np.nan if value is None else float(value) for value in values])
-    return Feature(name=name, kind="float"), floats
+    return ColumnSchema(name=name, kind="float"), floats
 
 
 def _datetimes(name: str, column: Any, arrow: Any) -> Column:
@@ -99,7 +99,7 @@ def _datetimes(name: str, column: Any, arrow: Any) -> Column:
     return [f"{text}Z" if aware and text is not None else text for text in texts]
 
 
-def _images(name: str, values: list[bytes | None]) -> tuple[Feature, Column]:
+def _images(name: str, values: list[bytes | None]) -> tuple[ColumnSchema, Column]:
     images = [value or b"" for value in values]
     looks = [checked(image, f"column {name!r} of bytes, row {row}") for row, image in enumerate(images, 1)]
-    return Feature(name=name, kind="image", shape=shape_of(looks)), images
+    return ColumnSchema(name=name, kind="image", shape=shape_of(looks)), images

@@ -10,9 +10,9 @@ from typing import Any
 from bms.adapters.datasets.arrow.columns import column_of
 from bms.adapters.datasets.arrow.int96 import unit_of
 from bms.adapters.datasets.files import all_files, left_out
-from bms.adapters.datasets.findings import Finding
+from bms.adapters.datasets.findings import DatasetFinding
 from bms.adapters.datasets.parts import parts_of_files
-from bms.adapters.datasets.schema import Schema
+from bms.adapters.datasets.schema import TableSchema
 from bms.adapters.datasets.table import Table, table_of
 from bms.core.errors import FailedPrecondition, InvalidArgument
 
@@ -47,10 +47,10 @@ def load(source: Path) -> Table:
     for name, column in zip(table.column_names, table.columns, strict=True):
         if _INDEX.fullmatch(name):
             message = f"column {name!r} is an index of pandas without a name: it is left out"
-            findings.append(Finding(kind="understood", count=table.num_rows, message=message))
+            findings.append(DatasetFinding(kind="understood", count=table.num_rows, message=message))
         else:
             read.append(column_of(name, column, pyarrow))
-    schema = Schema(features=tuple(feature for feature, _ in read))
+    schema = TableSchema(features=tuple(feature for feature, _ in read))
     parts, said = parts_of_files([path.name for path in paths], [piece.num_rows for piece in pieces])
     columns = {feature.name: column for feature, column in read}
     return replace(table_of(schema, columns, (*findings, *said, *left_out(source, paths))), parts=parts)

@@ -7,10 +7,10 @@ from typing import TypeVar
 import numpy as np
 
 from bms.adapters.datasets.csv.decimals import FLOAT, Decimals
-from bms.adapters.datasets.csv.text_cells import LONGEST_INT64, Read, TextColumn, floats, kept, told_missing
+from bms.adapters.datasets.csv.text_cells import LONGEST_INT64, ReadColumn, TextColumn, floats, kept, told_missing
 from bms.adapters.datasets.datetimes import are_datetimes
 from bms.adapters.datasets.exact import in_int64
-from bms.adapters.datasets.schema import Feature
+from bms.adapters.datasets.schema import ColumnSchema
 from bms.core.errors import InvalidArgument
 
 T = TypeVar("T")
@@ -21,14 +21,14 @@ _BOOLEANS = {
 }
 
 
-def declared(column: TextColumn, word: str, decimals: Decimals) -> Read:
+def declared(column: TextColumn, word: str, decimals: Decimals) -> ReadColumn:
     """The column as "number", "integer", "boolean", "datetime" or "text". Of a text only the empty cell is missing, and
     the words of `na`; of others also the usual words, as a finding says.
 
     Raises InvalidArgument, naming the line and the column.
     """
     if word == "text":
-        return Read(Feature(name=column.name, kind="text"), kept(column, column.empty))
+        return ReadColumn(ColumnSchema(name=column.name, kind="text"), kept(column, column.empty))
     match word:
         case "number":
             read = _numbers(column, decimals)
@@ -37,13 +37,13 @@ def declared(column: TextColumn, word: str, decimals: Decimals) -> Read:
         case "boolean":
             values = [_BOOLEANS.get(cell.lower()) for cell in column.stripped]
             _check(column, "boolean", [value is not None for value in values])
-            read = Read(Feature(name=column.name, kind="bool"), np.array(_but(column, values), object))
+            read = ReadColumn(ColumnSchema(name=column.name, kind="bool"), np.array(_but(column, values), object))
         case _:
             read = _datetimes(column)
     return told_missing(column, read)
 
 
-def _numbers(column: TextColumn, decimals: Decimals) -> Read:
+def _numbers(column: TextColumn, decimals: Decimals) -> ReadColumn:
     if (doubt := decimals.doubts.get(column.name)) is not None:
         raise InvalidArgument(
             f"{column.where(doubt)}, which could be read in two ways: say the decimal mark by `--decimal .` or "
@@ -58,7 +58,7 @@ def _numbers(column: TextColumn, decimals: Decimals) -> Read:
     return read
 
 
-def _integers(column: TextColumn) -> Read:
+def _integers(column: TextColumn) -> ReadColumn:
     found = [_WHOLE.fullmatch(cell) for cell in column.stripped]
     _check(column, "integer", [one is not None for one in found])
     values: list[int | None] = []
@@ -72,10 +72,10 @@ def _integers(column: TextColumn) -> Read:
             )
         else:
             values.append(int(one[1]))
-    return Read(Feature(name=column.name, kind="int"), np.array(values, object))
+    return ReadColumn(ColumnSchema(name=column.name, kind="int"), np.array(values, object))
 
 
-def _datetimes(column: TextColumn) -> Read:
+def _datetimes(column: TextColumn) -> ReadColumn:
     _check(column, "date or time like 2026-11-21T10:00:00", [are_datetimes([cell]) for cell in column.stripped])
     if column.present and not are_datetimes(column.present):
         first = column.present[0]
@@ -84,7 +84,7 @@ def _datetimes(column: TextColumn) -> Read:
             f"{column.where(other)}, and {column.where(first)}: times of one column have an offset from UTC, or none "
             "has"
         )
-    return Read(Feature(name=column.name, kind="datetime"), _but(column, column.stripped))
+    return ReadColumn(ColumnSchema(name=column.name, kind="datetime"), _but(column, column.stripped))
 
 
 def _check(column: TextColumn, wanted: str, fits: list[bool]) -> None:

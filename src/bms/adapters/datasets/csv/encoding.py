@@ -3,7 +3,7 @@
 import codecs
 from pathlib import Path
 
-from bms.adapters.datasets.findings import Finding
+from bms.adapters.datasets.findings import DatasetFinding
 from bms.core.errors import InvalidArgument
 from bms.core.formats.reading import codec_of
 
@@ -19,7 +19,7 @@ MARK_MESSAGE = "the file begins with the byte order mark of {}: it is read as th
 _SHOWN = 40  # characters of a line
 
 
-def encoding_of(path: Path, told: str | None) -> tuple[str, list[Finding]]:
+def encoding_of(path: Path, told: str | None) -> tuple[str, list[DatasetFinding]]:
     """Python's codec for the file, and what there is to say of it. Raises InvalidArgument where its byte order mark
     says something else than `told`."""
     with path.open("rb") as file:
@@ -34,7 +34,7 @@ def encoding_of(path: Path, told: str | None) -> tuple[str, list[Finding]]:
         return _PYTHON.get(marked or codec, marked or codec), []
     if marked is None:
         return "utf-8", []
-    found = Finding(kind="understood", count=1, message=MARK_MESSAGE.format(marked))
+    found = DatasetFinding(kind="understood", count=1, message=MARK_MESSAGE.format(marked))
     return _PYTHON.get(marked, marked), [found]
 
 

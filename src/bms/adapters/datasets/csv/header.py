@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bms.adapters.datasets.findings import Finding
+from bms.adapters.datasets.findings import DatasetFinding
 from bms.core.errors import InvalidArgument
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -15,7 +15,7 @@ class Header(NamedTuple):
 
     kept: tuple[int, ...]
     names: tuple[str, ...]
-    findings: list[Finding]
+    findings: list[DatasetFinding]
 
 
 def header_of(where: str, names: Sequence[str], columns: Sequence[Sequence[str]]) -> Header:
@@ -33,7 +33,7 @@ def header_of(where: str, names: Sequence[str], columns: Sequence[Sequence[str]]
             kept.append(place)
         elif len(names) > 1 and not any(cell.strip() for cell in cells):
             message = f"column {place + 1} has no name and no value: it is left out"
-            findings.append(Finding(kind="understood", count=len(cells), message=message))
+            findings.append(DatasetFinding(kind="understood", count=len(cells), message=message))
         elif place == 0 and len(names) > 1:
             findings.append(_index(where, cells))
         else:
@@ -49,13 +49,13 @@ def header_of(where: str, names: Sequence[str], columns: Sequence[Sequence[str]]
     return Header(tuple(kept), tuple(names[place] for place in kept), findings)
 
 
-def _index(where: str, cells: Sequence[str]) -> Finding:
+def _index(where: str, cells: Sequence[str]) -> DatasetFinding:
     written = [cell.strip() for cell in cells]
     if len(set(written)) < len(written) or not all(cell.isdecimal() for cell in written):
         raise InvalidArgument(
             f"{where}: a column is named '', the first, and it is no index of different integers: name it"
         )
-    return Finding(
+    return DatasetFinding(
         kind="understood",
         count=len(cells),
         message="the first column has no name and numbers the rows, as pandas writes an index: it is left out",
@@ -71,11 +71,11 @@ def _check_no_row(where: str, names: Sequence[str]) -> None:
         )
 
 
-def _counted(names: Sequence[str]) -> list[Finding]:
+def _counted(names: Sequence[str]) -> list[DatasetFinding]:
     if not _is_counting([name for name in names if name]):
         return []
     message = "the first line counts the columns and is read as their names: if it is a row, write names above it"
-    return [Finding(kind="understood", count=len(names), message=message)]
+    return [DatasetFinding(kind="understood", count=len(names), message=message)]
 
 
 def _is_counting(names: Sequence[str]) -> bool:

@@ -4,7 +4,7 @@ import csv
 import re
 from typing import NamedTuple, TextIO
 
-from bms.adapters.datasets.findings import Finding
+from bms.adapters.datasets.findings import DatasetFinding
 
 SEPARATORS = ",;\t|"
 _LOOKED_AT = 100  # rows
@@ -15,7 +15,7 @@ class Separator(NamedTuple):
     """`findings` say what a person may want to look at; `said_in` is how many lines at the beginning say it."""
 
     text: str
-    findings: list[Finding]
+    findings: list[DatasetFinding]
     said_in: int = 0
 
 
@@ -25,7 +25,7 @@ def separator_of(file: TextIO) -> Separator:
     spreadsheets write it, says it."""
     if said := _SAID.fullmatch(file.readline()):
         message = f"the first line says that {said[1]!r} separates the columns, and is left out"
-        return Separator(said[1], [Finding(kind="understood", count=1, message=message)], said_in=1)
+        return Separator(said[1], [DatasetFinding(kind="understood", count=1, message=message)], said_in=1)
     widths = {separator: _widths(file, separator) for separator in SEPARATORS}
     fitting = [separator for separator in SEPARATORS if _fits(widths[separator])]
     chosen = max(fitting or SEPARATORS, key=lambda separator: widths[separator][:1])
@@ -41,7 +41,7 @@ def separator_of(file: TextIO) -> Separator:
         )
     else:
         return Separator(chosen, [])
-    return Separator(chosen, [Finding(kind="understood", count=cells, message=message)])
+    return Separator(chosen, [DatasetFinding(kind="understood", count=cells, message=message)])
 
 
 def told_separator(file: TextIO, told: str) -> Separator:
@@ -55,7 +55,7 @@ def told_separator(file: TextIO, told: str) -> Separator:
     if not fitting:
         return Separator(told, [])
     message = f"there is one column, since no {told!r} separates the first line; {fitting[0]!r} would"
-    return Separator(told, [Finding(kind="understood", count=1, message=message)])
+    return Separator(told, [DatasetFinding(kind="understood", count=1, message=message)])
 
 
 def _fits(widths: list[int]) -> bool:

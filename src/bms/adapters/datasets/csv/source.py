@@ -11,11 +11,11 @@ from bms.adapters.datasets.csv.declared_cells import declared
 from bms.adapters.datasets.csv.encoding import encoding_of, undecodable
 from bms.adapters.datasets.csv.header import header_of
 from bms.adapters.datasets.csv.separator import Separator, separator_of, told_separator
-from bms.adapters.datasets.csv.text_cells import Read, TextColumn, from_texts, told_blank
+from bms.adapters.datasets.csv.text_cells import ReadColumn, TextColumn, from_texts, told_blank
 from bms.adapters.datasets.csv.thousands import without_thousands
 from bms.adapters.datasets.files import left_out, single_file
-from bms.adapters.datasets.findings import Finding
-from bms.adapters.datasets.schema import Schema
+from bms.adapters.datasets.findings import DatasetFinding
+from bms.adapters.datasets.schema import TableSchema
 from bms.adapters.datasets.table import Table, table_of
 from bms.core.errors import InvalidArgument
 from bms.core.formats.reading import Reading
@@ -93,12 +93,12 @@ def _lines(path: Path, file: TextIO, separator: Separator) -> _Lines:
     return _Lines(first, written, names, columns, numbers, blank)
 
 
-def _blank(lines: _Lines) -> list[Finding]:
+def _blank(lines: _Lines) -> list[DatasetFinding]:
     """In a file of one column an empty line may be meant as a value that is missing."""
     if not lines.blank or len(lines.names) > 1:
         return []
     message = f'{lines.blank} empty lines are passed over: write "" for a value that is missing'
-    return [Finding(kind="left_out", count=lines.blank, message=message)]
+    return [DatasetFinding(kind="left_out", count=lines.blank, message=message)]
 
 
 def _told(error: csv.Error) -> str:
@@ -122,7 +122,7 @@ def _table(where: str, lines: _Lines, reading: Reading) -> Table:
     decimals = _decimals(columns, reading)
     read = [_read(column, decimals, reading) for column in columns]
     return table_of(
-        Schema(features=tuple(one.feature for one in read)),
+        TableSchema(features=tuple(one.feature for one in read)),
         {one.feature.name: one.column for one in read},
         (
             *header.findings,
@@ -141,7 +141,7 @@ def _decimals(columns: Iterable[TextColumn], reading: Reading) -> Decimals:
     )
 
 
-def _read(column: TextColumn, decimals: Decimals, reading: Reading) -> Read:
+def _read(column: TextColumn, decimals: Decimals, reading: Reading) -> ReadColumn:
     word = reading.columns.get(column.name)
     if word in (None, "number", "integer") and (plain := without_thousands(column, decimals, word)):
         read = _as_said(plain.column, Decimals(told=plain.mark), word)
@@ -150,16 +150,16 @@ def _read(column: TextColumn, decimals: Decimals, reading: Reading) -> Read:
     return _as_said(column, decimals, word)
 
 
-def _as_said(column: TextColumn, decimals: Decimals, word: str | None) -> Read:
+def _as_said(column: TextColumn, decimals: Decimals, word: str | None) -> ReadColumn:
     return told_blank(column, from_texts(column, decimals) if word is None else declared(column, word, decimals))
 
 
-def _trimmed(names: Iterable[str], columns: Iterable[TextColumn], read: Iterable[Read]) -> list[Finding]:
+def _trimmed(names: Iterable[str], columns: Iterable[TextColumn], read: Iterable[ReadColumn]) -> list[DatasetFinding]:
     """What was read without the blanks around it; texts keep theirs."""
     findings = []
     if padded := [name for name in names if name != name.strip()]:
         message = f"blanks around names of columns are left out: {padded[0][:40]!r}"
-        findings.append(Finding(kind="understood", count=len(padded), message=message))
+        findings.append(DatasetFinding(kind="understood", count=len(padded), message=message))
     places = [
         column.where_written(row)
         for column, one in zip(columns, read, strict=True)
@@ -169,14 +169,15 @@ def _trimmed(names: Iterable[str], columns: Iterable[TextColumn], read: Iterable
     ]
     if places:
         message = f"blanks around cells are left out: {places[0]}"
-        findings.append(Finding(kind="understood", count=len(places), message=message))
+        findings.append(DatasetFinding(kind="understood", count=len(places), message=message))
     return findings
 
 
-def _unfound(columns: Iterable[TextColumn], na: tuple[str, ...] | None) -> list[Finding]:
+def _unfound(columns: Iterable[TextColumn], na: tuple[str, ...] | None) -> list[DatasetFinding]:
     """The words for what is missing that no cell says."""
     said = {cell for column in columns for cell in column.stripped} if na else set()
     words = [word for word in na or () if word.strip() and word.strip() not in said]
     return [
-        Finding(kind="unfound", count=0, message=f"no cell says {word[:40]!r}, which `--na` names") for word in words
+        DatasetFinding(kind="unfound", count=0, message=f"no cell says {word[:40]!r}, which `--na` names")
+        for word in words
     ]

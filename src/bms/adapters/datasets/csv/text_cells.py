@@ -15,8 +15,8 @@ from bms.adapters.datasets.csv.decimals import FLOAT, Decimals
 from bms.adapters.datasets.csv.text_doubts import are_yes_and_no, code_of, doubt_of
 from bms.adapters.datasets.datetimes import are_datetimes
 from bms.adapters.datasets.exact import float_of, in_int64, is_rounded
-from bms.adapters.datasets.findings import Finding, rounded
-from bms.adapters.datasets.schema import Feature
+from bms.adapters.datasets.findings import DatasetFinding, rounded
+from bms.adapters.datasets.schema import ColumnSchema
 
 # A number with leading zeros is a code (a postcode, an article), not a number.
 _INT = re.compile(r"[+-]?(?:0|[1-9]\d*)", re.ASCII)
@@ -25,12 +25,12 @@ _BOOLEANS = {"true": True, "false": False}
 MISSING_WORDS = frozenset({"na", "n/a", "nan", "null", "none", "?"})
 
 
-class Read(NamedTuple):
+class ReadColumn(NamedTuple):
     """A column as it was understood."""
 
-    feature: Feature
+    feature: ColumnSchema
     column: Column
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[DatasetFinding, ...] = ()
 
 
 class TextColumn:
@@ -83,7 +83,7 @@ class TextColumn:
         return f"line {self._lines[row]}, column {self._number}"
 
 
-def from_texts(column: TextColumn, decimals: Decimals = Decimals()) -> Read:
+def from_texts(column: TextColumn, decimals: Decimals = Decimals()) -> ReadColumn:
     """The first kind that all cells are of, but for the missing: int, float, bool (true, false in any case), datetime,
     else text."""
     present, doubt = column.present, decimals.doubts.get(column.name)
@@ -104,11 +104,11 @@ def from_texts(column: TextColumn, decimals: Decimals = Decimals()) -> Read:
         return told_missing(column, _booleans(column))
     if are_datetimes(present):
         times = [None if out else cell for cell, out in zip(column.stripped, column.gone, strict=True)]
-        return told_missing(column, Read(Feature(name=column.name, kind="datetime"), times))
+        return told_missing(column, ReadColumn(ColumnSchema(name=column.name, kind="datetime"), times))
     return _words(column, mark)
 
 
-def told_blank(column: TextColumn, read: Read) -> Read:
+def told_blank(column: TextColumn, read: ReadColumn) -> ReadColumn:
     """`read` with a finding of the cells of white space alone, which are missing as empty ones are."""
     rows = [row for row, cell in enumerate(column.cells) if cell and not column.stripped[row]]
     if not rows:
@@ -118,7 +118,7 @@ def told_blank(column: TextColumn, read: Read) -> Read:
     return read._replace(findings=(*read.findings, understood(column, message, len(rows))))
 
 
-def told_missing(column: TextColumn, read: Read) -> Read:
+def told_missing(column: TextColumn, read: ReadColumn) -> ReadColumn:
     """`read` with a finding of the words that were taken for missing values; of NaN among floats, which is one,
     none."""
     words = column.supposed
@@ -131,35 +131,37 @@ def told_missing(column: TextColumn, read: Read) -> Read:
     return read._replace(findings=(*read.findings, understood(column, message, len(words))))
 
 
-def _nothing(column: TextColumn) -> Read:
-    feature, cells = Feature(name=column.name, kind="text"), [None] * len(column.cells)
+def _nothing(column: TextColumn) -> ReadColumn:
+    feature, cells = ColumnSchema(name=column.name, kind="text"), [None] * len(column.cells)
     words = column.supposed
     if not words:
-        return Read(feature, cells)
+        return ReadColumn(feature, cells)
     message = f"{column.where(words[0])}, and no cell says more: all are read as missing"
-    return Read(feature, cells, (understood(column, message, len(words)),))
+    return ReadColumn(feature, cells, (understood(column, message, len(words)),))
 
 
-def _integers(column: TextColumn) -> Read:
+def _integers(column: TextColumn) -> ReadColumn:
     for cell in column.present:
         if len(cell) > LONGEST_INT64 or not in_int64(int(cell)):
             return _as_text(
                 column, column.gone, f"{column.where(cell)}, which does not fit 64 bits", len(column.present)
             )
     if len(column.present) == len(column.cells):
-        return Read(Feature(name=column.name, kind="int"), np.array([int(cell) for cell in column.present], np.int64))
+        return ReadColumn(
+            ColumnSchema(name=column.name, kind="int"), np.array([int(cell) for cell in column.present], np.int64)
+        )
     values = [None if out else int(cell) for cell, out in zip(column.stripped, column.gone, strict=True)]
-    return Read(Feature(name=column.name, kind="int"), np.array(values, object))
+    return ReadColumn(ColumnSchema(name=column.name, kind="int"), np.array(values, object))
 
 
-def _floats(column: TextColumn, decimals: Decimals) -> Read:
+def _floats(column: TextColumn, decimals: Decimals) -> ReadColumn:
     read = floats(column, decimals)
     if isinstance(read, str):
         return _as_text(column, column.gone, f"{column.where(read)}, which no float64 holds", len(column.present))
     return read
 
 
-def floats(column: TextColumn, decimals: Decimals) -> Read | str:
+def floats(column: TextColumn, decimals: Decimals) -> ReadColumn | str:
     """The column, all of whose cells are written as numbers; or the first one that no double is."""
     values, mark = np.full(len(column.cells), np.nan), decimals.mark(column.name)
     changed = []
@@ -171,24 +173,24 @@ def floats(column: TextColumn, decimals: Decimals) -> Read | str:
             if is_rounded(text, value):
                 changed.append(cell)
             values[row] = value
-    feature = Feature(name=column.name, kind="float")
+    feature = ColumnSchema(name=column.name, kind="float")
     findings = [rounded(column.name, len(changed), column.where(changed[0]))] if changed else []
     commas = [cell for cell in column.present if "," in cell]
     if commas and decimals.told is None:
         message = f"commas are read as decimal points: {column.where(commas[0])}"
         findings.append(understood(column, message, len(commas)))
-    return Read(feature, values, tuple(findings))
+    return ReadColumn(feature, values, tuple(findings))
 
 
-def _booleans(column: TextColumn) -> Read:
+def _booleans(column: TextColumn) -> ReadColumn:
     values = [None if out else _BOOLEANS[cell.lower()] for cell, out in zip(column.stripped, column.gone, strict=True)]
     said = " and ".join(sorted(set(column.present)))
     message = f"{said} are read as booleans"
     finding = understood(column, message, len(column.present))
-    return Read(Feature(name=column.name, kind="bool"), np.array(values, object), (finding,))
+    return ReadColumn(ColumnSchema(name=column.name, kind="bool"), np.array(values, object), (finding,))
 
 
-def _words(column: TextColumn, mark: str) -> Read:
+def _words(column: TextColumn, mark: str) -> ReadColumn:
     """Texts, with a finding where they are nearly something else."""
     numbers = [cell for cell in column.present if any(FLOAT[one].fullmatch(cell) for one in FLOAT)]
     if 2 * len(numbers) > len(column.present):
@@ -210,12 +212,12 @@ def _words(column: TextColumn, mark: str) -> Read:
     if are_yes_and_no(column.present):
         why = f"{column.where(column.present[0])}, which may be true or false: declare the column boolean if it is"
         return _as_text(column, column.empty, why, len(column.present))
-    return Read(Feature(name=column.name, kind="text"), kept(column, column.empty))
+    return ReadColumn(ColumnSchema(name=column.name, kind="text"), kept(column, column.empty))
 
 
-def _as_text(column: TextColumn, gone: Sequence[bool], why: str, count: int) -> Read:
-    finding = Finding(kind="as_text", feature=column.name, count=count, message=f"kept as text: {why}")
-    return Read(Feature(name=column.name, kind="text"), kept(column, gone), (finding,))
+def _as_text(column: TextColumn, gone: Sequence[bool], why: str, count: int) -> ReadColumn:
+    finding = DatasetFinding(kind="as_text", feature=column.name, count=count, message=f"kept as text: {why}")
+    return ReadColumn(ColumnSchema(name=column.name, kind="text"), kept(column, gone), (finding,))
 
 
 def kept(column: TextColumn, gone: Sequence[bool]) -> list[str | None]:
@@ -223,5 +225,5 @@ def kept(column: TextColumn, gone: Sequence[bool]) -> list[str | None]:
     return [None if out else cell for cell, out in zip(column.cells, gone, strict=True)]
 
 
-def understood(column: TextColumn, message: str, count: int) -> Finding:
-    return Finding(kind="understood", feature=column.name, count=count, message=message)
+def understood(column: TextColumn, message: str, count: int) -> DatasetFinding:
+    return DatasetFinding(kind="understood", feature=column.name, count=count, message=message)

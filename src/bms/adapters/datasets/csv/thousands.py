@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from bms.adapters.datasets.csv.decimals import FLOAT, Decimals
 from bms.adapters.datasets.csv.text_cells import TextColumn, understood
-from bms.adapters.datasets.findings import Finding
+from bms.adapters.datasets.findings import DatasetFinding
 
 _BLANKS = " \u00a0\u2009\u202f"
 _APOSTROPHES = "'\u2019"
@@ -22,7 +22,7 @@ class Plain(NamedTuple):
 
     column: TextColumn
     mark: str
-    finding: Finding
+    finding: DatasetFinding
 
 
 class _Written(NamedTuple):

@@ -10,7 +10,7 @@ from bms.adapters.datasets.files import files_of, left_out
 from bms.adapters.datasets.images.layout import layout_of
 from bms.adapters.datasets.images.pictures import checked, shape_of
 from bms.adapters.datasets.parts import parts_of_rows
-from bms.adapters.datasets.schema import Feature, Schema
+from bms.adapters.datasets.schema import ColumnSchema, TableSchema
 from bms.adapters.datasets.table import Files, Table, table_of
 from bms.adapters.images.decoding import is_image
 from bms.core.errors import InvalidArgument
@@ -35,11 +35,11 @@ def load(source: Path) -> Table:
     looks = [checked(path.read_bytes(), str(image.path)) for path, image in zip(paths, images, strict=True)]
     labels, codes = np.unique(np.array([image.label for image in images]), return_inverse=True)
     features = (
-        Feature(name="image", kind="image", shape=shape_of(looks)),
-        Feature(name="label", kind="label", labels=tuple(labels.tolist())),
+        ColumnSchema(name="image", kind="image", shape=shape_of(looks)),
+        ColumnSchema(name="label", kind="label", labels=tuple(labels.tolist())),
     )
     columns: dict[str, Column] = {"image": Files(paths), "label": codes.astype(np.int64)}
-    table = table_of(Schema(features=features), columns, (*findings, *left_out(source, paths)))
+    table = table_of(TableSchema(features=features), columns, (*findings, *left_out(source, paths)))
     parts = [image.part for image in images]
     by_maker = parts_of_rows(parts) if all(parts) else None
     return replace(table, parts=by_maker, where=lambda row: str(images[row].path))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
-from bms.adapters.datasets.findings import Finding
+from bms.adapters.datasets.findings import DatasetFinding
 from bms.adapters.datasets.parts import part_of
 from bms.core.errors import InvalidArgument
 
@@ -24,14 +24,14 @@ class Placed(NamedTuple):
     part: str
 
 
-class Layout(NamedTuple):
+class ImageFolderLayout(NamedTuple):
     """`images` by class and name."""
 
     images: list[Placed]
-    findings: list[Finding]
+    findings: list[DatasetFinding]
 
 
-def layout_of(files: Sequence[PurePath]) -> Layout:
+def layout_of(files: Sequence[PurePath]) -> ImageFolderLayout:
     """What files at these places below one folder are. Files that are in no folder are passed over.
 
     Raises InvalidArgument where no folder holds any, and where it is unclear whether folders are splits or classes.
@@ -61,7 +61,7 @@ def layout_of(files: Sequence[PurePath]) -> Layout:
     if deeper:
         shown = ", ".join(deeper[:_SHOWN]) + (", …" if len(deeper) > _SHOWN else "")
         findings.append(_understood(f"what is in folders of a class is of that class: {shown}"))
-    return Layout(sorted(images, key=lambda image: (image.label, image.path.parts)), findings)
+    return ImageFolderLayout(sorted(images, key=lambda image: (image.label, image.path.parts)), findings)
 
 
 def _unwrapped(places: dict[PurePath, tuple[str, ...]]) -> tuple[dict[PurePath, tuple[str, ...]], list[str]]:
@@ -91,13 +91,13 @@ def _is_classes_first(places: dict[PurePath, tuple[str, ...]]) -> bool:
     return len(inner) > 1 and all(part_of(name) is not None for name in inner)
 
 
-def _lacking(images: Sequence[Placed]) -> list[Finding]:
+def _lacking(images: Sequence[Placed]) -> list[DatasetFinding]:
     """The classes of which a split has no image."""
     there = {(image.label, image.part) for image in images}
     labels, parts = sorted({label for label, _ in there}), sorted({part for _, part in there})
     gone = [(label, part) for label in labels for part in parts if (label, part) not in there]
     return [
-        Finding(kind="imbalance", feature="label", count=1, message=f"class {label!r} has no image in {part}")
+        DatasetFinding(kind="imbalance", feature="label", count=1, message=f"class {label!r} has no image in {part}")
         for label, part in gone[:_SHOWN]
     ]
 
@@ -106,5 +106,5 @@ def _other(tops: Sequence[str]) -> str:
     return repr(next(name for name in tops if part_of(name) is None))
 
 
-def _understood(message: str) -> Finding:
-    return Finding(kind="understood", count=1, message=message)
+def _understood(message: str) -> DatasetFinding:
+    return DatasetFinding(kind="understood", count=1, message=message)

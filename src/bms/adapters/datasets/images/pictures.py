@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bms.adapters.datasets.findings import Finding
+from bms.adapters.datasets.findings import DatasetFinding
 from bms.adapters.images.decoding import Change, Look, decode, look
 from bms.core.errors import InvalidArgument
 
@@ -77,11 +77,11 @@ def shape_of(looks: Iterable[Look]) -> tuple[int, ...]:
     return shapes.pop() if len(shapes) == 1 else ()
 
 
-def changes_of(feature: str, looks: Sequence[Look]) -> tuple[Finding, ...]:
+def changes_of(feature: str, looks: Sequence[Look]) -> tuple[DatasetFinding, ...]:
     """Findings of what is not as in the files once images are decoded."""
     counts = Counter(change for one in looks for change in one.changes)
     return tuple(
-        Finding(
+        DatasetFinding(
             kind="changed",
             feature=feature,
             count=counts[change],

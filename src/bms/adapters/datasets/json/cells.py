@@ -9,9 +9,9 @@ import numpy as np
 from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.datetimes import are_datetimes
 from bms.adapters.datasets.exact import in_float64, in_int64
-from bms.adapters.datasets.findings import Finding, rounded
+from bms.adapters.datasets.findings import DatasetFinding, rounded
 from bms.adapters.datasets.json.rows import Written
-from bms.adapters.datasets.schema import Feature
+from bms.adapters.datasets.schema import ColumnSchema
 from bms.core.errors import InvalidArgument
 
 _WORDS: dict[type, str] = {
@@ -19,7 +19,7 @@ _WORDS: dict[type, str] = {
 }  # fmt: skip
 
 
-def as_doubles(name: str, cells: list[Any], lines: Sequence[int]) -> list[Finding]:
+def as_doubles(name: str, cells: list[Any], lines: Sequence[int]) -> list[DatasetFinding]:
     """Makes plain floats of the numbers that are not as they were written, and a finding that counts them. Raises
     InvalidArgument, naming the line, for those whose double says something else."""
     changed: list[tuple[int, str]] = []
@@ -42,7 +42,7 @@ def as_doubles(name: str, cells: list[Any], lines: Sequence[int]) -> list[Findin
     return [rounded(name, len(changed), f"line {changed[0][0]} says {changed[0][1][:40]}")] if changed else []
 
 
-def from_values(name: str, cells: Sequence[Any], lines: Sequence[int]) -> tuple[Feature, Column]:
+def from_values(name: str, cells: Sequence[Any], lines: Sequence[int]) -> tuple[ColumnSchema, Column]:
     """bool, int, float, text or datetime, or lists of numbers alike in every row. Missing is null, or NaN.
 
     Raises InvalidArgument, naming the line by `lines`, where cells are of different kinds, and for integers that don't
@@ -52,24 +52,24 @@ def from_values(name: str, cells: Sequence[Any], lines: Sequence[int]) -> tuple[
     kinds = {type(cell) for cell in values if cell is not None}
     if not kinds:
         if any(cell is not None for cell in cells):
-            return Feature(name=name, kind="float"), np.full(len(cells), np.nan)
-        return Feature(name=name, kind="text"), values
+            return ColumnSchema(name=name, kind="float"), np.full(len(cells), np.nan)
+        return ColumnSchema(name=name, kind="text"), values
     if kinds == {str}:
         times = are_datetimes(cell for cell in values if cell is not None)
-        return Feature(name=name, kind="datetime" if times else "text"), values
+        return ColumnSchema(name=name, kind="datetime" if times else "text"), values
     if kinds == {bool}:
-        return Feature(name=name, kind="bool"), np.array(values, object)
+        return ColumnSchema(name=name, kind="bool"), np.array(values, object)
     if kinds <= {int, float}:
         _check_integers(name, values, lines, beside_floats=float in kinds)
         if float not in kinds:
-            return Feature(name=name, kind="int"), np.array(values, object)
-        return Feature(name=name, kind="float"), np.array(values, np.float64)
+            return ColumnSchema(name=name, kind="int"), np.array(values, object)
+        return ColumnSchema(name=name, kind="float"), np.array(values, np.float64)
     if kinds == {list}:
         return _lists(name, values, lines)
     raise _mixed(name, values, lines)
 
 
-def _lists(name: str, cells: Sequence[Any], lines: Sequence[int]) -> tuple[Feature, Column]:
+def _lists(name: str, cells: Sequence[Any], lines: Sequence[int]) -> tuple[ColumnSchema, Column]:
     shape = _shape(next(cell for cell in cells if cell is not None))
     values: list[Any] = []
     for line, cell in zip(lines, cells, strict=True):
@@ -85,7 +85,7 @@ def _lists(name: str, cells: Sequence[Any], lines: Sequence[int]) -> tuple[Featu
         ("float", np.float64) if float in kinds else ("bool", np.bool_) if bool in kinds else ("int", np.int64)
     )
     column: Column = np.array(values, dtype).reshape(len(cells), *shape)
-    return Feature(name=name, kind=kind, shape=shape), column  # type: ignore[arg-type]
+    return ColumnSchema(name=name, kind=kind, shape=shape), column  # type: ignore[arg-type]
 
 
 def _shape(cell: Any) -> tuple[int, ...]:

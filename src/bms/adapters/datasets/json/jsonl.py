@@ -7,10 +7,10 @@ from typing import Any
 
 from bms.adapters.datasets.csv.encoding import MARK_MESSAGE
 from bms.adapters.datasets.files import left_out, single_file
-from bms.adapters.datasets.findings import Finding
+from bms.adapters.datasets.findings import DatasetFinding
 from bms.adapters.datasets.json.cells import as_doubles, from_values
 from bms.adapters.datasets.json.rows import row_of
-from bms.adapters.datasets.schema import MOST_FEATURES, Schema
+from bms.adapters.datasets.schema import MOST_FEATURES, TableSchema
 from bms.adapters.datasets.table import Table, table_of
 from bms.core.errors import InvalidArgument
 
@@ -27,7 +27,7 @@ def load(source: Path) -> Table:
     cells: dict[str, list[Any]] = {}
     lines = array("q")
     number = 0
-    findings: list[Finding] = []
+    findings: list[DatasetFinding] = []
     with path.open("rb") as file:
         while line := file.readline(_LONGEST_LINE + 1):
             number += 1
@@ -35,7 +35,7 @@ def load(source: Path) -> Table:
                 raise InvalidArgument(f"{path.name}, line {number} is longer than {_LONGEST_LINE} bytes")
             if number == 1 and line.startswith(_BYTE_ORDER_MARK):
                 line = line.removeprefix(_BYTE_ORDER_MARK)
-                findings.append(Finding(kind="understood", count=1, message=MARK_MESSAGE.format("utf-8")))
+                findings.append(DatasetFinding(kind="understood", count=1, message=MARK_MESSAGE.format("utf-8")))
             if not line.strip():
                 continue
             for name, cell in _row(path, number, line).items():
@@ -55,7 +55,7 @@ def load(source: Path) -> Table:
         typed = [from_values(name, column, lines) for name, column in cells.items()]
     except InvalidArgument as error:
         raise InvalidArgument(f"{path.name}: {error.message}") from error
-    schema = Schema(features=tuple(feature for feature, _ in typed))
+    schema = TableSchema(features=tuple(feature for feature, _ in typed))
     table = table_of(schema, {feature.name: column for feature, column in typed})
     return replace(table, findings=(*findings, *left_out(source, [path])), where=lambda row: f"line {lines[row]}")
 

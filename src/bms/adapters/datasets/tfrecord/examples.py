@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bms.adapters.datasets.columns import Column
 from bms.adapters.datasets.exact import in_float32
-from bms.adapters.datasets.schema import Feature, Schema
+from bms.adapters.datasets.schema import ColumnSchema, TableSchema
 from bms.adapters.datasets.table import Table, row_place
 from bms.core.errors import BmsError, InvalidArgument
 from bms.core.formats.example_codec import Value, decode_example, encode_entry, encode_value, join_entries
@@ -22,7 +22,7 @@ def encode_rows(table: Table) -> Iterator[bytes]:
 
 
 def decode_rows(
-    schema: Schema, records: Iterable[bytes], first_row: int = 0, place: Callable[[int], str] = row_place
+    schema: TableSchema, records: Iterable[bytes], first_row: int = 0, place: Callable[[int], str] = row_place
 ) -> dict[str, Column]:
     """The columns of the rows `records`. Features the schema does not name are left out.
 
@@ -40,7 +40,7 @@ def decode_rows(
     return {feature.name: _stacked(feature, cells[feature.name]) for feature in schema.features}
 
 
-def _entry_maker(feature: Feature, table: Table) -> Callable[[int], bytes]:
+def _entry_maker(feature: ColumnSchema, table: Table) -> Callable[[int], bytes]:
     """What writes the cell of a row; a missing one is an entry left out."""
     name = feature.name.encode()
     value_of = _value_maker(feature, table)
@@ -52,7 +52,7 @@ def _entry_maker(feature: Feature, table: Table) -> Callable[[int], bytes]:
     return make
 
 
-def _value_maker(feature: Feature, table: Table) -> Callable[[int], Value]:
+def _value_maker(feature: ColumnSchema, table: Table) -> Callable[[int], Value]:
     """What gives the value of a row; None: missing."""
     column = table.columns[feature.name]
     if feature.kind in ("text", "datetime"):
@@ -70,7 +70,7 @@ def _value_maker(feature: Feature, table: Table) -> Callable[[int], Value]:
     return lambda row: flat[row]
 
 
-def _stored(feature: Feature, floats: NDArray[Any]) -> NDArray[Any]:
+def _stored(feature: ColumnSchema, floats: NDArray[Any]) -> NDArray[Any]:
     """The floats as the feature says that they are stored. Raises InvalidArgument where float32 would change them."""
     if feature.stored == "float64":
         return floats.astype("<f8", copy=False)
@@ -79,7 +79,7 @@ def _stored(feature: Feature, floats: NDArray[Any]) -> NDArray[Any]:
     return floats.astype("<f4")
 
 
-def _cell_reader(feature: Feature) -> Callable[[Value], Any]:
+def _cell_reader(feature: ColumnSchema) -> Callable[[Value], Any]:
     """What checks and converts one cell; None: missing."""
     kind, classes = feature.kind, len(feature.labels)
     count = int(np.prod(feature.shape, dtype=object)) if kind in ("float", "int", "bool") else 1
@@ -120,7 +120,7 @@ def _told(value: Value) -> str:
     return f"{len(value)} of {value.dtype if isinstance(value, np.ndarray) else 'bytes'}"
 
 
-def _stacked(feature: Feature, cells: list[Any]) -> Column:
+def _stacked(feature: ColumnSchema, cells: list[Any]) -> Column:
     if feature.kind == "label":
         return np.array(cells, np.int64)
     if feature.kind not in ("float", "int", "bool"):

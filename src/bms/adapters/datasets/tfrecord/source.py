@@ -15,7 +15,7 @@ from bms.adapters.datasets.files import left_out, named_files
 from bms.adapters.datasets.images.pictures import checked, shape_of
 from bms.adapters.datasets.manifest import NAME, read_manifest
 from bms.adapters.datasets.parts import parts_of_files
-from bms.adapters.datasets.schema import MOST_FEATURES, Feature, Schema, check_schema
+from bms.adapters.datasets.schema import MOST_FEATURES, ColumnSchema, TableSchema, check_schema
 from bms.adapters.datasets.table import Table, table_of
 from bms.adapters.datasets.tfrecord.examples import decode_rows
 from bms.adapters.datasets.tfrecord.records import read_records
@@ -62,11 +62,11 @@ def load(source: Path) -> Table:
             where = f"column {feature.name!r}"
             images = [bytes(image) for image in columns[feature.name]]  # type: ignore[arg-type]
             looks = [checked(image, f"{places.of(row)}, {where}") for row, image in enumerate(images)]
-            feature = Feature(name=feature.name, kind="image", shape=shape_of(looks))
+            feature = ColumnSchema(name=feature.name, kind="image", shape=shape_of(looks))
         features.append(feature)
     parts, said = parts_of_files([path.name for path in paths], counts)
     ours = [paths[0].parent / name for name in _OURS]
-    table = table_of(Schema(features=tuple(features)), columns, (*said, *left_out(source, [*paths, *ours])))
+    table = table_of(TableSchema(features=tuple(features)), columns, (*said, *left_out(source, [*paths, *ours])))
     return replace(table, parts=parts, where=places.of)
 
 
@@ -133,7 +133,7 @@ def _read(records: Sequence[bytes], places: _Places) -> _Seen:
     return seen
 
 
-def _schema(beside: Path, seen: _Seen, places: _Places) -> Schema:
+def _schema(beside: Path, seen: _Seen, places: _Places) -> TableSchema:
     """That of dataset.json, if it is there and names all that the rows have; else as the values are."""
     if beside.is_file():
         schema = check_schema(read_manifest(beside.parent).schema)
@@ -154,15 +154,15 @@ def _schema(beside: Path, seen: _Seen, places: _Places) -> Schema:
         )
         for name in sorted(seen.values)
     ]
-    return check_schema(Schema(features=tuple(features)))
+    return check_schema(TableSchema(features=tuple(features)))
 
 
-def _feature(name: str, value: Value, place: str) -> Feature:
+def _feature(name: str, value: Value, place: str) -> ColumnSchema:
     assert value is not None, "only those that are there"
     if isinstance(value, list):
         if len(value) != 1:
             raise InvalidArgument(f"{place}: column {name!r} has {len(value)} values; expected one text or image")
-        return Feature(name=name, kind="image" if is_image(value[0]) else "text")
+        return ColumnSchema(name=name, kind="image" if is_image(value[0]) else "text")
     numbers: Numbers = value
     shape = () if len(numbers) == 1 else (len(numbers),)
-    return Feature(name=name, kind="float" if numbers.dtype == np.float32 else "int", shape=shape)
+    return ColumnSchema(name=name, kind="float" if numbers.dtype == np.float32 else "int", shape=shape)

@@ -7,12 +7,12 @@ other, and a whole number is the text of its digits. Which of the two training h
 from collections.abc import Sequence
 from typing import Any
 
-from bms.adapters.runtimes.trees.inputs import Features
+from bms.adapters.runtimes.trees.inputs import BoosterFeatures
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.signature import column_spec
 
 
-def features_of(model: Any) -> Features:
+def features_of(model: Any) -> BoosterFeatures:
     """Columns where the features have names or are more than numbers. Raises FailedPrecondition for vectors among them,
     which are no columns."""
     names = [str(name) for name in model.feature_names_]
@@ -24,7 +24,7 @@ def features_of(model: Any) -> Features:
             "columns of a table: serve it by a class Model in model.py"
         )
     if not categories and not texts and not _named(names):
-        return Features(len(names), "FP32", hashed=True)
+        return BoosterFeatures(len(names), "FP32", hashed=True)
     columns = tuple(
         column_spec(name, "category")
         if place in categories
@@ -33,7 +33,7 @@ def features_of(model: Any) -> Features:
         else column_spec(name, "number", dtype="FP32")
         for place, name in enumerate(names)
     )
-    return Features(len(names), "FP32", columns, hashed=True)
+    return BoosterFeatures(len(names), "FP32", columns, hashed=True)
 
 
 def _named(names: Sequence[str]) -> bool:

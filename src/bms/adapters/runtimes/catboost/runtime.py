@@ -16,7 +16,7 @@ from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import Array, dtype_of
 from bms.core.workloads.programs import ServableConfig
 from bms.serving.inference.reasons import plain
-from bms.serving.inference.runtime import Found
+from bms.serving.inference.runtime import Recognition
 
 _SEVERAL = ("MultiLogloss", "MultiCrossEntropy")  # losses of things each of which may be so or not
 _PROBABILITIES, _LABEL, _PREDICTION = "probabilities", "label", "prediction"
@@ -27,12 +27,12 @@ class CatboostRuntime:
 
     name = "catboost"
 
-    def recognises(self, directory: str) -> Found | None:
+    def recognises(self, directory: str) -> Recognition | None:
         format = first_format(directory, format_of)
         if format is not None:
-            return Found(format, ("catboost",))
+            return Recognition(format, ("catboost",))
         exported = exported_as(directory)
-        return None if exported is None else Found(f"catboost-{exported}", refusal=_export_refused(exported))
+        return None if exported is None else Recognition(f"catboost-{exported}", refusal=_export_refused(exported))
 
     def load(self, config: ServableConfig) -> CalledServable:
         path = known_file(config.directory, SUFFIXES, format_of, self)
@@ -47,7 +47,7 @@ class CatboostRuntime:
             model = catboost.CatBoost()
             model.load_model(path, format="json" if format == "catboost-json" else "cbm")
             features = features_of(model)
-            answers = Answers(catboost, model, features.total, config.threads)
+            answers = CatboostOutputs(catboost, model, features.total, config.threads)
         except (catboost.CatBoostError, ValueError, KeyError, TypeError, IndexError) as error:
             words = _plain(error, config.directory)
             raise FailedPrecondition(f"CatBoost can't load {name!r}: {words}; save it again with save_model") from error
@@ -56,7 +56,7 @@ class CatboostRuntime:
         return made
 
 
-class Answers:
+class CatboostOutputs:
     """What a model answers to rows, as CatBoost's estimator for its loss does."""
 
     def __init__(self, catboost: Any, model: Any, features: int, threads: int) -> None:

@@ -15,11 +15,11 @@ _BROKEN = (ValueError, LookupError, TypeError, AttributeError, EOFError, Overflo
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
-class Unreadable(Exception):
+class UnreadablePickle(Exception):
     """The bytes are no pickle, or one that does more than pickles do."""
 
 
-class Named:
+class PickledGlobal:
     """Something to be imported, "module.name"."""
 
     def __init__(self, name: str) -> None:
@@ -36,26 +36,26 @@ class Made:
         self.items: dict[Any, Any] = {}
 
 
-class Outline(NamedTuple):
-    """`value`: of builtins, `Named` and `Made`; `names`: all that would be imported."""
+class PickleOutline(NamedTuple):
+    """`value`: of builtins, `PickledGlobal` and `Made`; `names`: all that would be imported."""
 
     value: Any
     names: frozenset[str]
 
 
-def outline(file: BinaryIO) -> Outline:
+def outline(file: BinaryIO) -> PickleOutline:
     """The next pickle of `file`, which is left behind its end. Raises Unreadable."""
     machine = _Machine()
     try:
         for count, (code, argument, _) in enumerate(pickletools.genops(file)):
             if count > MAX_INSTRUCTIONS:
-                raise Unreadable(f"it has more than {MAX_INSTRUCTIONS} instructions")
+                raise UnreadablePickle(f"it has more than {MAX_INSTRUCTIONS} instructions")
             if code.name == "STOP":
-                return Outline(machine.stack[-1], frozenset(machine.names))
+                return PickleOutline(machine.stack[-1], frozenset(machine.names))
             machine.step(code.name, argument)
     except (*_BROKEN, RecursionError, MemoryError) as error:
-        raise Unreadable(f"{type(error).__name__}: {error}") from error
-    raise Unreadable("it has no end")
+        raise UnreadablePickle(f"{type(error).__name__}: {error}") from error
+    raise UnreadablePickle("it has no end")
 
 
 class _Machine:
@@ -89,7 +89,7 @@ class _Machine:
             stack.append(Made("persistent", (stack.pop() if name == "BINPERSID" else argument,)))
         elif not self._collects(name) and not self._makes(name, argument) and name not in ("PROTO", "FRAME"):
             if not any(one in name for one in _VALUES):
-                raise Unreadable(f"it has the instruction {name}")
+                raise UnreadablePickle(f"it has the instruction {name}")
             stack.append(argument)
 
     def _collects(self, name: str) -> bool:
@@ -136,9 +136,9 @@ class _Machine:
             return False
         return True
 
-    def _named(self, name: str) -> Named:
+    def _named(self, name: str) -> PickledGlobal:
         self.names.add(name)
-        return Named(name)
+        return PickledGlobal(name)
 
     def _marked(self) -> list[Any]:
         """What lies above the last mark, which is taken off with it."""
@@ -150,8 +150,8 @@ class _Machine:
 
 def _name(kind: Any) -> str:
     if isinstance(kind, Made) and kind.kind == "persistent":  # as old files of torch.save refer to a module's class
-        kind = next((one for one in kind.given[0] if isinstance(one, Named)), None) if kind.given[0] else None
-    return kind.name if isinstance(kind, Named) else "?"
+        kind = next((one for one in kind.given[0] if isinstance(one, PickledGlobal)), None) if kind.given[0] else None
+    return kind.name if isinstance(kind, PickledGlobal) else "?"
 
 
 def _pairs(flat: list[Any]) -> dict[Any, Any]:

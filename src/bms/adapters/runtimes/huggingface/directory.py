@@ -41,7 +41,7 @@ _TWO_PARTS = frozenset({"t5", "mt5", "umt5"})  # sentence-transformers takes the
 Json = Mapping[str, object]
 
 
-class Layout(NamedTuple):
+class ModelDirectory(NamedTuple):
     """What is served. `weights` are of the kind of `file`; with a `refusal` nothing is, for that reason.
 
     Task "classify": one of the `labels`; "tag": any of them; "regress": a number for each; "embed": a vector.
@@ -67,7 +67,7 @@ def is_huggingface(directory: str) -> bool:
     return _weights(directory)[0] != "" or any(_is_file(directory, name) for name in PICKLES)
 
 
-def layout(directory: str) -> Layout:
+def layout(directory: str) -> ModelDirectory:
     """Never raises: what can't be served is told by `refusal`."""
     config = _json(directory, CONFIG)
     try:
@@ -76,7 +76,7 @@ def layout(directory: str) -> Layout:
         settings = tokenizer_settings(directory, TOKENIZER, _tokenizer_class(config))
         task = _task(config, pooling)
         _check(directory, config, weights, file)
-        return Layout(
+        return ModelDirectory(
             weights=weights,
             file=file,
             task=task,
@@ -88,7 +88,7 @@ def layout(directory: str) -> Layout:
             encoder_only=config.get("model_type") in _TWO_PARTS or _architecture(config).endswith("EncoderModel"),
         )
     except FailedPrecondition as refused:
-        return Layout(weights="", refusal=refused.message)
+        return ModelDirectory(weights="", refusal=refused.message)
 
 
 def _weights(directory: str) -> tuple[Literal["onnx", "safetensors", ""], str]:

@@ -28,7 +28,7 @@ _TRAINING = "for training"
 _CACHE = "for generating, or what else is given beside the answer"
 
 
-class Keys(NamedTuple):
+class ConfigKeys(NamedTuple):
     """Of one file."""
 
     read: frozenset[str]
@@ -65,8 +65,8 @@ _REASONS = {
     "images": "for images, which texts models do not take",
 }
 
-KEYS: Mapping[str, Keys] = {
-    TOKENIZER_CONFIG: Keys(
+KEYS: Mapping[str, ConfigKeys] = {
+    TOKENIZER_CONFIG: ConfigKeys(
         frozenset(
             (
                 *NAMED_TOKENS,
@@ -116,9 +116,9 @@ KEYS: Mapping[str, Keys] = {
             ),
         ),
     ),
-    SPECIAL_TOKENS: Keys(frozenset(NAMED_TOKENS), {}),
+    SPECIAL_TOKENS: ConfigKeys(frozenset(NAMED_TOKENS), {}),
     # Everything else is the architecture: transformers reads it to build the model, a graph has it built in.
-    CONFIG: Keys(
+    CONFIG: ConfigKeys(
         frozenset(
             (
                 *("architectures", "id2label", "is_encoder_decoder", "max_position_embeddings", "model_type"),
@@ -135,8 +135,8 @@ KEYS: Mapping[str, Keys] = {
             applied=("function_to_apply",),
         ),
     ),
-    MODULES: Keys(frozenset({"type", "path", "kwargs"}), _because(order=("idx", "name"))),
-    TRANSFORMER: Keys(
+    MODULES: ConfigKeys(frozenset({"type", "path", "kwargs"}), _because(order=("idx", "name"))),
+    TRANSFORMER: ConfigKeys(
         frozenset(
             (
                 *("max_seq_length", "do_lower_case", "transformer_task", "modality_config", "module_output_name"),
@@ -146,11 +146,11 @@ KEYS: Mapping[str, Keys] = {
         ),
         _because(speed=("unpad_inputs",), query=("query_length", "document_length", "query_expansion")),
     ),
-    SENTENCES: Keys(
+    SENTENCES: ConfigKeys(
         frozenset({"prompts", "default_prompt_name", "truncate_dim", "model_type"}),
         _because(written=("__version__", "requirements"), similarity=("similarity_fn_name",)),
     ),
-    POOLING: Keys(
+    POOLING: ConfigKeys(
         frozenset(
             (
                 *("pooling_mode", "include_prompt", "pooling_mode_cls_token", "pooling_mode_max_tokens"),
@@ -160,11 +160,11 @@ KEYS: Mapping[str, Keys] = {
         ),
         _because(sizes=("embedding_dimension", "word_embedding_dimension")),
     ),
-    DENSE: Keys(
+    DENSE: ConfigKeys(
         frozenset({"activation_function", "module_input_name", "module_output_name", "use_residual", "bias"}),
         _because(sizes=("in_features", "out_features")),
     ),
-    NORMALIZE: Keys(frozenset({"module_input_name", "module_output_name"}), {}),
+    NORMALIZE: ConfigKeys(frozenset({"module_input_name", "module_output_name"}), {}),
 }
 
 # Files beside those above, and what a key of theirs could be about.

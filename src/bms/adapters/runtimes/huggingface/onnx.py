@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import structs
 
-from bms.adapters.runtimes.huggingface.directory import Layout
+from bms.adapters.runtimes.huggingface.directory import ModelDirectory
 from bms.adapters.runtimes.onnx.runtime import OnnxRuntime
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec, shape_text
@@ -21,7 +21,7 @@ _FLOATS = frozenset({"FP16", "FP32", "FP64"})
 class OnnxForward:
     """A `Forward`. Raises FailedPrecondition for a graph that takes or gives something else than transformers do."""
 
-    def __init__(self, config: ServableConfig, found: Layout) -> None:
+    def __init__(self, config: ServableConfig, found: ModelDirectory) -> None:
         folder = os.path.dirname(os.path.join(config.directory, found.file))
         self._servable = OnnxRuntime().load(
             structs.replace(config, runtime="onnx", directory=folder, signatures={}, preprocess=None)
@@ -46,7 +46,7 @@ class OnnxForward:
         return answer.astype(np.float32, copy=False)
 
 
-def _output(signature: Signature, found: Layout) -> TensorSpec:
+def _output(signature: Signature, found: ModelDirectory) -> TensorSpec:
     floats = {spec.name: spec for spec in signature.outputs if spec.dtype in _FLOATS}
     if found.task == "embed":
         tokens, text = [("last_hidden_state", 3), ("token_embeddings", 3)], [("sentence_embedding", 2)]

@@ -15,7 +15,7 @@ from bms.adapters.runtimes.huggingface.agreement import check_tokenizer
 from bms.adapters.runtimes.huggingface.answers import Floats, Scores, normalised, pooled
 from bms.adapters.runtimes.huggingface.company import company, grouped
 from bms.adapters.runtimes.huggingface.dense import Dense
-from bms.adapters.runtimes.huggingface.directory import TOKENIZER, Layout, is_huggingface, layout
+from bms.adapters.runtimes.huggingface.directory import TOKENIZER, ModelDirectory, is_huggingface, layout
 from bms.adapters.runtimes.huggingface.onnx import OnnxForward
 from bms.adapters.runtimes.huggingface.tokenizer_file import open_tokenizer
 from bms.adapters.runtimes.huggingface.torch import TorchForward
@@ -26,7 +26,7 @@ from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensors.tensor import Array
 from bms.core.workloads.programs import ServableConfig
 from bms.serving.inference.preparation.tokens import SAMPLES, Encoding, Tokenizer, Tokens, by_length, padded, texts_of
-from bms.serving.inference.runtime import Found
+from bms.serving.inference.runtime import Recognition
 
 REQUIREMENTS = {
     "onnx": ("onnxruntime", "tokenizers"),
@@ -52,12 +52,12 @@ class HuggingFaceRuntime:
 
     name = "huggingface"
 
-    def recognises(self, directory: str) -> Found | None:
+    def recognises(self, directory: str) -> Recognition | None:
         if not is_huggingface(directory):
             return None
         found = layout(directory)
         format = f"huggingface-{found.weights}".rstrip("-")
-        return Found(format, REQUIREMENTS[found.weights], whole=True, refusal=found.refusal)
+        return Recognition(format, REQUIREMENTS[found.weights], whole=True, refusal=found.refusal)
 
     def load(self, config: ServableConfig) -> CalledServable:
         if not is_huggingface(config.directory):
@@ -77,7 +77,7 @@ class HuggingFaceRuntime:
         forward: Forward = (OnnxForward if found.weights == "onnx" else TorchForward)(config, found)
         if found.weights == "safetensors" and not config.proved:
             check_tokenizer(config.directory, tokenizer, found.max_length, lower=found.pooling.lower)
-        answers = Answers(found, tokenizer, forward)
+        answers = TextModelFunction(found, tokenizer, forward)
         format = f"huggingface-{found.weights}"
         example = Example(columns={TEXT: answers.samples})
         servable = served(config, format, answers.call, {DEFAULT: signature_of(found)}, example=example)
@@ -85,10 +85,10 @@ class HuggingFaceRuntime:
         return servable
 
 
-class Answers:
+class TextModelFunction:
     """From texts to what a signature promises."""
 
-    def __init__(self, found: Layout, tokenizer: Tokenizer, forward: Forward) -> None:
+    def __init__(self, found: ModelDirectory, tokenizer: Tokenizer, forward: Forward) -> None:
         self._found = found
         self._tokenizer = tokenizer
         self._forward = forward
@@ -145,7 +145,7 @@ def prompt_length(tokenizer: Tokenizer, prompt: str) -> int:
     return len(alone.ids) - closing
 
 
-def signature_of(found: Layout) -> Signature:
+def signature_of(found: ModelDirectory) -> Signature:
     """An encoder's outputs are found by running it."""
     count = len(found.labels)
     if found.task == "embed":

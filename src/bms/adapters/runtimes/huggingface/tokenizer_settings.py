@@ -31,7 +31,7 @@ _PADS = {
 }
 
 
-class Named(NamedTuple):
+class NamedToken(NamedTuple):
     """A token with a part of its own: special ones are found in a text before it is cut into pieces."""
 
     content: str
@@ -49,7 +49,7 @@ class Settings(NamedTuple):
     pad: str | None = None
     length: int | None = None  # tokens that a text may have
     left: bool | None = None  # a text that is too long loses its beginning
-    tokens: tuple[Named, ...] = ()
+    tokens: tuple[NamedToken, ...] = ()
     split_special: bool = False  # special tokens that a text spells out are ordinary text
     types: bool = False  # the model is given the tokens' segments; else all are the first
     lower: bool | None = None
@@ -153,13 +153,13 @@ def _pad(said: Mapping[str, object], kind: str) -> str | None:
     return None if "pad_token" in said else _PADS.get(kind)
 
 
-def _named(value: object) -> Named | None:
+def _named(value: object) -> NamedToken | None:
     """A token as a text, or as an object with a `content`."""
     if isinstance(value, str):
-        return Named(value)
+        return NamedToken(value)
     if isinstance(value, dict) and isinstance(value.get("content"), str):
         flags = {key: value[key] for key in ("single_word", "lstrip", "rstrip") if isinstance(value.get(key), bool)}
-        return Named(value["content"], normalized=value.get("normalized") is True, **flags)
+        return NamedToken(value["content"], normalized=value.get("normalized") is True, **flags)
     return None
 
 
@@ -168,10 +168,10 @@ def _token(key: str, said: Mapping[str, object]) -> bool:
     return key.endswith("_token") and _named(said[key]) is not None
 
 
-def _tokens(said: Mapping[str, object]) -> tuple[Named, ...]:
+def _tokens(said: Mapping[str, object]) -> tuple[NamedToken, ...]:
     """All that the files name, in the order in which transformers adds those that are new. Those of
     `added_tokens_decoder` have what is said of them there."""
-    found: dict[str, Named] = {}
+    found: dict[str, NamedToken] = {}
     decoder = said.get("added_tokens_decoder")
     listed = decoder.items() if isinstance(decoder, dict) else ()
     for number, value in sorted(listed, key=lambda item: str(item[0]).zfill(12)):

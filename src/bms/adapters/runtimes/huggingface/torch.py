@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bms.adapters.runtimes.artifacts.model_file import lacking
-from bms.adapters.runtimes.huggingface.directory import Layout
+from bms.adapters.runtimes.huggingface.directory import ModelDirectory
 from bms.core.errors import FailedPrecondition
 from bms.core.workloads.programs import ServableConfig
 from bms.serving.inference.preparation.tokens import Tokens
@@ -18,7 +18,7 @@ from bms.serving.inference.reasons import reason
 class TorchForward:
     """A `Forward`. Raises FailedPrecondition for weights that transformers can't load whole."""
 
-    def __init__(self, config: ServableConfig, found: Layout) -> None:
+    def __init__(self, config: ServableConfig, found: ModelDirectory) -> None:
         os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
         try:
             import torch

@@ -28,7 +28,7 @@ from bms.core.errors import FailedPrecondition
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.core.workloads.programs import ServableConfig
 from bms.serving.inference.reasons import reason
-from bms.serving.inference.runtime import Found
+from bms.serving.inference.runtime import Recognition
 
 BACKEND = "torch"
 _LAYER = re.compile(r"Exception encountered when calling ([\w.]+)\(\)\.\s+(.*)", re.DOTALL)
@@ -39,9 +39,9 @@ class KerasRuntime:
 
     name = "keras"
 
-    def recognises(self, directory: str) -> Found | None:
+    def recognises(self, directory: str) -> Recognition | None:
         format = first_format(directory, format_of) or ("keras-folder" if is_folder(directory) else None)
-        return None if format is None else Found(format, ("keras>=3.12", "torch==2.13.0"))
+        return None if format is None else Recognition(format, ("keras>=3.12", "torch==2.13.0"))
 
     def load(self, config: ServableConfig) -> CalledServable:
         path, format = _model_of(config.directory, self)
@@ -75,7 +75,7 @@ class KerasRuntime:
                 advice = f"save it with model.save('model.keras'), which keeps operations between layers; {advice}"
             name = CONFIG if format == "keras-folder" else os.path.basename(path)
             raise FailedPrecondition(f"Keras can't load {name!r}: {words}; {advice}") from error
-        opened = Model(keras, torch, model)
+        opened = KerasFunction(keras, torch, model)
         found = dict.fromkeys(config.signatures or (DEFAULT,), opened.signature)
         servable = served(config, format, calling(torch, opened.run), found, invalid=REFUSALS, words=words_of)
         return classify(servable, config.signatures, opened.probabilities)
@@ -97,7 +97,7 @@ def words_of(error: Exception) -> str:
     return _LAYER.sub(r"\2 (in \1)", inner.strip())
 
 
-class Model:
+class KerasFunction:
     """A Keras model as a function of named tensors."""
 
     def __init__(self, keras: Any, torch: Any, model: Any) -> None:

@@ -23,7 +23,7 @@ _MOST = 100_000_000  # lists of levels times features; more are not tried
 _UNNAMED = re.compile(r"Column_\d+|\d+")
 
 
-class Seen(NamedTuple):
+class SeenFeature(NamedTuple):
     """What training saw of one feature. `codes` (at least 0) of a category; `bounds` of a number. Neither: always the
     same, so that no tree asks for it. `whole`: no tree splits it at anything but whole numbers and halves."""
 
@@ -40,7 +40,7 @@ def real_names(names: Sequence[str]) -> tuple[str, ...]:
     return () if numbered or len(set(names)) != len(names) else tuple(names)
 
 
-def seen_of(infos: Sequence[str], fractional: frozenset[int], content: bytes) -> tuple[Seen, ...]:
+def seen_of(infos: Sequence[str], fractional: frozenset[int], content: bytes) -> tuple[SeenFeature, ...]:
     """From the words of `feature_infos`; `fractional` are the features that trees split between halves. Raises
     ValueError for what is none."""
     found = _DECLARED.search(content)
@@ -65,7 +65,7 @@ def levels_of(content: bytes) -> tuple[tuple[Level, ...], ...]:
     return tuple(_levels(levels) for levels in given)
 
 
-def owners(levels: Sequence[tuple[Level, ...]], seen: Sequence[Seen]) -> tuple[int, ...] | None:
+def owners(levels: Sequence[tuple[Level, ...]], seen: Sequence[SeenFeature]) -> tuple[int, ...] | None:
     """The number of the feature that each list of levels belongs to, in the same order; None where there is none, or
     more than one way to tell."""
     if len(levels) * len(seen) > _MOST:
@@ -77,7 +77,9 @@ def owners(levels: Sequence[tuple[Level, ...]], seen: Sequence[Seen]) -> tuple[i
     return tuple(int(np.flatnonzero(ways[index])[-1]) for index in range(len(levels)))
 
 
-def unclear(names: Sequence[str], levels: Sequence[tuple[Level, ...]], seen: Sequence[Seen]) -> FailedPrecondition:
+def unclear(
+    names: Sequence[str], levels: Sequence[tuple[Level, ...]], seen: Sequence[SeenFeature]
+) -> FailedPrecondition:
     """The error of a model whose levels may belong to several columns, with what its maker may say."""
     kinds = ["category" if one.categorical else "number" for one in seen]
     example = " ".join(f"--column '{name} {kind}'" for name, kind in list(zip(names, kinds, strict=True))[:8])
@@ -89,7 +91,7 @@ def unclear(names: Sequence[str], levels: Sequence[tuple[Level, ...]], seen: Seq
     )
 
 
-def _ways(levels: Sequence[tuple[Level, ...]], seen: Sequence[Seen]) -> NDArray[np.int8]:
+def _ways(levels: Sequence[tuple[Level, ...]], seen: Sequence[SeenFeature]) -> NDArray[np.int8]:
     """[i, j]: in how many ways (0, 1, or 2 for more) the levels from i on can be given to features from j on."""
     fewest, exactly = np.array([_counts(one) for one in seen]).reshape(-1, 2).T
     ways = np.zeros((len(levels) + 1, len(seen) + 1), dtype=np.int8)
@@ -102,7 +104,7 @@ def _ways(levels: Sequence[tuple[Level, ...]], seen: Sequence[Seen]) -> NDArray[
     return ways
 
 
-def _counts(seen: Seen) -> tuple[int, int]:
+def _counts(seen: SeenFeature) -> tuple[int, int]:
     """How many levels, at least or exactly, a column must have had to become this feature; -1 for never."""
     if seen.categorical:
         return max(seen.codes, default=-1) + 1, -1
@@ -111,14 +113,14 @@ def _counts(seen: Seen) -> tuple[int, int]:
     return -1, int(high) + 1 if codes else -1
 
 
-def _seen(info: str, whole: bool, categorical: bool) -> Seen:
+def _seen(info: str, whole: bool, categorical: bool) -> SeenFeature:
     if info == "none":
-        return Seen(categorical=categorical)
+        return SeenFeature(categorical=categorical)
     if info.startswith("["):
         low, high = info[1:-1].split(":")
-        return Seen(bounds=(float(low), float(high)), whole=whole, categorical=categorical)
+        return SeenFeature(bounds=(float(low), float(high)), whole=whole, categorical=categorical)
     codes = tuple(code for code in map(int, info.split(":")) if code >= 0)
-    return Seen(codes=codes, categorical=True)
+    return SeenFeature(codes=codes, categorical=True)
 
 
 def _levels(given: list[object]) -> tuple[Level, ...]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bms.adapters.runtimes.lightgbm.columns import Seen, levels_of, real_names, seen_of
+from bms.adapters.runtimes.lightgbm.columns import SeenFeature, levels_of, real_names, seen_of
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.columns import Level
 from bms.serving.inference.reasons import reason
@@ -25,7 +25,7 @@ class TextModel(NamedTuple):
     classes: int  # rows of scores for each input row
     objective: str  # its first word; empty: the trees were trained for a function of their maker's
     names: tuple[str, ...] = ()
-    seen: tuple[Seen, ...] = ()
+    seen: tuple[SeenFeature, ...] = ()
     levels: tuple[tuple[Level, ...], ...] = ()
 
 

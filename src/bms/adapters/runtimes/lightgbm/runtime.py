@@ -4,14 +4,14 @@ from bms.adapters.runtimes.artifacts.model_file import first_format, known_file,
 from bms.adapters.runtimes.lightgbm.columns import owners, unclear
 from bms.adapters.runtimes.lightgbm.file import START, TextModel, check_model
 from bms.adapters.runtimes.servables.called import CalledServable
-from bms.adapters.runtimes.trees.inputs import Features
+from bms.adapters.runtimes.trees.inputs import BoosterFeatures
 from bms.adapters.runtimes.trees.outputs import Gives, served_trees
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.signature import column_spec
 from bms.core.tensors.tensor import Array, DType
 from bms.core.workloads.programs import ServableConfig
 from bms.serving.inference.reasons import plain
-from bms.serving.inference.runtime import Found
+from bms.serving.inference.runtime import Recognition
 
 _CLASSES = ("multiclass", "multiclassova")
 _WIDENED: tuple[DType, ...] = ("FP32",)
@@ -31,9 +31,9 @@ class LightgbmRuntime:
 
     name = "lightgbm"
 
-    def recognises(self, directory: str) -> Found | None:
+    def recognises(self, directory: str) -> Recognition | None:
         format = first_format(directory, format_of)
-        return None if format is None else Found(format, ("lightgbm",))
+        return None if format is None else Recognition(format, ("lightgbm",))
 
     def load(self, config: ServableConfig) -> CalledServable:
         path = known_file(config.directory, (".txt", ".model", ".lgb", ".lightgbm"), format_of, self)
@@ -65,7 +65,7 @@ def gives(model: TextModel) -> Gives:
     return Gives("binary", 2, "FP64") if model.objective == "binary" else Gives("values", model.classes, "FP64")
 
 
-def features_of(model: TextModel) -> Features:
+def features_of(model: TextModel) -> BoosterFeatures:
     """Columns where the features have names; categories where the levels that a pandas frame had are surely theirs.
 
     A value that is no level is missing, as to LightGBM, which hands such a frame's `cat.codes` to the trees.
@@ -79,5 +79,5 @@ def features_of(model: TextModel) -> Features:
     )
     if own is None:
         why = unclear(names, model.levels, model.seen)
-        return Features(model.features, "FP64", columns, True, why.message, model.levels, _WIDENED)
-    return Features(model.features, "FP64", columns, unseen_is_missing=True, widened=_WIDENED)
+        return BoosterFeatures(model.features, "FP64", columns, True, why.message, model.levels, _WIDENED)
+    return BoosterFeatures(model.features, "FP64", columns, unseen_is_missing=True, widened=_WIDENED)

@@ -6,13 +6,13 @@ from msgspec import structs
 from bms.adapters.runtimes.artifacts.description import small_file
 from bms.adapters.runtimes.examples.file import Example, parsed_example
 from bms.adapters.runtimes.mlflow.nested import kept_example
-from bms.adapters.runtimes.mlflow.signature import NESTED, Schema
+from bms.adapters.runtimes.mlflow.signature import NESTED, MlflowSchema
 from bms.core.errors import FailedPrecondition
 
 FILE = "serving_input_example.json"
 
 
-def mlflow_example(directory: str, schema: Schema | None = None) -> Example | None:
+def mlflow_example(directory: str, schema: MlflowSchema | None = None) -> Example | None:
     """Of the columns that `schema` lists, where there is one. None where there is no example of columns or rows: it is
     MLflow's, which also keeps such as no server of tensors takes, and made-up rows will do."""
     try:

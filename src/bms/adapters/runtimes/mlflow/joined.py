@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from msgspec import structs
 
-from bms.adapters.runtimes.mlflow.signature import BINARY, Schema
+from bms.adapters.runtimes.mlflow.signature import BINARY, MlflowSchema
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.tensors.casting import cast
 from bms.core.tensors.columns import mask_name
@@ -18,14 +18,14 @@ Inputs = Mapping[str, Array]
 _WHOLE = ("integer", "long")  # in which MLflow takes no missing values
 
 
-class Joined(NamedTuple):
+class JoinedInputs(NamedTuple):
     """The inputs as they are served, and how the model's own are made of them."""
 
     inputs: tuple[TensorSpec, ...]
     handed: Callable[[Inputs], dict[str, Array]]
 
 
-def joined(schema: Schema, of: Signature, *, named: bool) -> Joined:
+def joined(schema: MlflowSchema, of: Signature, *, named: bool) -> JoinedInputs:
     """`named`: the tensors that the model takes have names of its own, not ours.
 
     Raises FailedPrecondition, listing both sides, where the names differ, and where columns can't be what the model
@@ -42,7 +42,7 @@ def joined(schema: Schema, of: Signature, *, named: bool) -> Joined:
     raise _apart(schema, of, "can't be put together to what the model takes")
 
 
-def _partners(schema: Schema, of: Signature) -> list[TensorSpec]:
+def _partners(schema: MlflowSchema, of: Signature) -> list[TensorSpec]:
     """The model's own input for each column. LightGBM has an underline where a column's name has a space."""
     own = {spec.name: spec for spec in of.inputs}
     names = [spec.name for spec in schema.inputs]
@@ -53,7 +53,7 @@ def _partners(schema: Schema, of: Signature) -> list[TensorSpec]:
     return [own[name] for name in names]
 
 
-def _by_name(schema: Schema, of: Signature, partners: list[TensorSpec]) -> Joined:
+def _by_name(schema: MlflowSchema, of: Signature, partners: list[TensorSpec]) -> JoinedInputs:
     pairs = list(zip(schema.inputs, schema.kinds, partners, strict=True))
     for given, kind, own in pairs:
         if not _goes(given, kind, own):
@@ -68,7 +68,7 @@ def _by_name(schema: Schema, of: Signature, partners: list[TensorSpec]) -> Joine
                 made[mask_name(own.name)] = mask
         return made
 
-    return Joined(tuple(_served(given, own) for given, _, own in pairs), handed)
+    return JoinedInputs(tuple(_served(given, own) for given, _, own in pairs), handed)
 
 
 def _served(given: TensorSpec, own: TensorSpec) -> TensorSpec:
@@ -83,7 +83,7 @@ def _served(given: TensorSpec, own: TensorSpec) -> TensorSpec:
     return structs.replace(given, column=structs.replace(given.column, categories=own.column.categories))
 
 
-def _by_place(schema: Schema, of: Signature) -> Joined:
+def _by_place(schema: MlflowSchema, of: Signature) -> JoinedInputs:
     """Columns side by side, in the order of `MLmodel`: the model has no names for them."""
     own = of.inputs[0]
     pairs = _in_order(list(zip(schema.inputs, schema.kinds, strict=True)))
@@ -96,7 +96,7 @@ def _by_place(schema: Schema, of: Signature) -> Joined:
         arrays = [_value(given, kind, own, inputs)[0] for given, kind in pairs]
         return {own.name: np.stack(arrays, axis=1) if width else arrays[0]}
 
-    return Joined(schema.inputs, handed)
+    return JoinedInputs(schema.inputs, handed)
 
 
 def _in_order(pairs: list[tuple[TensorSpec, str]]) -> list[tuple[TensorSpec, str]]:
@@ -107,19 +107,19 @@ def _in_order(pairs: list[tuple[TensorSpec, str]]) -> list[tuple[TensorSpec, str
     return sorted(pairs, key=lambda pair: numbers[pair[0].name])
 
 
-def _tensors(schema: Schema, of: Signature, named: bool) -> Joined:
+def _tensors(schema: MlflowSchema, of: Signature, named: bool) -> JoinedInputs:
     keys = schema.keys
     if len(schema.inputs) == 1 == len(of.inputs) and (keys[0] is None or not named or keys[0] == of.inputs[0].name):
         own, given = of.inputs[0], schema.inputs[0]
         spec = given if keys[0] is not None else structs.replace(given, name=own.name)
-        return Joined((spec,), lambda inputs: {own.name: _shaped(inputs[spec.name], own)})
+        return JoinedInputs((spec,), lambda inputs: {own.name: _shaped(inputs[spec.name], own)})
     if {spec.name for spec in schema.inputs} != {spec.name for spec in of.inputs}:
         raise _apart(schema, of, "are not those of the model, which takes")
 
     def handed(inputs: Inputs) -> dict[str, Array]:
         return {spec.name: _shaped(inputs[spec.name], spec) for spec in of.inputs}
 
-    return Joined(schema.inputs, handed)
+    return JoinedInputs(schema.inputs, handed)
 
 
 def _goes(given: TensorSpec, kind: str, own: TensorSpec) -> bool:
@@ -160,7 +160,7 @@ def _shaped(array: Array, own: TensorSpec) -> Array:
     return made.reshape(made.shape[:-1]) if made.ndim == 2 and made.shape[1] == 1 and len(own.shape) == 1 else made
 
 
-def _apart(schema: Schema, of: Signature, why: str) -> FailedPrecondition:
+def _apart(schema: MlflowSchema, of: Signature, why: str) -> FailedPrecondition:
     what = "columns" if schema.columns else "tensors"
     own: Any = columns_text(of.inputs) if is_table(of) else ", ".join(map(_text, of.inputs))
     return FailedPrecondition(

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from bms.adapters.runtimes.examples.file import Example
-from bms.adapters.runtimes.mlflow.signature import NESTED, Schema
+from bms.adapters.runtimes.mlflow.signature import NESTED, MlflowSchema
 from bms.serving.lifecycle.examples import column_values
 
 _ROWS = 8
 
 
-def made_example(schema: Schema | None) -> Example | None:
+def made_example(schema: MlflowSchema | None) -> Example | None:
     """Rows for a schema of which some columns are nested; None for others, for which plain made-up rows will do."""
     if schema is None or not schema.is_table or not any(kind in NESTED for kind in schema.kinds):
         return None
@@ -25,7 +25,7 @@ def made_example(schema: Schema | None) -> Example | None:
     return Example(columns=columns)
 
 
-def kept_example(given: object, schema: Schema) -> Example | None:
+def kept_example(given: object, schema: MlflowSchema) -> Example | None:
     """What was sent to MLflow's server, its nested values as their JSON; None for another form than MLflow writes."""
     columns: dict[str, list[Any]] = {}
     if isinstance(given, dict) and isinstance(split := given.get("dataframe_split"), dict):

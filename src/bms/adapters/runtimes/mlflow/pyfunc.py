@@ -14,7 +14,7 @@ from bms.adapters.runtimes.mlflow.nested import made_example
 from bms.adapters.runtimes.mlflow.optional import by_lacking, gaps_of, put_together
 from bms.adapters.runtimes.mlflow.parameters import parameters_of
 from bms.adapters.runtimes.mlflow.returned import told_of
-from bms.adapters.runtimes.mlflow.signature import BINARY, NESTED, Schema, nested_outputs, schema_of
+from bms.adapters.runtimes.mlflow.signature import BINARY, NESTED, MlflowSchema, nested_outputs, schema_of
 from bms.adapters.runtimes.python.errors import told
 from bms.adapters.runtimes.servables.called import CalledServable, served
 from bms.adapters.runtimes.servables.data_frame import frame_of, texts_of
@@ -78,7 +78,7 @@ def load_pyfunc(config: ServableConfig) -> CalledServable:
     return servable
 
 
-def _with_bytes(predicted: Predicted | None, schema: Schema | None) -> Predicted | None:
+def _with_bytes(predicted: Predicted | None, schema: MlflowSchema | None) -> Predicted | None:
     """With the inputs that MLflow's clients send in base64."""
     if predicted is None or schema is None or BINARY not in schema.kinds or not schema.columns:
         return predicted
@@ -92,7 +92,7 @@ class _Pyfunc:
     def __init__(
         self,
         model: Any,
-        schema: Schema | None,
+        schema: MlflowSchema | None,
         directory: str,
         refusal: type[Exception],
         pandas: Any,
@@ -164,7 +164,7 @@ class _Pyfunc:
             return next(iter(arrays.values()))
         return arrays
 
-    def _list(self, schema: Schema, inputs: Inputs) -> list[Any]:
+    def _list(self, schema: MlflowSchema, inputs: Inputs) -> list[Any]:
         """As MLflow hands it to a method whose type hint says so."""
         spec = schema.inputs[0]
         array, mask = inputs[spec.name], inputs.get(mask_name(spec.name))
@@ -184,7 +184,7 @@ class _Pyfunc:
                 ) from None
         return made
 
-    def _frame(self, schema: Schema, inputs: Inputs, without: tuple[str, ...]) -> Any:
+    def _frame(self, schema: MlflowSchema, inputs: Inputs, without: tuple[str, ...]) -> Any:
         if schema.is_table:
             frame = frame_of(self._pandas, Signature(inputs=schema.inputs), inputs)
             for spec in schema.inputs:

@@ -19,14 +19,14 @@ from bms.serving.inference.reasons import plain
 _Values = dict[str, object]
 
 
-class Told(NamedTuple):
+class ReturnedOutputs(NamedTuple):
     """Arrays of the wire's types, and the form in which they were returned."""
 
     outputs: dict[str, Array]
     predicted: Predicted
 
 
-def told_of(pandas: Any, value: Any, nested: frozenset[str]) -> Told:
+def told_of(pandas: Any, value: Any, nested: frozenset[str]) -> ReturnedOutputs:
     """`nested` are the outputs that are known to hold more than numbers and texts: of them, and of those of which that
     is seen here, each value is its JSON. Raises Internal for what can't be sent."""
     value = _dumped(value)
@@ -42,7 +42,7 @@ def told_of(pandas: Any, value: Any, nested: frozenset[str]) -> Told:
     return _told("value", {ONLY: _array(value)}, nested)
 
 
-def _told(form: Any, values: _Values, nested: frozenset[str]) -> Told:
+def _told(form: Any, values: _Values, nested: frozenset[str]) -> ReturnedOutputs:
     outputs: dict[str, Array] = {}
     found: list[str] = []
     raw: list[str] = []
@@ -55,7 +55,7 @@ def _told(form: Any, values: _Values, nested: frozenset[str]) -> Told:
         outputs |= returned({name: one}, None, None)
     if not outputs:
         raise Internal("the model returned no column and no value: return at least one")
-    return Told(
+    return ReturnedOutputs(
         outputs, Predicted(form=form, nested=tuple(found), base64=tuple(name for name in raw if name not in found))
     )
 

@@ -21,13 +21,13 @@ from bms.adapters.runtimes.mlflow.joined import joined
 from bms.adapters.runtimes.mlflow.parameters import parameters_of
 from bms.adapters.runtimes.mlflow.predicted import METHODS, predicted_of
 from bms.adapters.runtimes.mlflow.pyfunc import PICKLED, load_pyfunc
-from bms.adapters.runtimes.mlflow.signature import INPUT, Schema, output_rank, schema_of
+from bms.adapters.runtimes.mlflow.signature import INPUT, MlflowSchema, output_rank, schema_of
 from bms.adapters.runtimes.servables.called import CalledServable, served
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.signature import DEFAULT, MATRIX, Signature, is_table
 from bms.core.tensors.tensor import Array
 from bms.core.workloads.programs import ServableConfig
-from bms.serving.inference.runtime import Found, Runtime
+from bms.serving.inference.runtime import Recognition, Runtime
 from bms.serving.lifecycle.servable import ExemplaryServable, Servable
 
 PYFUNC = "python_function"
@@ -60,7 +60,7 @@ class Inner(NamedTuple):
 
     runtime: Runtime
     directory: str
-    found: Found
+    found: Recognition
 
 
 class MlflowRuntime:
@@ -71,7 +71,7 @@ class MlflowRuntime:
     def __init__(self, others: Mapping[str, Runtime]) -> None:
         self._others = others
 
-    def recognises(self, directory: str) -> Found | None:
+    def recognises(self, directory: str) -> Recognition | None:
         flavors = flavors_of(directory)
         listed = asked_requirements(directory)
         inner = self._inner(directory)
@@ -82,7 +82,7 @@ class MlflowRuntime:
             requirements = tuple(dict.fromkeys(needed))
             pickled = found.format in ("pickle", "joblib")
             python = minor_version(flavors) if pickled else found.python
-            return Found(
+            return Recognition(
                 f"mlflow-{found.format}",
                 requirements,
                 python=python,
@@ -93,7 +93,7 @@ class MlflowRuntime:
         if PYFUNC not in flavors:
             return None
         requirements = with_skinny(listed)
-        return Found(
+        return Recognition(
             "mlflow-pyfunc", requirements, python=minor_version(flavors), whole=True, complete=True, pickled=PICKLED
         )
 
@@ -166,7 +166,7 @@ def _as_it_is(inner: Inner, config: ServableConfig) -> CalledServable:
     return _Closing(servable, own)
 
 
-def _opened(inner: Inner, config: ServableConfig, schema: Schema) -> Servable:
+def _opened(inner: Inner, config: ServableConfig, schema: MlflowSchema) -> Servable:
     """The flavor's model, called by its own signatures; one of `_TYPED` by that of MLmodel, which knows the types of
     its columns. One that was fitted without names takes them by place."""
     said = _said(schema) if inner.runtime.name in _TYPED else None
@@ -186,7 +186,7 @@ def _own(inner: Inner, config: ServableConfig, signatures: Mapping[str, Signatur
     return structs.replace(config, runtime=inner.runtime.name, directory=inner.directory, signatures=dict(signatures))
 
 
-def _said(schema: Schema) -> Signature | None:
+def _said(schema: MlflowSchema) -> Signature | None:
     if schema.is_table:
         return Signature(inputs=schema.inputs)
     if schema.columns or len(schema.inputs) != 1 or schema.inputs[0].shape[:1] != (None,):
@@ -194,7 +194,7 @@ def _said(schema: Schema) -> Signature | None:
     return Signature(inputs=(structs.replace(schema.inputs[0], name=INPUT),))
 
 
-def _meant(servable: Servable, schema: Schema) -> str:
+def _meant(servable: Servable, schema: MlflowSchema) -> str:
     """The model's signature that MLmodel's is for: a tensor of all columns is the matrix of a table."""
     return MATRIX if not schema.columns and MATRIX in servable.signatures else next(iter(servable.signatures))
 

@@ -31,7 +31,7 @@ BINARY = "binary"  # bytes, which no column of a table holds
 Key = str | int | None
 
 
-class Schema(NamedTuple):
+class MlflowSchema(NamedTuple):
     """What goes in. `columns`: the inputs are the columns of one frame; else they are tensors.
 
     Of each input, in order: `keys`, its name in a frame or a dictionary, which may be a number, None where it has none;
@@ -51,7 +51,7 @@ class Schema(NamedTuple):
         return self.columns and BINARY not in self.kinds
 
 
-def schema_of(directory: str) -> Schema | None:
+def schema_of(directory: str) -> MlflowSchema | None:
     """None where the model was saved without one. Raises FailedPrecondition for what can't be read or served."""
     try:
         specs = listed(directory, "inputs")
@@ -91,7 +91,7 @@ def listed(directory: str, part: str) -> Any:
     return json.loads(said) if said else None
 
 
-def _schema(specs: list[Any]) -> Schema:
+def _schema(specs: list[Any]) -> MlflowSchema:
     columns = [spec["type"] != "tensor" for spec in specs]
     if any(columns) and not all(columns):
         raise FailedPrecondition(f"the signature in {MLMODEL!r} mixes columns and tensors")
@@ -102,12 +102,12 @@ def _schema(specs: list[Any]) -> Schema:
     if not all(columns):
         tensors = [_tensor(name, spec["tensor-spec"]) for name, spec in zip(names, specs, strict=True)]
         letters = tuple(np.dtype(spec["tensor-spec"]["dtype"]).kind for spec in specs)
-        return Schema(tuple(tensors), False, keys, letters, said=tuple(specs))
+        return MlflowSchema(tuple(tensors), False, keys, letters, said=tuple(specs))
     kinds = tuple(str(spec["type"]) for spec in specs)
     made = [_column(name, spec) for name, spec in zip(names, specs, strict=True)]
     if BINARY in kinds:
         made = [TensorSpec(name=spec.name, dtype=spec.dtype, shape=spec.shape) for spec in made]
-    return Schema(tuple(made), True, keys, kinds, said=tuple(specs))
+    return MlflowSchema(tuple(made), True, keys, kinds, said=tuple(specs))
 
 
 def _key(spec: dict[str, Any]) -> Key:

@@ -22,7 +22,7 @@ from bms.core.tensors.signature import DEFAULT, Signature
 from bms.core.tensors.tensor import Array
 from bms.core.workloads.programs import ServableConfig
 from bms.serving.inference.reasons import reason
-from bms.serving.inference.runtime import Asked, Found
+from bms.serving.inference.runtime import MissingDeclaration, Recognition
 
 REQUIREMENTS = ("mxnet==1.9.1", "numpy==1.23.5")
 PYTHON = "3.11"
@@ -34,12 +34,12 @@ class MxnetRuntime:
 
     name = "mxnet"
 
-    def recognises(self, directory: str) -> Found | None:
+    def recognises(self, directory: str) -> Recognition | None:
         try:
             symbols, params = _files(directory)
         except OSError:
             return None
-        return Found("mxnet-symbol", REQUIREMENTS, python=PYTHON) if symbols and params else None
+        return Recognition("mxnet-symbol", REQUIREMENTS, python=PYTHON) if symbols and params else None
 
     def load(self, config: ServableConfig) -> CalledServable:
         symbol_path, params_path = _chosen(config.directory, self)
@@ -72,7 +72,7 @@ class MxnetRuntime:
             servable = served(config, "mxnet-symbol", graph.call, found, invalid=invalid, gentle=True)
         else:
             why = f"the symbol does not tell the shapes of what it takes ({', '.join(takes)})"
-            asks = Asked(why, dict.fromkeys(takes, True))
+            asks = MissingDeclaration(why, dict.fromkeys(takes, True))
             servable = served_as_asked(config, "mxnet-symbol", graph.call, asks, invalid=invalid, gentle=True)
         return classify(servable, config.signatures, probabilities(symbol, graph.outputs))
 

@@ -50,7 +50,7 @@ _DTYPES: dict[str, DType] = {
 _MAX_DEPTH = 32
 
 
-class Node(msgspec.Struct, frozen=True):
+class SymbolNode(msgspec.Struct, frozen=True):
     op: str
     name: str
     inputs: tuple[tuple[int, ...], ...] = ()
@@ -60,7 +60,7 @@ class Node(msgspec.Struct, frozen=True):
 
 
 class Symbol(msgspec.Struct, frozen=True):
-    nodes: tuple[Node, ...]
+    nodes: tuple[SymbolNode, ...]
     arg_nodes: tuple[int, ...]
     heads: tuple[tuple[int, ...], ...]
 
@@ -141,7 +141,7 @@ def _shape(text: str | None) -> tuple[int | None, ...] | None:
     return tuple(size if size > 0 else None for size in (sizes if isinstance(sizes, tuple) else (sizes,)))
 
 
-def _every(symbol: Symbol, depth: int) -> Iterator[Node]:
+def _every(symbol: Symbol, depth: int) -> Iterator[SymbolNode]:
     if depth > _MAX_DEPTH:
         raise FailedPrecondition(f"the symbol's graphs are nested deeper than {_MAX_DEPTH}")
     for node in symbol.nodes:

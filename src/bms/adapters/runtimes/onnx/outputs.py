@@ -33,7 +33,7 @@ Run = Callable[[Sequence[str], int], list[Any] | None]
 """(outputs, rows) -> what an example with so many rows gives; None where it does not run."""
 
 
-class Output(NamedTuple):
+class ServedOutput(NamedTuple):
     """One output as it is served, made of the graph's output `source`.
 
     `keys`: of maps, the classes in order. `part`: the one element of a sequence that it is. `axis`: where the elements
@@ -70,7 +70,7 @@ class Output(NamedTuple):
         return plain(value)
 
 
-def outputs_of(arguments: Sequence[Any], run: Run) -> tuple[Output, ...]:
+def outputs_of(arguments: Sequence[Any], run: Run) -> tuple[ServedOutput, ...]:
     """`arguments`: the session's outputs. Raises FailedPrecondition for one that can't be made tensors."""
     several = [argument.name for argument in arguments if not _TENSOR.fullmatch(argument.type)]
     told = {rows: _values(several, run, rows) for rows in (1, 3)} if several else {}
@@ -107,29 +107,29 @@ def _values(names: list[str], run: Run, rows: int) -> Mapping[str, Any]:
     return {} if values is None else dict(zip(names, values, strict=True))
 
 
-def _made(argument: Any, told: Mapping[int, Mapping[str, Any]]) -> list[Output]:
+def _made(argument: Any, told: Mapping[int, Mapping[str, Any]]) -> list[ServedOutput]:
     name = argument.name
     sequence = _SEQUENCE.fullmatch(argument.type)
     if argument.type not in _MAPS and (sequence is None or sequence[1] not in _DTYPES):
-        return [Output(tensor_spec(argument, "output"), name)]
+        return [ServedOutput(tensor_spec(argument, "output"), name)]
     one, three = told[1].get(name), told[3].get(name)
     if one is None:
         raise _refused(argument, "output", "which can't be looked at, since the model does not run on an example")
     if argument.type in _MAPS:
         keys = tuple(one[0])
-        return [Output(TensorSpec(name=name, dtype="FP32", shape=(None, len(keys))), name, keys)]
+        return [ServedOutput(TensorSpec(name=name, dtype="FP32", shape=(None, len(keys))), name, keys)]
     assert sequence is not None
     return _sequence(argument, _DTYPES[sequence[1]], one, three)
 
 
-def _sequence(argument: Any, dtype: DType, one: list[Array], three: list[Array] | None) -> list[Output]:
+def _sequence(argument: Any, dtype: DType, one: list[Array], three: list[Array] | None) -> list[ServedOutput]:
     """One element for each of several targets is stacked beside the rows, where all have one shape, else each is an
     output of its own; one for each row is a row."""
     name, shapes = argument.name, [array.shape for array in one]
     if not one:
         raise _refused(argument, "output", "which is empty for an example")
     if three is not None and len(three) == 3 * len(one) == 3 and len({array.shape for array in three}) == 1:
-        return [Output(TensorSpec(name=name, dtype=dtype, shape=(None, *shapes[0])), name, axis=0)]
+        return [ServedOutput(TensorSpec(name=name, dtype=dtype, shape=(None, *shapes[0])), name, axis=0)]
     if three is not None and len(three) != len(one):
         raise _refused(argument, "output", f"of {len(one)} elements for one row and {len(three)} for three")
     by_row = three is not None and all(
@@ -137,9 +137,9 @@ def _sequence(argument: Any, dtype: DType, one: list[Array], three: list[Array] 
     )
     if len(set(shapes)) == 1:
         shape = (None, len(one), *shapes[0][1:]) if by_row else (len(one), *shapes[0])
-        return [Output(TensorSpec(name=name, dtype=dtype, shape=shape), name, axis=1 if by_row else 0)]
+        return [ServedOutput(TensorSpec(name=name, dtype=dtype, shape=shape), name, axis=1 if by_row else 0)]
     return [
-        Output(
+        ServedOutput(
             TensorSpec(name=f"{name}_{part}", dtype=dtype, shape=(None, *shape[1:]) if by_row else shape),
             name,
             part=part,

@@ -10,7 +10,7 @@ import numpy as np
 from bms.adapters.runtimes.artifacts.model_file import contained, first_format, lacking, mapped, model_file
 from bms.adapters.runtimes.formats.protobuf_wire import NotProtobuf
 from bms.adapters.runtimes.onnx.file import OnnxFile, is_onnx, read
-from bms.adapters.runtimes.onnx.outputs import Output, outputs_of
+from bms.adapters.runtimes.onnx.outputs import ServedOutput, outputs_of
 from bms.adapters.runtimes.onnx.producers import check_producer
 from bms.adapters.runtimes.onnx.session import Runs
 from bms.adapters.runtimes.onnx.signature import (
@@ -29,7 +29,7 @@ from bms.core.tensors.signature import DEFAULT, Signature
 from bms.core.tensors.tensor import Array
 from bms.core.workloads.programs import ServableConfig
 from bms.serving.inference.reasons import plain
-from bms.serving.inference.runtime import Found
+from bms.serving.inference.runtime import Recognition
 
 _DOMAINS = frozenset(
     {
@@ -58,9 +58,9 @@ class OnnxRuntime:
 
     name = "onnx"
 
-    def recognises(self, directory: str) -> Found | None:
+    def recognises(self, directory: str) -> Recognition | None:
         format = first_format(directory, format_of)
-        return None if format is None else Found(format, ("onnxruntime",))
+        return None if format is None else Recognition(format, ("onnxruntime",))
 
     def load(self, config: ServableConfig) -> "OnnxServable":
         path = model_file(config.directory, (".onnx",), self)
@@ -112,7 +112,7 @@ class OnnxRuntime:
 class _Wanted(NamedTuple):
     """Outputs that are asked for, and the graph's that they are made of; `as_they_are`: the former are the latter."""
 
-    outputs: list[Output]
+    outputs: list[ServedOutput]
     sources: list[str]
     as_they_are: bool
 
@@ -126,7 +126,7 @@ class OnnxServable:
         self,
         runs: Runs,
         signatures: dict[str, Signature],
-        outputs: tuple[Output, ...],
+        outputs: tuple[ServedOutput, ...],
         failures: tuple[type[Exception], ...],
         invalid: type[Exception],
         shared: Shared,

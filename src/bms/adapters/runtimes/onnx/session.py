@@ -10,7 +10,7 @@ _FEW = 8  # a run is small again when its inputs are so many times smaller
 _CALM = 256  # small runs after which no more large ones are expected
 
 
-class Arena:
+class ArenaPolicy:
     """When the session's memory is to be given back.
 
     ONNX Runtime keeps what its largest run needed. Giving it back at the end of every large run makes each of them
@@ -45,7 +45,7 @@ class Runs:
         self._usual = options()
         self._shrinking = options()
         self._shrinking.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-        self._arena = Arena()
+        self._arena = ArenaPolicy()
 
     def run(self, names: Sequence[str], feeds: Mapping[str, Array]) -> list[Any]:
         """Raises what ONNX Runtime raises, also when it is interrupted."""

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from bms.adapters.runtimes.onnx.outputs import Output, tensor_spec
+from bms.adapters.runtimes.onnx.outputs import ServedOutput, tensor_spec
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import NUMPY, Array
 
@@ -54,7 +54,7 @@ def zeros(inputs: tuple[TensorSpec, ...], rows: int) -> dict[str, Array] | None:
 
 
 def graph_signature(
-    session: Any, given: tuple[Output, ...], producers: dict[str, str], unranked: frozenset[str] = frozenset()
+    session: Any, given: tuple[ServedOutput, ...], producers: dict[str, str], unranked: frozenset[str] = frozenset()
 ) -> Signature:
     """Batched where the first dimension of every input is free or, of those `unranked`, unknown, whatever outputs are
     declared to be: to be borne out by runs. A free or unknown rank is `()`.

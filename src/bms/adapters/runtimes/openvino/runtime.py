@@ -14,7 +14,7 @@ from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensors.tensor import Array, DType
 from bms.core.workloads.programs import ServableConfig
 from bms.serving.inference.reasons import plain
-from bms.serving.inference.runtime import Found
+from bms.serving.inference.runtime import Recognition
 
 _DTYPES: dict[str, DType] = {
     "boolean": "BOOL",
@@ -37,9 +37,9 @@ class OpenvinoRuntime:
 
     name = "openvino"
 
-    def recognises(self, directory: str) -> Found | None:
+    def recognises(self, directory: str) -> Recognition | None:
         format = first_format(directory, format_of)
-        return None if format is None else Found(format, ("openvino",))
+        return None if format is None else Recognition(format, ("openvino",))
 
     def load(self, config: ServableConfig) -> CalledServable:
         path = known_file(config.directory, (".xml",), format_of, self)

@@ -21,7 +21,7 @@ from bms.core.tensors.sequences import Sequence, SequenceLimits
 from bms.core.tensors.signature import DEFAULT, EXPLAIN, Signature
 from bms.core.tensors.tensor import NUMPY, Array
 from bms.core.workloads.programs import ServableConfig
-from bms.serving.inference.runtime import Asked, Found
+from bms.serving.inference.runtime import MissingDeclaration, Recognition
 
 PREDICT, STREAM, STEP = "predict", "stream", "step"
 _WHY = "class Model has no attribute 'signature'"
@@ -39,12 +39,12 @@ class PythonRuntime:
 
     name = "python"
 
-    def recognises(self, directory: str) -> Found | None:
+    def recognises(self, directory: str) -> Recognition | None:
         if not holds_model(directory):
             return None
-        asks = None if may_say(directory, "signature") else Asked(_WHY)
+        asks = None if may_say(directory, "signature") else MissingDeclaration(_WHY)
         # With its Python named, so that it never runs in the platform's own environment.
-        return Found("python", ("numpy",), python=_HERE, whole=True, asks=asks)
+        return Recognition("python", ("numpy",), python=_HERE, whole=True, asks=asks)
 
     def load(self, config: ServableConfig) -> CalledServable:
         directory = config.directory

@@ -19,7 +19,7 @@ from bms.core.errors import (
 )
 from bms.core.retry_after import passed_on, seconds_asked
 from bms.core.serving.upstreams import Allowed, Place, refusal
-from bms.serving.engines.threads import Break
+from bms.serving.engines.threads import CancellationHook
 
 CONNECT_S = 10.0
 KEPT_S = 30.0  # servers close theirs, too, and seldom sooner
@@ -91,7 +91,7 @@ class Http:
             raise Unavailable(f"the upstream's name {place.host!r} has no address")
         return found
 
-    def json(self, method: str, path: str, body: bytes | None = None, off: Break | None = None) -> bytes:
+    def json(self, method: str, path: str, body: bytes | None = None, off: CancellationHook | None = None) -> bytes:
         """The body of a good answer. Raises as `answer` does."""
         headers = {} if body is None else {"Content-Type": "application/json"}
         return self.answer(method, path, body, headers, off)[1]
@@ -102,7 +102,7 @@ class Http:
         path: str,
         body: bytes | None = None,
         headers: Head | None = None,
-        off: Break | None = None,
+        off: CancellationHook | None = None,
     ) -> tuple[Head, bytes]:
         """Head (names in lower case) and body of a good answer.
 
@@ -113,7 +113,7 @@ class Http:
             return exchange.head, exchange.read()
 
     def stream(
-        self, method: str, path: str, body: bytes, headers: Head | None = None, off: Break | None = None
+        self, method: str, path: str, body: bytes, headers: Head | None = None, off: CancellationHook | None = None
     ) -> Iterator[bytes]:
         """The lines of a good answer, as they come. Closing the iterator closes the connection. Raises as `answer`."""
         with _Exchange(self, method, path, body, headers or {}, off) as exchange:
@@ -229,7 +229,7 @@ class _Exchange:
     """One request and its answer, over a kept connection where one still works."""
 
     def __init__(
-        self, http: Http, method: str, path: str, body: bytes | None, headers: Head, off: Break | None
+        self, http: Http, method: str, path: str, body: bytes | None, headers: Head, off: CancellationHook | None
     ) -> None:
         self._http = http
         self._off = off

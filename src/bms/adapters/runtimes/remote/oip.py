@@ -18,8 +18,8 @@ from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgum
 from bms.core.serving.upstreams import Upstream
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensors.tensor import NUMPY, Array, dtype_of, from_raw, to_raw
-from bms.serving.engines.engine import End, Request
-from bms.serving.engines.threads import Break, ThreadEngine
+from bms.serving.engines.engine import End, EngineRequest
+from bms.serving.engines.threads import CancellationHook, ThreadEngine
 
 _LENGTH = "Inference-Header-Content-Length"
 
@@ -78,13 +78,13 @@ class OipServable:
         }
 
     def infer(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()) -> dict[str, Array]:
-        return self._asked(Request(signature, inputs, outputs), None)
+        return self._asked(EngineRequest(signature, inputs, outputs), None)
 
-    def _answered(self, request: Request, off: Break) -> Generator[dict[str, Array], None, End]:
+    def _answered(self, request: EngineRequest, off: CancellationHook) -> Generator[dict[str, Array], None, End]:
         yield self._asked(request, off)
         return End()
 
-    def _asked(self, request: Request, off: Break | None) -> dict[str, Array]:
+    def _asked(self, request: EngineRequest, off: CancellationHook | None) -> dict[str, Array]:
         if self._http is None:
             raise FailedPrecondition("this servable is closed")
         known = self.signatures[request.signature]

@@ -15,8 +15,8 @@ from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgum
 from bms.core.serving.upstreams import Upstream
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensors.tensor import Array
-from bms.serving.engines.engine import End, Request
-from bms.serving.engines.threads import Break, Run, ThreadEngine
+from bms.serving.engines.engine import End, EngineRequest
+from bms.serving.engines.threads import CancellationHook, Run, ThreadEngine
 
 GENERATE = "generate"
 TRIAL = "ok"
@@ -108,14 +108,14 @@ class EmbeddingsServable(_Remote):
         self.signatures = {name: settled(name, one, found) for name, one in declared.items()} or {DEFAULT: found}
 
     def infer(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()) -> dict[str, Array]:
-        return self._embedded(Request(signature, inputs, outputs), None)[0]
+        return self._embedded(EngineRequest(signature, inputs, outputs), None)[0]
 
-    def _answered(self, request: Request, off: Break) -> Generator[dict[str, Array], None, End]:
+    def _answered(self, request: EngineRequest, off: CancellationHook) -> Generator[dict[str, Array], None, End]:
         outputs, tokens = self._embedded(request, off)
         yield outputs
         return End(input_tokens=tokens)
 
-    def _embedded(self, request: Request, off: Break | None) -> tuple[dict[str, Array], int | None]:
+    def _embedded(self, request: EngineRequest, off: CancellationHook | None) -> tuple[dict[str, Array], int | None]:
         """The outputs, and how many tokens the upstream counted."""
         texts = [_text(item) for item in request.inputs["text"]]
         vectors, tokens = self._asked(texts, off)
@@ -125,7 +125,7 @@ class EmbeddingsServable(_Remote):
         given: dict[str, Array] = {"embedding": vectors, "tokens": _shares(tokens or 0, texts)}
         return {name: given[name] for name in request.outputs or ("embedding", "tokens")}, tokens
 
-    def _asked(self, texts: list[str], off: Break | None = None) -> tuple[Array, int | None]:
+    def _asked(self, texts: list[str], off: CancellationHook | None = None) -> tuple[Array, int | None]:
         body = {"model": self._model, "input": [text or _BLANK for text in texts], "encoding_format": "float"}
         content = self._open.json("POST", "/embeddings", msgspec.json.encode(body), off)
         try:
@@ -178,9 +178,9 @@ class GenerateServable(_Remote):
     def stream(
         self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()
     ) -> Iterator[dict[str, Array]]:
-        yield from self._answered(Request(signature, inputs, outputs), None)
+        yield from self._answered(EngineRequest(signature, inputs, outputs), None)
 
-    def _answered(self, request: Request, off: Break | None) -> Generator[dict[str, Array], None, End]:
+    def _answered(self, request: EngineRequest, off: CancellationHook | None) -> Generator[dict[str, Array], None, End]:
         prompt = _text(request.inputs["text"][0])
         if not prompt:
             yield _piece("")
@@ -191,7 +191,9 @@ class GenerateServable(_Remote):
         for _ in self._pieces(TRIAL, None, max_tokens=1):
             pass
 
-    def _pieces(self, prompt: str, off: Break | None, **more: object) -> Generator[dict[str, Array], None, End]:
+    def _pieces(
+        self, prompt: str, off: CancellationHook | None, **more: object
+    ) -> Generator[dict[str, Array], None, End]:
         message = {"role": "user", "content": prompt}
         body = {"model": self._model, "messages": [message], "stream": True, **self._more, **more}
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}

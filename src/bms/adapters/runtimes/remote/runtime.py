@@ -7,7 +7,7 @@ from bms.adapters.runtimes.artifacts.description import small_file
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.serving.upstreams import BESIDE, FILE
 from bms.core.workloads.programs import ServableConfig
-from bms.serving.inference.runtime import Found
+from bms.serving.inference.runtime import Recognition
 from bms.serving.lifecycle.servable import Servable
 
 
@@ -16,7 +16,7 @@ class RemoteRuntime:
 
     name = "remote"
 
-    def recognises(self, directory: str) -> Found | None:
+    def recognises(self, directory: str) -> Recognition | None:
         try:
             if not BESIDE.issuperset(os.listdir(directory)):
                 return None
@@ -26,7 +26,7 @@ class RemoteRuntime:
         # Whether all of it is right is for `load` to say, in words.
         if content is None or not content.lstrip().startswith(b"{"):
             return None
-        return Found(format="upstream", whole=True) if b'"url"' in content and b'"protocol"' in content else None
+        return Recognition(format="upstream", whole=True) if b'"url"' in content and b'"protocol"' in content else None
 
     def load(self, config: ServableConfig) -> Servable:
         # What speaks HTTP and knows addresses is imported here: most model servers need neither.

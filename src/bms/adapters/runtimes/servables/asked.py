@@ -9,14 +9,14 @@ from bms.adapters.runtimes.servables.declared import ask
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.signature import Signature
 from bms.core.workloads.programs import ServableConfig
-from bms.serving.inference.runtime import Asked
+from bms.serving.inference.runtime import MissingDeclaration
 
 
 def served_as_asked(
     config: ServableConfig,
     format: str,
     call: Call,
-    asks: Asked,
+    asks: MissingDeclaration,
     *,
     invalid: tuple[type[Exception], ...],
     gentle: bool = False,
@@ -36,7 +36,7 @@ def served_as_asked(
     return served(config, format, call, found, why=asks.why, invalid=invalid, gentle=gentle)
 
 
-def check_asked(runtime: str, asks: Asked, signatures: Mapping[str, Signature]) -> None:
+def check_asked(runtime: str, asks: MissingDeclaration, signatures: Mapping[str, Signature]) -> None:
     """Raises FailedPrecondition when nothing is declared, saying why that is needed, and when the declared inputs are
     not the model's."""
     takes = asks.takes

@@ -16,12 +16,12 @@ from bms.core.tensors.signature import DEFAULT, Signature, is_table, shape_text
 from bms.core.tensors.tensor import Array
 from bms.core.workloads.programs import ServableConfig
 from bms.serving.inference.preparation.images import made_up_images
-from bms.serving.inference.probe import Observed, observed, runnable
+from bms.serving.inference.probe import ObservedSignature, observed, runnable
 from bms.serving.lifecycle.examples import rows_of
 from bms.serving.lifecycle.servable import Servable
 
 
-class Settled:
+class SettledSignatures:
     """By the names of signatures: what they are; inputs on which the model runs; why rows don't share a run, where
     their shapes would allow it. `one_by_one`: tables, which are always batched, of whose rows nothing is proved."""
 
@@ -102,7 +102,7 @@ def settle(
     independent: bool = False,
     gentle: bool = False,
     streaming: frozenset[str] = frozenset(),
-) -> Settled:
+) -> SettledSignatures:
     """`asked` as runs bear them out, then compared with what `config` declares.
 
     A declaration never stands in for a proof: what is declared batched is so only if its rows are proved independent.
@@ -110,7 +110,7 @@ def settle(
     `observed` says; those `streaming` have runs of their own, whatever is declared. Signatures that a verification has
     proved are taken as they are. Raises FailedPrecondition.
     """
-    made = Settled()
+    made = SettledSignatures()
     independent = independent or config.compared
     batched = described(config.directory).batched
     monotonic = SystemClock().monotonic
@@ -203,7 +203,7 @@ def not_batched(name: str, signature: Signature, why: str = "") -> FailedPrecond
     )
 
 
-def _refuse(name: str, seen: Observed, batched: bool | None) -> None:
+def _refuse(name: str, seen: ObservedSignature, batched: bool | None) -> None:
     if is_table(seen.signature):
         raise FailedPrecondition(
             f"signature {name!r} takes a table, of which each row must be answered by itself, but {seen.apart}"

@@ -21,7 +21,7 @@ from bms.core.tensors.tensor import Array, DType
 INPUT = "x"
 
 
-class Way(NamedTuple):
+class InputForm(NamedTuple):
     """One way to hand rows to an estimator: the inputs, and what becomes of them; `example`: rows that training saw."""
 
     inputs: tuple[TensorSpec, ...]
@@ -29,23 +29,25 @@ class Way(NamedTuple):
     example: Mapping[str, Array] | None = None
 
 
-def numbers(dtype: DType, features: int) -> Way:
+def numbers(dtype: DType, features: int) -> InputForm:
     """A matrix of numbers."""
-    return Way((TensorSpec(name=INPUT, dtype=dtype, shape=(None, features)),), lambda given: given[INPUT])
+    return InputForm((TensorSpec(name=INPUT, dtype=dtype, shape=(None, features)),), lambda given: given[INPUT])
 
 
-def texts() -> Way:
+def texts() -> InputForm:
     """One text a row, as a list of Python's."""
-    return Way((TensorSpec(name=INPUT, dtype="BYTES", shape=(None,)),), lambda given: _decoded(given[INPUT]).tolist())
+    return InputForm(
+        (TensorSpec(name=INPUT, dtype="BYTES", shape=(None,)),), lambda given: _decoded(given[INPUT]).tolist()
+    )
 
 
-def text_columns(features: int) -> Way:
+def text_columns(features: int) -> InputForm:
     """A matrix of texts, as an array of objects."""
     spec = TensorSpec(name=INPUT, dtype="BYTES", shape=(None, features))
-    return Way((spec,), lambda given: _decoded(given[INPUT]))
+    return InputForm((spec,), lambda given: _decoded(given[INPUT]))
 
 
-def table(pandas: Any, specs: Sequence[TensorSpec], learnt: Mapping[str, Learnt]) -> Way:
+def table(pandas: Any, specs: Sequence[TensorSpec], learnt: Mapping[str, Learnt]) -> InputForm:
     """The frame of these columns, in this order. What is missing is NaN, or None where training had None."""
     # Levels that no booster learnt are told for people alone: to an encoder another value is not a missing one.
     signature = Signature(
@@ -71,7 +73,7 @@ def table(pandas: Any, specs: Sequence[TensorSpec], learnt: Mapping[str, Learnt]
                 frame[name] = pandas.Series(values, dtype=object)
         return frame
 
-    return Way(tuple(specs), rows)
+    return InputForm(tuple(specs), rows)
 
 
 def _check_levels(spec: TensorSpec, inputs: Mapping[str, Array], gone: Any) -> None:
@@ -88,7 +90,7 @@ def _check_levels(spec: TensorSpec, inputs: Mapping[str, Array], gone: Any) -> N
         )
 
 
-def matrix_of(way: Way, pandas: Any) -> Way | None:
+def matrix_of(way: InputForm, pandas: Any) -> InputForm | None:
     """The same table's columns side by side, where all are numbers of one type."""
     kinds = {(spec.column.type, spec.dtype) for spec in way.inputs if spec.column is not None}
     if len(kinds) != 1 or next(iter(kinds))[0] != "number":
@@ -96,10 +98,10 @@ def matrix_of(way: Way, pandas: Any) -> Way | None:
     return framed(pandas, way.inputs[0].dtype, [spec.name for spec in way.inputs])
 
 
-def framed(pandas: Any, dtype: DType, names: Sequence[str]) -> Way:
+def framed(pandas: Any, dtype: DType, names: Sequence[str]) -> InputForm:
     """A matrix whose columns stand in the order of these names, by which the model is handed them."""
     inputs = numbers(dtype, len(names)).inputs
-    return Way(inputs, lambda given: pandas.DataFrame(given[INPUT], columns=list(names)))
+    return InputForm(inputs, lambda given: pandas.DataFrame(given[INPUT], columns=list(names)))
 
 
 def takes_text(estimator: Any) -> bool:

@@ -14,26 +14,26 @@ from bms.adapters.runtimes.sklearn.columns import learnt_of, unknown
 from bms.adapters.runtimes.sklearn.inputs import matrix_of
 from bms.adapters.runtimes.sklearn.servable import Called
 from bms.adapters.runtimes.sklearn.signature import DoesNotRun, inferred
-from bms.adapters.runtimes.sklearn.ways import Fitted, names_of, ways
+from bms.adapters.runtimes.sklearn.ways import FittedEstimator, names_of, ways
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.signature import DEFAULT, MATRIX, Signature, is_table
 
 
-def fitted_from(estimator: Any, example: Example | None) -> Fitted:
+def fitted_from(estimator: Any, example: Example | None) -> FittedEstimator:
     """Raises FailedPrecondition for what is no estimator, or answers nothing; and where pandas is missing, which one
     that was fitted on a frame needs."""
     calls_of(estimator)
     names = names_of(estimator)
     if not names:
-        return Fitted(estimator, example=example)
+        return FittedEstimator(estimator, example=example)
     try:
         import pandas
     except ImportError as error:
         raise lacking("sklearn", "pandas", error) from error
-    return Fitted(estimator, names, learnt_of(estimator, names), example, pandas)
+    return FittedEstimator(estimator, names, learnt_of(estimator, names), example, pandas)
 
 
-def called_by(fitted: Fitted, declared: Mapping[str, Signature]) -> dict[str, Called]:
+def called_by(fitted: FittedEstimator, declared: Mapping[str, Signature]) -> dict[str, Called]:
     """By name. A table of numbers alone is also a matrix. Raises FailedPrecondition, saying what to do."""
     try:
         if declared:
@@ -47,7 +47,7 @@ def called_by(fitted: Fitted, declared: Mapping[str, Signature]) -> dict[str, Ca
         ) from error
 
 
-def _matrix(fitted: Fitted, table: Called) -> Called | None:
+def _matrix(fitted: FittedEstimator, table: Called) -> Called | None:
     """The table as a matrix, where it is one that takes any numbers."""
     way = matrix_of(table.way, fitted.pandas) if is_table(table.signature) else None
     if way is None or any(spec.column is not None and spec.column.categories for spec in table.way.inputs):
@@ -57,7 +57,7 @@ def _matrix(fitted: Fitted, table: Called) -> Called | None:
     return Called(seen.signature, way, seen.calls, seen.example)
 
 
-def _said(fitted: Fitted, name: str, signature: Signature) -> Called:
+def _said(fitted: FittedEstimator, name: str, signature: Signature) -> Called:
     try:
         found = _first(fitted, signature)
     except DoesNotRun:
@@ -66,7 +66,7 @@ def _said(fitted: Fitted, name: str, signature: Signature) -> Called:
     return found._replace(signature=settled(name, signature, found.signature))
 
 
-def _first(fitted: Fitted, declared: Signature | None) -> Called:
+def _first(fitted: FittedEstimator, declared: Signature | None) -> Called:
     failure: DoesNotRun | None = None
     for way in ways(fitted, declared):
         try:
@@ -78,7 +78,7 @@ def _first(fitted: Fitted, declared: Signature | None) -> Called:
     raise failure or DoesNotRun("nothing says what it takes")
 
 
-def _advice(fitted: Fitted, declared: Mapping[str, Signature]) -> str:
+def _advice(fitted: FittedEstimator, declared: Mapping[str, Signature]) -> str:
     told = {name for signature in declared.values() for name in (spec.name for spec in signature.inputs)}
     guessed = [name for name in unknown(dict(fitted.learnt)) if name not in told]
     if not guessed or (fitted.example is not None and set(guessed) <= set(fitted.example.kinds)):

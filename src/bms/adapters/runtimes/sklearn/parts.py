@@ -19,7 +19,7 @@ _FITTED_ON_ROWS = (
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), np.generic)
 
 
-class Reader(NamedTuple):
+class ColumnReader(NamedTuple):
     """An estimator that is handed these columns (places) of the rows, or all."""
 
     estimator: Any
@@ -58,11 +58,11 @@ def steps_of(estimator: Any) -> list[Any]:
     return [step for _, step in steps if step is not None and step != "passthrough"]
 
 
-def readers(estimator: Any) -> list[Reader]:
+def readers(estimator: Any) -> list[ColumnReader]:
     """What a meta-estimator hands its rows to; none for a plain estimator, and for pipelines and unions of columns."""
     if type(estimator).__name__ in ("FrozenEstimator", "_CalibratedClassifier"):
-        return [Reader(estimator.estimator)]
-    found: list[Reader] = []
+        return [ColumnReader(estimator.estimator)]
+    found: list[ColumnReader] = []
     for name in _FITTED_ON_ROWS:
         held = getattr(estimator, name, None)
         # A list is taken as it is: as an array, its pipelines would fall apart into their steps.
@@ -70,5 +70,5 @@ def readers(estimator: Any) -> list[Reader]:
         places = getattr(estimator, "estimators_features_", None) if name == "estimators_" else None
         for number, one in enumerate(inner):
             if hasattr(one, "__dict__") and not hasattr(one, "tree_"):  # of which forests have thousands
-                found.append(Reader(one, None if places is None else list(places[number])))
+                found.append(ColumnReader(one, None if places is None else list(places[number])))
     return found

@@ -19,7 +19,7 @@ from bms.core.errors import FailedPrecondition
 from bms.core.formats.pickles import refusal
 from bms.core.tensors.signature import Signature
 from bms.core.workloads.programs import ServableConfig
-from bms.serving.inference.runtime import Found
+from bms.serving.inference.runtime import Recognition
 
 _ANSWERING = frozenset({"predict", "predict_proba", "predict_log_proba", "decision_function", "default"})
 
@@ -29,14 +29,14 @@ class SklearnRuntime:
 
     name = "sklearn"
 
-    def recognises(self, directory: str) -> Found | None:
+    def recognises(self, directory: str) -> Recognition | None:
         format = first_format(directory, format_of)
         if format is None:
             return None
         path = next(path for path in top_files(directory) if format_of(path) == format)
         own = ("scikit-learn", "skops") if format == "skops" else ("scikit-learn",)
         pickled = "" if format == "skops" else refusal(os.path.basename(path))
-        return Found(format, (*own, *needs_of(path, format)), pickled=pickled)
+        return Recognition(format, (*own, *needs_of(path, format)), pickled=pickled)
 
     def load(self, config: ServableConfig) -> SklearnServable:
         path = model_file(config.directory, SUFFIXES, self)

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from bms.adapters.runtimes.sklearn.calls import Calls
-from bms.adapters.runtimes.sklearn.inputs import Way
+from bms.adapters.runtimes.sklearn.inputs import InputForm
 from bms.adapters.runtimes.sklearn.refused import refused
 from bms.adapters.runtimes.sklearn.signature import REFUSALS
 from bms.core.errors import BmsError, FailedPrecondition, Internal
@@ -18,7 +18,7 @@ class Called(NamedTuple):
     """A signature, how the estimator is called by it, and rows that it ran on."""
 
     signature: Signature
-    way: Way
+    way: InputForm
     calls: Calls
     example: Mapping[str, Array]
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bms.adapters.runtimes.sklearn.calls import PROBABILITIES, Calls, calls_of, class_names
-from bms.adapters.runtimes.sklearn.inputs import Way
+from bms.adapters.runtimes.sklearn.inputs import InputForm
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.tensors.signature import Signature, TensorSpec, is_table
 from bms.core.tensors.tensor import Array, dtype_of
@@ -25,7 +25,7 @@ class DoesNotRun(Exception):
     """No example ran; in the words of the first that failed."""
 
 
-class Seen(NamedTuple):
+class LearntSignature(NamedTuple):
     """How an estimator is called, what it takes and gives, and rows that it ran on."""
 
     calls: Calls
@@ -33,7 +33,7 @@ class Seen(NamedTuple):
     example: Mapping[str, Array]
 
 
-def inferred(estimator: Any, way: Way, own: Mapping[str, Array] | None) -> Seen:
+def inferred(estimator: Any, way: InputForm, own: Mapping[str, Array] | None) -> LearntSignature:
     """What the estimator does when it is called by `way`. `own`: an example of its maker's.
 
     Raises DoesNotRun; FailedPrecondition for an estimator that answers nothing, or at random, and for a table whose
@@ -64,8 +64,8 @@ def inferred(estimator: Any, way: Way, own: Mapping[str, Array] | None) -> Seen:
                 "put together, so each must be answered by itself"
             )
         unbatched = tuple(TensorSpec(name=one.name, dtype=one.dtype, shape=(None,) * len(one.shape)) for one in outputs)
-        return Seen(calls, Signature(inputs=way.inputs, outputs=unbatched, batched=False), example)
-    return Seen(calls, _with_method(signature, class_names(estimator)), example)
+        return LearntSignature(calls, Signature(inputs=way.inputs, outputs=unbatched, batched=False), example)
+    return LearntSignature(calls, _with_method(signature, class_names(estimator)), example)
 
 
 def _with_method(signature: Signature, names: tuple[str, ...]) -> Signature:
@@ -81,7 +81,7 @@ def _with_method(signature: Signature, names: tuple[str, ...]) -> Signature:
     return Signature(inputs=signature.inputs, outputs=signature.outputs, method=method, scores=scores, labels=labels)
 
 
-def _examples(way: Way, own: Mapping[str, Array] | None) -> Iterator[Mapping[str, Array]]:
+def _examples(way: InputForm, own: Mapping[str, Array] | None) -> Iterator[Mapping[str, Array]]:
     """The maker's own, else made-up ones: models that take few values take those that training saw, or some of those
     without any below zero."""
     if own is not None:

@@ -8,7 +8,16 @@ from msgspec import structs
 
 from bms.adapters.runtimes.examples.file import Example
 from bms.adapters.runtimes.sklearn.columns import Learnt, learnt_of
-from bms.adapters.runtimes.sklearn.inputs import INPUT, Way, framed, numbers, table, takes_text, text_columns, texts
+from bms.adapters.runtimes.sklearn.inputs import (
+    INPUT,
+    InputForm,
+    framed,
+    numbers,
+    table,
+    takes_text,
+    text_columns,
+    texts,
+)
 from bms.adapters.runtimes.sklearn.numbers import precision_of
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.columns import Column, ColumnType, dtype_of_column, fits_column, mask_name
@@ -20,7 +29,7 @@ DECLARABLE: tuple[DType, ...] = ("FP64", "FP32", "INT64", "INT32")  # what an es
 _BEYOND = 2**53  # whole numbers that a number, FP64, may not hold
 
 
-class Fitted(NamedTuple):
+class FittedEstimator(NamedTuple):
     """An estimator, and what is known of its columns; `pandas` where it takes a frame."""
 
     estimator: Any
@@ -57,7 +66,7 @@ def names_of(estimator: Any) -> tuple[str, ...]:
     return names
 
 
-def ways(fitted: Fitted, declared: Signature | None) -> Iterator[Way]:
+def ways(fitted: FittedEstimator, declared: Signature | None) -> Iterator[InputForm]:
     """Raises FailedPrecondition where `declared` does not fit, and where nothing says what the estimator takes."""
     if fitted.names:
         if declared is None or not _is_matrix(declared):
@@ -99,7 +108,7 @@ def _of_levels(learnt: list[Learnt], dtype: DType) -> dict[str, Array] | None:
     return {INPUT: np.array([[one.levels[row % len(one.levels)] for one in learnt] for row in range(3)], NUMPY[dtype])}
 
 
-def _tables(fitted: Fitted, declared: Signature | None) -> Iterator[Way]:
+def _tables(fitted: FittedEstimator, declared: Signature | None) -> Iterator[InputForm]:
     given = {spec.name: spec for spec in declared.inputs} if declared is not None else {}
     if declared is not None:
         missing = [name for name in fitted.names if name not in given]
@@ -118,7 +127,7 @@ def _tables(fitted: Fitted, declared: Signature | None) -> Iterator[Way]:
             yield table(fitted.pandas, specs, fitted.learnt)
 
 
-def _said(fitted: Fitted, spec: TensorSpec) -> TensorSpec:
+def _said(fitted: FittedEstimator, spec: TensorSpec) -> TensorSpec:
     """A declared column, with the levels that the model learnt of it; one without a type has that of its tensor.
 
     Raises FailedPrecondition for what is no column.
@@ -153,7 +162,7 @@ def _with_levels(spec: TensorSpec, column: Column, learnt: Learnt) -> TensorSpec
     return column_spec(spec.name, "category", optional=column.optional, categories=seen.categories)
 
 
-def _spec(fitted: Fitted, name: str, precision: DType) -> TensorSpec:
+def _spec(fitted: FittedEstimator, name: str, precision: DType) -> TensorSpec:
     column = column_of(fitted.learnt[name], fitted.example, name)
     dtype = precision if column.type == "number" else None
     spec = column_spec(name, column.type, dtype=dtype, optional=column.optional, categories=column.categories)

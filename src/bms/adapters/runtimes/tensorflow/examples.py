@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 
 from bms.adapters.runtimes.formats.protobuf_wire import NotProtobuf, fields, message, signed, varint
-from bms.adapters.runtimes.tensorflow.file import MetaGraph, Node, TensorInfo
+from bms.adapters.runtimes.tensorflow.file import GraphNode, MetaGraph, SavedTensor
 from bms.core.tensors.features import Feature
 
 _PARSERS = frozenset({"ParseExample", "ParseExampleV2"})
@@ -17,7 +17,7 @@ _KINDS: Mapping[int, str] = {1: "FP32", 7: "BYTES", 9: "INT64"}  # types.proto
 _DEEPEST = 20
 
 
-def features_of(graph: MetaGraph, tensor: TensorInfo) -> tuple[Feature, ...] | None:
+def features_of(graph: MetaGraph, tensor: SavedTensor) -> tuple[Feature, ...] | None:
     """What is read of the examples that this input holds, by name. None where it holds none that are parsed, or what is
     read isn't told by constants.
 
@@ -40,11 +40,11 @@ def _one(found: Sequence[tuple[Feature, ...] | None]) -> tuple[Feature, ...] | N
     return tuple(known[name] for name in sorted(known)) if found and None not in found else None
 
 
-def _is_parser(node: Node) -> bool:
+def _is_parser(node: GraphNode) -> bool:
     return node.operator in _PARSERS and bool(node.inputs)
 
 
-def _parses(node: Node, source: str, nodes: Sequence[Node]) -> bool:
+def _parses(node: GraphNode, source: str, nodes: Sequence[GraphNode]) -> bool:
     if not _is_parser(node):
         return False
     by_name = {one.name: one for one in nodes}
@@ -59,7 +59,7 @@ def _parses(node: Node, source: str, nodes: Sequence[Node]) -> bool:
     return False
 
 
-def _features(node: Node, nodes: Iterable[Node]) -> tuple[Feature, ...] | None:
+def _features(node: GraphNode, nodes: Iterable[GraphNode]) -> tuple[Feature, ...] | None:
     constants = {one.name: one for one in nodes if one.operator == "Const"}
     try:
         return _read(node, constants)
@@ -67,7 +67,7 @@ def _features(node: Node, nodes: Iterable[Node]) -> tuple[Feature, ...] | None:
         return None
 
 
-def _read(node: Node, constants: Mapping[str, Node]) -> tuple[Feature, ...]:
+def _read(node: GraphNode, constants: Mapping[str, GraphNode]) -> tuple[Feature, ...]:
     attributes, inputs = node.attributes, [_bare(one) for one in node.inputs if not one.startswith("^")]
     sparse, dense = _numbers(attributes, "sparse_types", 6), _numbers(attributes, "Tdense", 6)
     ragged: list[int] = []
@@ -122,7 +122,7 @@ def _sizes(attributes: Mapping[str, memoryview]) -> list[int | None]:
     return made
 
 
-def _texts(constant: Node) -> list[str]:
+def _texts(constant: GraphNode) -> list[str]:
     """The texts of a constant of them; one that stands for all of its shape is written once."""
     tensor = next(message(value) for number, value in fields(constant.attributes["value"]) if number == 8)
     texts = [bytes(message(value)).decode() for number, value in fields(tensor) if number == 8]

@@ -14,7 +14,7 @@ _MAX_DEPTH = 32
 KEPT = frozenset({"Const", "ParseExample", "ParseExampleV2"})
 
 
-class Node(NamedTuple):
+class GraphNode(NamedTuple):
     """`calls` are the library's functions that its attributes name, `texts` its attributes that are text; `attributes`
     all of them, as they were read, of the operators `KEPT`."""
 
@@ -26,7 +26,7 @@ class Node(NamedTuple):
     attributes: Mapping[str, memoryview] = MappingProxyType({})
 
 
-class TensorInfo(NamedTuple):
+class SavedTensor(NamedTuple):
     """A tensor of a signature; `shape` None for an unknown rank, `dtype` a number of types.proto. `plain` is false for
     sparse tensors and composites."""
 
@@ -36,11 +36,11 @@ class TensorInfo(NamedTuple):
     plain: bool
 
 
-class SignatureInfo(NamedTuple):
+class SavedSignature(NamedTuple):
     """`method` is what TensorFlow Serving calls it by, "tensorflow/serving/classify" for one."""
 
-    inputs: dict[str, TensorInfo]
-    outputs: dict[str, TensorInfo]
+    inputs: dict[str, SavedTensor]
+    outputs: dict[str, SavedTensor]
     method: str = ""
 
 
@@ -49,9 +49,9 @@ class MetaGraph(NamedTuple):
     of it on its own accord: nodes of collections, and functions of its objects."""
 
     tags: frozenset[str]
-    nodes: tuple[Node, ...]
-    functions: dict[str, tuple[Node, ...]]
-    signatures: dict[str, SignatureInfo]
+    nodes: tuple[GraphNode, ...]
+    functions: dict[str, tuple[GraphNode, ...]]
+    signatures: dict[str, SavedSignature]
     assets: dict[str, str]
     starting_nodes: frozenset[str]
     object_functions: frozenset[str]
@@ -82,9 +82,9 @@ def read(data: memoryview) -> tuple[MetaGraph, ...]:
 
 def _meta_graph(data: memoryview) -> MetaGraph:
     tags: set[str] = set()
-    nodes: list[Node] = []
-    functions: dict[str, tuple[Node, ...]] = {}
-    signatures: dict[str, SignatureInfo] = {}
+    nodes: list[GraphNode] = []
+    functions: dict[str, tuple[GraphNode, ...]] = {}
+    signatures: dict[str, SavedSignature] = {}
     assets: dict[str, str] = {}
     starting: set[str] = set()
     objects: set[str] = set()
@@ -111,7 +111,7 @@ def _meta_graph(data: memoryview) -> MetaGraph:
     )
 
 
-def _graph(data: memoryview, nodes: list[Node], functions: dict[str, tuple[Node, ...]]) -> None:
+def _graph(data: memoryview, nodes: list[GraphNode], functions: dict[str, tuple[GraphNode, ...]]) -> None:
     for number, value in fields(data):
         if number == 1:
             nodes.append(_node(message(value)))
@@ -122,7 +122,7 @@ def _graph(data: memoryview, nodes: list[Node], functions: dict[str, tuple[Node,
                     functions[name] = (*functions.get(name, ()), *body)
 
 
-def _function(data: memoryview) -> tuple[str, tuple[Node, ...]]:
+def _function(data: memoryview) -> tuple[str, tuple[GraphNode, ...]]:
     name, body = "", []
     for number, value in fields(data):
         if number == 1:
@@ -132,7 +132,7 @@ def _function(data: memoryview) -> tuple[str, tuple[Node, ...]]:
     return name, tuple(body)
 
 
-def _node(data: memoryview) -> Node:
+def _node(data: memoryview) -> GraphNode:
     name, operator = "", ""
     inputs: list[str] = []
     calls: list[str] = []
@@ -153,7 +153,7 @@ def _node(data: memoryview) -> Node:
                 if inner == 2:
                     texts[key] = bytes(message(one)[:1000]).decode(errors="replace")
     kept = attributes if operator in KEPT else {}
-    return Node(name, operator, tuple(inputs), tuple(calls), texts, kept)
+    return GraphNode(name, operator, tuple(inputs), tuple(calls), texts, kept)
 
 
 def _called(attribute: memoryview, depth: int) -> Iterator[str]:
@@ -180,8 +180,8 @@ def _node_list(collection: memoryview) -> Iterator[str]:
             yield from (text(one) for inner, one in fields(message(value)) if inner == 1)
 
 
-def _signature(data: memoryview) -> SignatureInfo:
-    sides: dict[int, dict[str, TensorInfo]] = {1: {}, 2: {}}
+def _signature(data: memoryview) -> SavedSignature:
+    sides: dict[int, dict[str, SavedTensor]] = {1: {}, 2: {}}
     method = ""
     for number, value in fields(data):
         if number == 3:
@@ -189,10 +189,10 @@ def _signature(data: memoryview) -> SignatureInfo:
         if number in sides:
             key, one = entry(message(value))
             sides[number][key] = _tensor_info(one)
-    return SignatureInfo(sides[1], sides[2], method)
+    return SavedSignature(sides[1], sides[2], method)
 
 
-def _tensor_info(data: memoryview) -> TensorInfo:
+def _tensor_info(data: memoryview) -> SavedTensor:
     tensor, dtype, plain = "", 0, True
     shape: tuple[int | None, ...] | None = ()
     for number, value in fields(data):
@@ -204,7 +204,7 @@ def _tensor_info(data: memoryview) -> TensorInfo:
             shape = _shape(message(value))
         elif number in (4, 5):
             plain = False
-    return TensorInfo(tensor, dtype, shape, plain)
+    return SavedTensor(tensor, dtype, shape, plain)
 
 
 def _shape(data: memoryview) -> tuple[int | None, ...] | None:

@@ -8,7 +8,7 @@ SavedModel; it is refused where a signature, or what runs at loading, would reac
 import re
 from collections.abc import Iterator
 
-from bms.adapters.runtimes.tensorflow.file import MetaGraph, Node
+from bms.adapters.runtimes.tensorflow.file import GraphNode, MetaGraph
 
 _FILES = "it reads or writes files"
 REFUSED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -48,13 +48,13 @@ def refusals(graph: MetaGraph) -> Iterator[str]:
             yield f"{node.operator} ({node.name!r}): it reads or writes files when the model is loaded or run"
 
 
-def _reason(node: Node) -> str | None:
+def _reason(node: GraphNode) -> str | None:
     if node.operator == "PrintV2" and node.texts.get("output_stream", "stderr").startswith("file:"):
         return _FILES
     return next((reason for pattern, reason in REFUSED if pattern.fullmatch(node.operator)), None)
 
 
-def _of_asset(table: Node, nodes: tuple[Node, ...], where: str, graph: MetaGraph) -> bool:
+def _of_asset(table: GraphNode, nodes: tuple[GraphNode, ...], where: str, graph: MetaGraph) -> bool:
     """Whether the name of its file is an asset, or is handed to the function, by which assets come."""
     if not graph.assets or len(table.inputs) < 2:
         return False
@@ -64,7 +64,7 @@ def _of_asset(table: Node, nodes: tuple[Node, ...], where: str, graph: MetaGraph
     return name not in {node.name for node in nodes}
 
 
-def _reached(graph: MetaGraph) -> Iterator[Node]:
+def _reached(graph: MetaGraph) -> Iterator[GraphNode]:
     """The nodes that signatures compute, and those that loading runs, functions included."""
     by_name = {node.name: node for node in graph.nodes}
     ends = {info.tensor for one in graph.signatures.values() for info in one.outputs.values()} | graph.starting_nodes

@@ -19,7 +19,7 @@ from bms.core.errors import FailedPrecondition
 from bms.core.tensors.tensor import Array
 from bms.core.workloads.programs import ServableConfig
 from bms.serving.inference.reasons import reason
-from bms.serving.inference.runtime import Found
+from bms.serving.inference.runtime import Recognition
 
 OTHER_FILES = ("saved_model.cpb", "saved_model.pbtxt")  # TensorFlow would read them, too
 TAG = "serve"
@@ -36,10 +36,10 @@ class TensorflowRuntime:
 
     name = "tensorflow"
 
-    def recognises(self, directory: str) -> Found | None:
+    def recognises(self, directory: str) -> Recognition | None:
         """Several are recognised, too, and need nothing: `load` refuses them at once, in words."""
         count = 1 if holds_saved_model(directory) else len(numbered_folders(directory))
-        return Found("saved_model", ("tensorflow-cpu",) if count == 1 else (), whole=True) if count else None
+        return Recognition("saved_model", ("tensorflow-cpu",) if count == 1 else (), whole=True) if count else None
 
     def load(self, config: ServableConfig) -> CalledServable:
         folder = saved_model_folder(config.directory)

@@ -7,7 +7,7 @@ from msgspec import structs
 from bms.adapters.runtimes.servables.class_scores import NAMES
 from bms.adapters.runtimes.servables.declared import ask
 from bms.adapters.runtimes.tensorflow.examples import features_of
-from bms.adapters.runtimes.tensorflow.file import MetaGraph, SignatureInfo, TensorInfo
+from bms.adapters.runtimes.tensorflow.file import MetaGraph, SavedSignature, SavedTensor
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensors.tensor import DType
@@ -68,7 +68,7 @@ def signatures_of(graph: MetaGraph, declared: Mapping[str, Signature]) -> dict[s
     return found
 
 
-def with_examples(signature: Signature, info: SignatureInfo, graph: MetaGraph) -> Signature:
+def with_examples(signature: Signature, info: SavedSignature, graph: MetaGraph) -> Signature:
     """The same, where its one input holds serialized `tf.train.Example`s, with the features that are read of them, and
     with the method that TensorFlow Serving calls it by."""
     spec = signature.inputs[0]
@@ -109,7 +109,7 @@ def _declared_shapes(name: str, own: list[str], declared: Mapping[str, Signature
     return None
 
 
-def _signature(name: str, info: SignatureInfo, shapes: Mapping[str, Shape]) -> Signature:
+def _signature(name: str, info: SavedSignature, shapes: Mapping[str, Shape]) -> Signature:
     inputs = tuple(_spec(name, "input", key, one, shapes.get(key, ())) for key, one in sorted(info.inputs.items()))
     outputs = tuple(_spec(name, "output", key, one, ()) for key, one in sorted(info.outputs.items(), key=_scores_first))
     if not inputs or not outputs:
@@ -118,11 +118,11 @@ def _signature(name: str, info: SignatureInfo, shapes: Mapping[str, Shape]) -> S
     return Signature(inputs=inputs, outputs=outputs, batched=batched)
 
 
-def _scores_first(item: tuple[str, TensorInfo]) -> tuple[bool, str]:
+def _scores_first(item: tuple[str, SavedTensor]) -> tuple[bool, str]:
     return item[0].lower() not in NAMES, item[0]
 
 
-def _spec(signature: str, what: str, name: str, info: TensorInfo, declared: Shape) -> TensorSpec:
+def _spec(signature: str, what: str, name: str, info: SavedTensor, declared: Shape) -> TensorSpec:
     """`declared` is the shape where the graph tells not even how many dimensions there are."""
     dtype = _DTYPES.get(info.dtype)
     if dtype is None or not info.plain:

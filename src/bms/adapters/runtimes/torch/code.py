@@ -20,7 +20,7 @@ from bms.adapters.runtimes.torch.state import check_steady
 from bms.core.errors import FailedPrecondition
 from bms.core.workloads.programs import ServableConfig
 from bms.serving.inference.reasons import reason
-from bms.serving.inference.runtime import Asked, Found
+from bms.serving.inference.runtime import MissingDeclaration, Recognition
 
 CODE, WEIGHTS, SETTINGS = "model.py", "model.safetensors", "config.json"
 _FOREIGN = frozenset(
@@ -37,7 +37,7 @@ class TorchCodeRuntime:
 
     name = "torch"
 
-    def recognises(self, directory: str) -> Found | None:
+    def recognises(self, directory: str) -> Recognition | None:
         try:
             found = _is_safetensors(os.path.join(directory, WEIGHTS)) and _builder(directory)
             foreign = found and _FOREIGN.intersection(_settings(directory))
@@ -45,7 +45,7 @@ class TorchCodeRuntime:
             return None
         if not found or foreign:
             return None
-        return Found("safetensors", REQUIREMENTS, whole=True, asks=_asks(_takes(directory)))
+        return Recognition("safetensors", REQUIREMENTS, whole=True, asks=_asks(_takes(directory)))
 
     def load(self, config: ServableConfig) -> CalledServable:
         weights = os.path.join(config.directory, WEIGHTS)
@@ -108,10 +108,10 @@ def _builder(directory: str) -> str | None:
     return None
 
 
-def _asks(takes: Mapping[str, bool] | None) -> Asked:
+def _asks(takes: Mapping[str, bool] | None) -> MissingDeclaration:
     names = f": {', '.join(takes)}" if takes else ""
     why = f"code tells neither types nor shapes of what it takes (the names are those of forward's arguments{names})"
-    return Asked(why, takes)
+    return MissingDeclaration(why, takes)
 
 
 def _takes(directory: str) -> Mapping[str, bool] | None:

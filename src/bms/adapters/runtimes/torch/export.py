@@ -16,7 +16,7 @@ from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.core.workloads.programs import ServableConfig
 from bms.serving.inference.reasons import reason
-from bms.serving.inference.runtime import Found
+from bms.serving.inference.runtime import Recognition
 
 
 class TorchExportRuntime:
@@ -24,8 +24,8 @@ class TorchExportRuntime:
 
     name = "torch-export"
 
-    def recognises(self, directory: str) -> Found | None:
-        return Found("pt2", REQUIREMENTS) if first_kind(directory, "pt2") else None
+    def recognises(self, directory: str) -> Recognition | None:
+        return Recognition("pt2", REQUIREMENTS) if first_kind(directory, "pt2") else None
 
     def load(self, config: ServableConfig) -> CalledServable:
         path = model_file(config.directory, (".pt2",), self)

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
-from bms.adapters.runtimes.formats.pickle_outline import Made, Outline, Unreadable, outline
+from bms.adapters.runtimes.formats.pickle_outline import Made, PickleOutline, UnreadablePickle, outline
 
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the number that the older form begins with, pickled
 _BEFORE = 3  # pickles before the object: that number, the protocol, the machine
@@ -46,18 +46,18 @@ def saved(path: str) -> Saved | None:
             return _told(outline(head))
         with zipfile.ZipFile(path) as archive:
             return _told(outline(_data(archive)))
-    except (Unreadable, zipfile.BadZipFile, NotImplementedError, ValueError, KeyError, StopIteration, EOFError):
+    except (UnreadablePickle, zipfile.BadZipFile, NotImplementedError, ValueError, KeyError, StopIteration, EOFError):
         return None
 
 
 def _data(archive: zipfile.ZipFile) -> BinaryIO:
     entry = next(one for one in archive.infolist() if one.filename.partition("/")[2] == "data.pkl")
     if entry.file_size > _MAX_PICKLE:
-        raise Unreadable("it is too large")
+        raise UnreadablePickle("it is too large")
     return io.BytesIO(archive.read(entry))
 
 
-def _told(found: Outline) -> Saved | None:
+def _told(found: PickleOutline) -> Saved | None:
     told = _one(found.value, None)
     if told is None:
         entries = _entries(found.value).items()

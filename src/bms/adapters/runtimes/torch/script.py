@@ -16,7 +16,7 @@ from bms.adapters.runtimes.torch.state import check_steady
 from bms.core.errors import FailedPrecondition
 from bms.core.workloads.programs import ServableConfig
 from bms.serving.inference.reasons import reason
-from bms.serving.inference.runtime import Asked, Found
+from bms.serving.inference.runtime import MissingDeclaration, Recognition
 
 
 class TorchScriptRuntime:
@@ -24,15 +24,15 @@ class TorchScriptRuntime:
 
     name = "torchscript"
 
-    def recognises(self, directory: str) -> Found | None:
+    def recognises(self, directory: str) -> Recognition | None:
         """A pickle is recognised, too, so as to be refused in words."""
         kind = first_kind(directory, "torchscript", "state")
         path = first_file(directory, kind) if kind else None
         if kind is None or path is None:
             return None
         if kind == "state":
-            return Found(kind, refusal=refusal(path))
-        return Found(kind, REQUIREMENTS, asks=_asks(forward_takes(path)))
+            return Recognition(kind, refusal=refusal(path))
+        return Recognition(kind, REQUIREMENTS, asks=_asks(forward_takes(path)))
 
     def load(self, config: ServableConfig) -> CalledServable:
         pickled = first_file(config.directory, "state")
@@ -58,9 +58,9 @@ class TorchScriptRuntime:
         return classify(servable, config.signatures)
 
 
-def _asks(takes: Mapping[str, bool] | None) -> Asked:
+def _asks(takes: Mapping[str, bool] | None) -> MissingDeclaration:
     names = f" ({', '.join(takes)})" if takes else ""
-    return Asked(f"TorchScript tells no types and shapes of what its forward takes{names}", takes)
+    return MissingDeclaration(f"TorchScript tells no types and shapes of what its forward takes{names}", takes)
 
 
 def _takes(module: Any) -> Mapping[str, bool]:

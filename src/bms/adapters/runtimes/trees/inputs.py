@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from msgspec import structs
 
 from bms.adapters.runtimes.trees.hashed import HashedRows
-from bms.adapters.runtimes.trees.rows import Rows
+from bms.adapters.runtimes.trees.rows import TableRows
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.columns import Level, dtype_of_column, fits_column
 from bms.core.tensors.signature import DEFAULT, MATRIX, Signature, TensorSpec, column_spec
@@ -16,7 +16,7 @@ from bms.core.workloads.programs import ServableConfig
 INPUT = "x"
 
 
-class Features(NamedTuple):
+class BoosterFeatures(NamedTuple):
     """What a booster's file says of its features, in their order.
 
     `columns`: one each, numbers and categories with their levels, where they have names. `unclear`: what to say where
@@ -45,7 +45,7 @@ class Form(Protocol):
 class Matrix:
     """`x`, all features side by side; categories among them as the codes that training gave them."""
 
-    def __init__(self, features: Features, dtype: DType) -> None:
+    def __init__(self, features: BoosterFeatures, dtype: DType) -> None:
         spec = TensorSpec(name=INPUT, dtype=dtype, shape=(None, features.total))
         self.inputs: tuple[TensorSpec, ...] = (spec,)
 
@@ -53,35 +53,37 @@ class Matrix:
         return inputs[INPUT]
 
 
-class Table:
+class NamedColumnsForm:
     """An input for each feature, joined by name."""
 
-    def __init__(self, features: Features, columns: tuple[TensorSpec, ...], inputs: tuple[TensorSpec, ...]) -> None:
+    def __init__(
+        self, features: BoosterFeatures, columns: tuple[TensorSpec, ...], inputs: tuple[TensorSpec, ...]
+    ) -> None:
         """`columns`: the features in their order. `inputs`: the same as the signature has them."""
         self.inputs = inputs
         self._rows = (
             HashedRows(columns, features.dtype)
             if features.hashed
-            else Rows(columns, features.dtype, unseen_is_missing=features.unseen_is_missing)
+            else TableRows(columns, features.dtype, unseen_is_missing=features.unseen_is_missing)
         )
 
     def rows(self, inputs: Mapping[str, Array]) -> Array:
         return self._rows.of(inputs)
 
 
-def usual_forms(features: Features) -> dict[str, Form]:
+def usual_forms(features: BoosterFeatures) -> dict[str, Form]:
     """How the booster is called if nothing is declared, by the signatures' names: by its columns, and numbers alone
     side by side, too, as MATRIX; without names just so. Raises FailedPrecondition where something is unclear."""
     if features.unclear:
         raise FailedPrecondition(features.unclear)
     if not features.columns:
         return {DEFAULT: Matrix(features, features.dtype)}
-    table = Table(features, features.columns, features.columns)
+    table = NamedColumnsForm(features, features.columns, features.columns)
     numbers = all(spec.column is not None and spec.column.type == "number" for spec in features.columns)
     return {DEFAULT: table, MATRIX: Matrix(features, features.dtype)} if numbers else {DEFAULT: table}
 
 
-def declared_forms(signatures: Mapping[str, Signature], features: Features) -> dict[str, Form]:
+def declared_forms(signatures: Mapping[str, Signature], features: BoosterFeatures) -> dict[str, Form]:
     """The form that each declared signature means: side by side if it takes `x` of two dimensions, else by column.
 
     Raises FailedPrecondition naming the first column that can't be what it is declared to be.
@@ -107,14 +109,16 @@ def _filled(spec: TensorSpec, known: TensorSpec | None) -> TensorSpec:
     return structs.replace(spec, dtype=known.dtype if usual else spec.dtype, column=known.column)
 
 
-def _form(signature: str, inputs: tuple[TensorSpec, ...], features: Features) -> Form:
+def _form(signature: str, inputs: tuple[TensorSpec, ...], features: BoosterFeatures) -> Form:
     given = {spec.name: spec for spec in inputs}
     side_by_side = len(inputs) == 1 and inputs[0].name == INPUT and len(inputs[0].shape) == 2
     if side_by_side or not features.columns:
         own = given[INPUT].dtype if INPUT in given else features.dtype
         return Matrix(features, own if own in features.widened else features.dtype)
     if set(given) != {spec.name for spec in features.columns}:
-        return Table(features, features.columns, features.columns)  # whose check will say what is wrong with the names
+        return NamedColumnsForm(
+            features, features.columns, features.columns
+        )  # whose check will say what is wrong with the names
     levels = _levels(signature, inputs, features)
     settled = []
     for known in features.columns:
@@ -129,10 +133,10 @@ def _form(signature: str, inputs: tuple[TensorSpec, ...], features: Features) ->
             settled.append(_number(signature, spec, known, features.dtype))
     columns = tuple(settled)
     shown = (spec if given[spec.name].column is not None else structs.replace(spec, column=None) for spec in columns)
-    return Table(features, columns, tuple(shown))
+    return NamedColumnsForm(features, columns, tuple(shown))
 
 
-def _levels(signature: str, inputs: tuple[TensorSpec, ...], features: Features) -> Iterator[tuple[Level, ...]]:
+def _levels(signature: str, inputs: tuple[TensorSpec, ...], features: BoosterFeatures) -> Iterator[tuple[Level, ...]]:
     categories = [spec.name for spec in inputs if spec.column is not None and spec.column.type == "category"]
     if categories and features.levels and len(categories) != len(features.levels):
         raise FailedPrecondition(

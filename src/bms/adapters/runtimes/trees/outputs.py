@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from bms.adapters.runtimes.servables.called import CalledServable, served
-from bms.adapters.runtimes.trees.inputs import Features, declared_forms, said, usual_forms
+from bms.adapters.runtimes.trees.inputs import BoosterFeatures, declared_forms, said, usual_forms
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import Array, DType
 from bms.core.workloads.programs import ServableConfig
@@ -30,7 +30,7 @@ def served_trees(
     config: ServableConfig,
     format: str,
     predict: Callable[[Array], Array],
-    features: Features,
+    features: BoosterFeatures,
     gives: Gives,
     invalid: tuple[type[Exception], ...] = (),
 ) -> CalledServable:
@@ -49,7 +49,7 @@ def served_rows(
     config: ServableConfig,
     format: str,
     answer: Callable[[Array, tuple[str, ...]], dict[str, Array]],
-    features: Features,
+    features: BoosterFeatures,
     signature_of: Callable[[tuple[TensorSpec, ...]], Signature],
     invalid: tuple[type[Exception], ...] = (),
 ) -> CalledServable:

@@ -14,7 +14,7 @@ from bms.core.tensors.tensor import NUMPY, Array, DType
 _SHOWN = 10
 
 
-class Rows:
+class TableRows:
     """Puts the columns of a table side by side in the order of the features."""
 
     def __init__(self, columns: tuple[TensorSpec, ...], dtype: DType, *, unseen_is_missing: bool) -> None:

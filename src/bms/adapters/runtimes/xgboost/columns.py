@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
-from bms.adapters.runtimes.trees.inputs import Features
+from bms.adapters.runtimes.trees.inputs import BoosterFeatures
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.columns import Level
 from bms.core.tensors.signature import Signature, column_spec
@@ -14,7 +14,7 @@ from bms.serving.inference.reasons import reason
 _CATEGORY = "c"
 
 
-class Kept(NamedTuple):
+class CategoryLevels(NamedTuple):
     """A category's levels as the model keeps them: whole numbers, or texts one after another and where each begins."""
 
     numbers: tuple[int, ...] = ()
@@ -44,7 +44,9 @@ class Kept(NamedTuple):
         )
 
 
-def features_of(total: int, names: Sequence[str], types: Sequence[str], kept: Mapping[int, Kept]) -> Features:
+def features_of(
+    total: int, names: Sequence[str], types: Sequence[str], kept: Mapping[int, CategoryLevels]
+) -> BoosterFeatures:
     """`names` and `types`: as the booster has them, none where it was trained without. `kept`: by feature.
 
     Without names the rows were an array, whose categories are codes already. With names they were a frame's, and a file
@@ -60,10 +62,10 @@ def features_of(total: int, names: Sequence[str], types: Sequence[str], kept: Ma
     )
     kinds = zip(names, types, strict=False)
     coded = [name for number, (name, kind) in enumerate(kinds) if kind == _CATEGORY and number not in levels]
-    return Features(total, "FP32", columns, unclear=_unclear(coded, total) if coded else "")
+    return BoosterFeatures(total, "FP32", columns, unclear=_unclear(coded, total) if coded else "")
 
 
-def kept_levels(booster: Any) -> dict[int, Kept]:
+def kept_levels(booster: Any) -> dict[int, CategoryLevels]:
     """What the model keeps of each categorical feature, by the feature's number; nothing before XGBoost 3.1.
 
     As its `CatContainer` writes them: integers as `values`, texts as bytes beside the `offsets` of their ends. Raises
@@ -79,7 +81,9 @@ def kept_levels(booster: Any) -> dict[int, Kept]:
     return {number: one for number, one in found.items() if one.numbers or one.offsets}
 
 
-def check_declared_levels(signatures: Mapping[str, Signature], names: Sequence[str], kept: Mapping[int, Kept]) -> None:
+def check_declared_levels(
+    signatures: Mapping[str, Signature], names: Sequence[str], kept: Mapping[int, CategoryLevels]
+) -> None:
     """Raises FailedPrecondition where declared levels can't be those that the model keeps."""
     by_name = {names[number]: one for number, one in kept.items()}
     for signature, one in signatures.items():
@@ -93,11 +97,11 @@ def check_declared_levels(signatures: Mapping[str, Signature], names: Sequence[s
                 )
 
 
-def _kept(stored: Mapping[str, Any]) -> Kept:
+def _kept(stored: Mapping[str, Any]) -> CategoryLevels:
     values = stored["values"]
     if "offsets" not in stored:
-        return Kept(numbers=tuple(int(value) for value in values))
-    return Kept(content=bytes(value & 0xFF for value in values), offsets=tuple(map(int, stored["offsets"])))
+        return CategoryLevels(numbers=tuple(int(value) for value in values))
+    return CategoryLevels(content=bytes(value & 0xFF for value in values), offsets=tuple(map(int, stored["offsets"])))
 
 
 def _unclear(coded: Sequence[str], total: int) -> str:

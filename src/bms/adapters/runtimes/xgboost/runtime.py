@@ -14,7 +14,7 @@ from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.tensors.tensor import Array
 from bms.core.workloads.programs import ServableConfig
 from bms.serving.inference.reasons import plain
-from bms.serving.inference.runtime import Found
+from bms.serving.inference.runtime import Recognition
 
 _JSON = re.compile(rb'\s*\{\s*"(learner"\s*:\s*\{|version"\s*:\s*\[[\d,\s]{5,40}\]\s*,\s*"learner"\s*:)')
 _UBJSON = re.compile(rb"\{(L.{8}|[iU].)learner\{", re.DOTALL)
@@ -38,9 +38,9 @@ class XgboostRuntime:
 
     name = "xgboost"
 
-    def recognises(self, directory: str) -> Found | None:
+    def recognises(self, directory: str) -> Recognition | None:
         format = first_format(directory, format_of)
-        return None if format is None else Found(format, ("xgboost-cpu",))
+        return None if format is None else Recognition(format, ("xgboost-cpu",))
 
     def load(self, config: ServableConfig) -> CalledServable:
         path = known_file(config.directory, (".ubj", ".json", ".bin", ".model"), format_of, self)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError, OperationalError, StatementErr
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bms.adapters.sql.database.others import Others, SqliteOthers
+from bms.adapters.sql.database.others import CommitWatcher, SqliteOthers
 from bms.adapters.sql.database.postgresql import postgresql_engine
 from bms.adapters.sql.database.sqlite import WRITE, sqlite_engine, sqlite_engine_at_once
 from bms.adapters.sql.database.telling import TELLS, Telling
@@ -48,7 +48,7 @@ class Database:
         if scheme == SQLITE:
             self.engine = sqlite_engine(rest)
             self._at_once = sqlite_engine_at_once(rest)
-            self.others: Others = SqliteOthers(self.engine.url.database or "")
+            self.others: CommitWatcher = SqliteOthers(self.engine.url.database or "")
         elif scheme in (POSTGRESQL, "postgres"):
             from bms.adapters.sql.database.notices import PostgresOthers  # its driver is an extra
 

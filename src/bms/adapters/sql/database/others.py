@@ -8,7 +8,7 @@ from urllib.parse import quote
 _NEWEST = "SELECT max(number) FROM events"
 
 
-class Others(Protocol):
+class CommitWatcher(Protocol):
     """`newer` is cheap, and asked a few times a second."""
 
     def newer(self, number: int) -> bool:

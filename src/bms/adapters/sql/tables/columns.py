@@ -44,7 +44,7 @@ class Packed(TypeDecorator[Any]):
         return None if value is None else msgspec.json.decode(value, type=self.kind)
 
 
-class Shared:
+class InterningDecoder:
     """Reads a packed column of many rows: equal bytes become one object, which must not be changed."""
 
     def __init__(self, kind: Any) -> None:

@@ -4,7 +4,7 @@ from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Tabl
 
 from bms.adapters.sql.tables.columns import Packed, UtcTime
 from bms.adapters.sql.tables.metadata import metadata
-from bms.control.deployments.nouns import DeploymentSpec, Retired, Share
+from bms.control.deployments.nouns import DeploymentSpec, Retired, TrafficShare
 
 _LIVE = text("NOT deleted")
 
@@ -50,7 +50,7 @@ routes = Table(
     metadata,
     Column("deployment", ForeignKey("deployments.id"), primary_key=True),
     Column("tenant", ForeignKey("tenants.id"), nullable=False),
-    Column("shares", Packed(tuple[Share, ...]), nullable=False),
+    Column("shares", Packed(tuple[TrafficShare, ...]), nullable=False),
     Column("retired", Packed(tuple[Retired, ...]), nullable=False),
     Column("since", UtcTime),
     Column("revision", Integer, nullable=False),

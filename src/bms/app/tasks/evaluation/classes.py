@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bms.app.tasks.evaluation.target import Target
+from bms.app.tasks.evaluation.target import TrueClasses
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.class_names import names_text, numbered, places
 from bms.core.tensors.tensor import Array
@@ -28,7 +28,7 @@ class Judged(NamedTuple):
         return np.equal(self.true, self.answered)
 
 
-def judged_scores(scores: Array, labels: tuple[str, ...], target: Target) -> Judged:
+def judged_scores(scores: Array, labels: tuple[str, ...], target: TrueClasses) -> Judged:
     """By scores [rows, classes]; `labels` name the classes in their order, none: they have only numbers.
 
     Raises FailedPrecondition, listing both sides, where a class of the data set is none of the model's.
@@ -53,7 +53,9 @@ def judged_scores(scores: Array, labels: tuple[str, ...], target: Target) -> Jud
     return Judged(names, true, scores.argmax(axis=1).astype(np.int64), scores, note + names_text(target.names))
 
 
-def judged_answers(answers: Array, labels: tuple[str, ...], target: Target, scored: Judged | None = None) -> Judged:
+def judged_answers(
+    answers: Array, labels: tuple[str, ...], target: TrueClasses, scored: Judged | None = None
+) -> Judged:
     """By one answered class a row: its name, or its number among `labels`.
 
     `scored`: the same rows by scores, which tell what is meant where a number may be either.
@@ -74,7 +76,7 @@ def judged_answers(answers: Array, labels: tuple[str, ...], target: Target, scor
     return Judged((*target.names, *strange), target.codes, joined[codes], None, note)
 
 
-def _true_places(target: Target, model: Sequence[str]) -> NDArray[np.int64]:
+def _true_places(target: TrueClasses, model: Sequence[str]) -> NDArray[np.int64]:
     """Where each of the target's classes stands among the model's, also of those that no row of this split has: a class
     that only one side knows says that the two don't speak of the same."""
     found = places(target.names, model)
@@ -84,7 +86,7 @@ def _true_places(target: Target, model: Sequence[str]) -> NDArray[np.int64]:
     return np.array(found, dtype=np.int64)
 
 
-def _check_numbers(target: Target, count: int) -> None:
+def _check_numbers(target: TrueClasses, count: int) -> None:
     """Raises FailedPrecondition unless the data set, too, numbers its classes from 0 (False and True are 0 and 1)."""
     if 0 not in places(target.names, numbered(count)):
         raise _differ(target, numbered(count), "the model's classes have no names, only numbers from 0")
@@ -124,7 +126,7 @@ def _meant(
     return first if agree[0] >= agree[1] else last
 
 
-def _differ(target: Target, model: Sequence[str], why: str) -> FailedPrecondition:
+def _differ(target: TrueClasses, model: Sequence[str], why: str) -> FailedPrecondition:
     return FailedPrecondition(
         f"the data set's label {target.column!r} has the classes {names_text(target.names)}, the model has "
         f"{names_text(model)}: {why}. If they mean the same, name the model's as the data set's, in the order of its "

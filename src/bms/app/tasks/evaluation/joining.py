@@ -27,14 +27,14 @@ _TAKES: dict[ColumnType, tuple[str, ...]] = {
 _SHOWN, _NOTED = 10, 5  # names in an error, and where all went well
 
 
-class Joined(NamedTuple):
+class JoinedColumns(NamedTuple):
     """Inputs by name, not cast yet; `notes` say for people what was joined with what."""
 
     tensors: list[Tensor]
     notes: tuple[str, ...]
 
 
-def joined(signature: Signature, given: Mapping[str, Given], label: str | None) -> Joined:
+def joined(signature: Signature, given: Mapping[str, Given], label: str | None) -> JoinedColumns:
     """The columns that the signature takes; others are left out and told, where it names those that it takes.
 
     Raises FailedPrecondition, listing both sides, where a column is missing or of another type, or where nothing says
@@ -48,7 +48,7 @@ def joined(signature: Signature, given: Mapping[str, Given], label: str | None) 
     return _content(specs[0], given) if specs[0].dtype == "BYTES" else _matrix(specs[0], given)
 
 
-def _table(specs: Sequence[TensorSpec], given: Mapping[str, Given], label: str | None) -> Joined:
+def _table(specs: Sequence[TensorSpec], given: Mapping[str, Given], label: str | None) -> JoinedColumns:
     needed = [spec.name for spec in specs if spec.column is not None and not spec.column.optional]
     _check_missing(needed or [spec.name for spec in specs[:1]], specs, given, label)
     tensors = []
@@ -61,7 +61,7 @@ def _table(specs: Sequence[TensorSpec], given: Mapping[str, Given], label: str |
         if one.gaps is not None:
             tensors.append(Tensor(mask_name(spec.name), one.gaps))
     absent = [spec.name for spec in specs if spec.name not in given]
-    return Joined(tensors, (*_by_name(specs, given), *_told("columns without values", absent)))
+    return JoinedColumns(tensors, (*_by_name(specs, given), *_told("columns without values", absent)))
 
 
 def _check_type(spec: TensorSpec, one: Given) -> None:
@@ -77,7 +77,7 @@ def _check_type(spec: TensorSpec, one: Given) -> None:
         )
 
 
-def _named(specs: Sequence[TensorSpec], given: Mapping[str, Given], label: str | None) -> Joined:
+def _named(specs: Sequence[TensorSpec], given: Mapping[str, Given], label: str | None) -> JoinedColumns:
     _check_missing([spec.name for spec in specs], specs, given, label)
     tensors = []
     for spec in specs:
@@ -87,10 +87,10 @@ def _named(specs: Sequence[TensorSpec], given: Mapping[str, Given], label: str |
                 f"column {spec.name!r} is {given[spec.name].said()} in the data set, and the model takes {_said(spec)}"
             )
         tensors.append(Tensor(spec.name, array))
-    return Joined(tensors, _by_name(specs, given))
+    return JoinedColumns(tensors, _by_name(specs, given))
 
 
-def _content(spec: TensorSpec, given: Mapping[str, Given]) -> Joined:
+def _content(spec: TensorSpec, given: Mapping[str, Given]) -> JoinedColumns:
     """The one column that an input of texts, or of encoded images, can mean."""
     found = only(IMAGE if spec.name == IMAGE else TEXT, given)
     array = None if found is None else found.fitting(spec)
@@ -100,10 +100,10 @@ def _content(spec: TensorSpec, given: Mapping[str, Given]) -> Joined:
             f"{kinds_text(given)}"
         )
     said = f"input {spec.name!r} is column {found.name!r}"
-    return Joined([Tensor(spec.name, array)], (said, *_unused([spec], given, but=found.name)))
+    return JoinedColumns([Tensor(spec.name, array)], (said, *_unused([spec], given, but=found.name)))
 
 
-def _matrix(spec: TensorSpec, given: Mapping[str, Given]) -> Joined:
+def _matrix(spec: TensorSpec, given: Mapping[str, Given]) -> JoinedColumns:
     """All columns side by side, in the data set's order."""
     if not given or any(one.kind not in NUMBERS for one in given.values()):
         raise FailedPrecondition(
@@ -112,7 +112,7 @@ def _matrix(spec: TensorSpec, given: Mapping[str, Given]) -> Joined:
     names = list(given)
     alone = given[names[0]].fitting(spec) if len(given) == 1 else None
     if alone is not None:
-        return Joined([Tensor(spec.name, alone)], (f"input {spec.name!r} is column {names[0]!r}, the only one",))
+        return JoinedColumns([Tensor(spec.name, alone)], (f"input {spec.name!r} is column {names[0]!r}, the only one",))
     width = sum(int(np.prod(one.values.shape[1:])) for one in given.values())
     if len(spec.shape) != 2 or spec.shape[1] not in (None, width):
         raise FailedPrecondition(
@@ -126,7 +126,7 @@ def _matrix(spec: TensorSpec, given: Mapping[str, Given]) -> Joined:
         parts.append(part.reshape(len(part), -1))
         notes += [rounded_note(one.name, one.kind, spec.dtype)] if rounded else []
     said = f"input {spec.name!r} is, by place, the columns {_few(names, _NOTED)}: the model names none"
-    return Joined([Tensor(spec.name, np.concatenate(parts, axis=1))], (said, *notes))
+    return JoinedColumns([Tensor(spec.name, np.concatenate(parts, axis=1))], (said, *notes))
 
 
 def _check_missing(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bms.app.tasks.evaluation.classes import Judged, judged_answers, judged_scores
 from bms.app.tasks.evaluation.metrics import of_classes, of_quantities
-from bms.app.tasks.evaluation.target import Target
+from bms.app.tasks.evaluation.target import TrueClasses
 from bms.core.errors import FailedPrecondition
 from bms.core.metrics import Kind
 from bms.core.tensors.signature import Signature, shape_text
@@ -26,7 +26,7 @@ class Measured(NamedTuple):
     notes: tuple[str, ...]
 
 
-def measured(signature: Signature, outputs: Mapping[str, Array], target: Target) -> Measured:
+def measured(signature: Signature, outputs: Mapping[str, Array], target: TrueClasses) -> Measured:
     """What callers get, held against the label: classes by the answered one, else by the best score; quantities by the
     one number a row.
 
@@ -45,7 +45,7 @@ def measured(signature: Signature, outputs: Mapping[str, Array], target: Target)
     return Measured("regression", figures.values, figures.undefined, (f"output {name!r} against {target.column!r}",))
 
 
-def _by_scores(name: str, labels: tuple[str, ...], outputs: Mapping[str, Array], target: Target) -> Measured:
+def _by_scores(name: str, labels: tuple[str, ...], outputs: Mapping[str, Array], target: TrueClasses) -> Measured:
     """Where the model also answers a class, that is what its callers go by: a threshold of its own, ties and
     calibration make it another than the best score."""
     if name not in outputs:
@@ -63,7 +63,7 @@ def _classified(answers: Judged, scores: Judged | None, notes: tuple[str, ...]) 
     return Measured("classification", figures.values, figures.undefined, notes)
 
 
-def _answers(signature: Signature, outputs: Mapping[str, Array], target: Target) -> str | None:
+def _answers(signature: Signature, outputs: Mapping[str, Array], target: TrueClasses) -> str | None:
     """The output that holds a class a row; None where the model predicts a quantity."""
     if signature.method == "regress":
         return None
@@ -75,7 +75,7 @@ def _answers(signature: Signature, outputs: Mapping[str, Array], target: Target)
     return found[0] if len(found) == 1 else None
 
 
-def _quantity(outputs: Mapping[str, Array], target: Target) -> str:
+def _quantity(outputs: Mapping[str, Array], target: TrueClasses) -> str:
     """The output that the label's column is compared with: the one of its name, or the only one with a number a row."""
     found = [name for name, array in outputs.items() if array.dtype.kind in "fiu" and _one_a_row(array)]
     if target.column in found:

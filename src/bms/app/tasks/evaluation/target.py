@@ -12,7 +12,7 @@ from bms.core.tensors.class_names import names_text, number_of
 
 
 @dataclass(frozen=True)
-class Target:
+class TrueClasses:
     """`codes` [rows] are places in `names`, which are all different; `classes`: the data set calls them classes."""
 
     column: str
@@ -37,12 +37,12 @@ class Target:
         return np.array([np.nan if value is None else float(value) for value in values])[self.codes]
 
 
-def target_of(manifest: Manifest, column: Any) -> Target:
+def target_of(manifest: Manifest, column: Any) -> TrueClasses:
     """The label's column. Raises FailedPrecondition naming the first row that has none."""
     assert manifest.label is not None
     feature = manifest.schema.feature(manifest.label)
     if feature.kind == "label":
-        return Target(feature.name, feature.labels, np.asarray(column, dtype=np.int64), True)
+        return TrueClasses(feature.name, feature.labels, np.asarray(column, dtype=np.int64), True)
     if feature.kind == "image" or feature.shape:
         raise FailedPrecondition(
             f"the data set's label {feature.name!r} is {feature.kind} {list(feature.shape)}: expected one value a row"
@@ -55,4 +55,4 @@ def target_of(manifest: Manifest, column: Any) -> Target:
     index = {value: code for code, value in enumerate(values)}
     codes = np.array([index[cell] for cell in cells], dtype=np.int64)
     # Integers of more than a hundred values, and floats, are quantities.
-    return Target(feature.name, tuple(str(value) for value in values), codes, feature.kind not in ("float", "int"))
+    return TrueClasses(feature.name, tuple(str(value) for value in values), codes, feature.kind not in ("float", "int"))

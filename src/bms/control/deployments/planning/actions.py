@@ -2,7 +2,7 @@
 
 import msgspec
 
-from bms.control.deployments.nouns import Route
+from bms.control.deployments.nouns import TrafficRoute
 
 
 class StartReplica(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ class MarkFailed(msgspec.Struct, frozen=True):
 class SetRoute(msgspec.Struct, frozen=True):
     """Move the traffic; gateways hear of it in the snapshot."""
 
-    route: Route
+    route: TrafficRoute
 
 
 class Drain(msgspec.Struct, frozen=True):
@@ -50,7 +50,7 @@ class Drain(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Stop(msgspec.Struct, frozen=True):
+class StopReplica(msgspec.Struct, frozen=True):
     """Record the end of a replica that nobody sends to; its process is ended by a later step."""
 
     replica: str
@@ -70,6 +70,6 @@ class ForgetWorkload(msgspec.Struct, frozen=True):
     workload: str
 
 
-RecordAction = StartReplica | MarkReady | Move | MarkFailed | SetRoute | Drain | Stop
+RecordAction = StartReplica | MarkReady | Move | MarkFailed | SetRoute | Drain | StopReplica
 WorkloadAction = Launch | EndWorkload | ForgetWorkload
 Action = RecordAction | WorkloadAction

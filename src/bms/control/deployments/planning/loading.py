@@ -9,7 +9,7 @@ from bms.core.workloads.workload import WorkloadStatus
 AT_ONCE, AT_ONCE_PER_TENANT = 16, 4
 
 
-class Loading:
+class LoadLimiter:
     """Who loads now. A tenant whose models load slowly leaves room for the others."""
 
     def __init__(

@@ -5,12 +5,12 @@ from datetime import datetime
 
 import msgspec
 
-from bms.control.deployments.nouns import Replica, Route
+from bms.control.deployments.nouns import Replica, TrafficRoute
 from bms.core.workloads.programs import ServableStatus
 from bms.core.workloads.workload import WorkloadStatus
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class ResolvedTarget(msgspec.Struct, frozen=True, kw_only=True):
     """A target whose alias was looked up."""
 
     version: int | None  # None: the alias points nowhere now
@@ -24,7 +24,7 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     deployment: str
     tenant: str
     since: datetime
-    targets: tuple[Wanted, ...]
+    targets: tuple[ResolvedTarget, ...]
     aliases: Mapping[str, int]  # every alias of the model
     replicas: int
     build: str
@@ -45,11 +45,11 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(target.version for target in self.targets if target.version is not None)
 
 
-class Observed(msgspec.Struct, frozen=True, kw_only=True):
+class ObservedDeployment(msgspec.Struct, frozen=True, kw_only=True):
     """What is known. `workloads` None: the cluster could not be asked, so nothing may be concluded from absence."""
 
     replicas: tuple[Replica, ...]  # in order of birth, ended ones as far as they are remembered
-    route: Route
+    route: TrafficRoute
     workloads: Mapping[str, WorkloadStatus] | None = None
     statuses: Mapping[str, ServableStatus] = {}  # by replica, of those that answered just now
     launching: frozenset[str] = frozenset()  # replicas whose start is being worked on

@@ -9,7 +9,7 @@
 from collections.abc import Set
 from datetime import datetime
 
-from bms.control.deployments.nouns import Replica, Route
+from bms.control.deployments.nouns import Replica, TrafficRoute
 from bms.control.deployments.planning.actions import (
     Action,
     Drain,
@@ -21,45 +21,50 @@ from bms.control.deployments.planning.actions import (
     Move,
     SetRoute,
     StartReplica,
-    Stop,
+    StopReplica,
 )
-from bms.control.deployments.planning.observation import Desired, Observed
+from bms.control.deployments.planning.observation import Desired, ObservedDeployment
 from bms.control.deployments.planning.records import ENDED
 from bms.control.deployments.planning.retries import retry_at, streak
 from bms.control.deployments.planning.routing import route
-from bms.control.deployments.planning.settling import Settled, settle
+from bms.control.deployments.planning.settling import SettledReplicas, settle
 
 MARGIN_S = 2.0  # beyond the drain that the process allows itself, before it is killed
 
 
-def plan(desired: Desired, observed: Observed, now: datetime) -> list[Action]:
+def plan(desired: Desired, observed: ObservedDeployment, now: datetime) -> list[Action]:
     """Actions in the order to carry them out."""
     seen = settle(desired, observed, now)
     actions: list[Action] = [MarkReady(id, address) for id, address in seen.ready.items()]
     actions += [Move(id, address) for id, address in seen.moved.items()]
     actions += [MarkFailed(id, reason) for id, reason in seen.failed.items()]
-    actions += [Stop(id, reason) for id, reason in seen.gone.items()]
+    actions += [StopReplica(id, reason) for id, reason in seen.gone.items()]
     moved = route(desired, seen, observed.route, now)
     if moved != observed.route:
         actions.append(SetRoute(moved))
     for version in sorted({replica.version for replica in seen.replicas} | _kept_up(desired, moved)):
         actions += _version(version, desired, observed, seen, moved, now)
     actions += [
-        Stop(replica.id)
+        StopReplica(replica.id)
         for replica in observed.replicas
         if replica.state == "draining" and replica.id not in seen.gone and replica.id in observed.released
     ]
-    ending = seen.failed.keys() | {action.replica for action in actions if isinstance(action, Stop)}
+    ending = seen.failed.keys() | {action.replica for action in actions if isinstance(action, StopReplica)}
     return actions + _workloads(desired, observed, ending)
 
 
-def _kept_up(desired: Desired, moved: Route) -> frozenset[int]:
+def _kept_up(desired: Desired, moved: TrafficRoute) -> frozenset[int]:
     """Versions whose replicas are replaced when they end."""
     return desired.versions | moved.versions if desired.wanted else frozenset()
 
 
 def _version(
-    version: int, desired: Desired, observed: Observed, seen: Settled, moved: Route, now: datetime
+    version: int,
+    desired: Desired,
+    observed: ObservedDeployment,
+    seen: SettledReplicas,
+    moved: TrafficRoute,
+    now: datetime,
 ) -> list[Action]:
     if version in _kept_up(desired, moved):
         return _maintain(version, desired, observed, seen, now)
@@ -69,7 +74,9 @@ def _version(
     return _let_go(seen.of(version, "starting", "ready"), why)
 
 
-def _maintain(version: int, desired: Desired, observed: Observed, seen: Settled, now: datetime) -> list[Action]:
+def _maintain(
+    version: int, desired: Desired, observed: ObservedDeployment, seen: SettledReplicas, now: datetime
+) -> list[Action]:
     live = seen.of(version, "starting", "ready")
     current = [replica for replica in live if replica.build == desired.build]
     able = [replica for replica in current if replica.id not in observed.silent]
@@ -87,7 +94,7 @@ def _maintain(version: int, desired: Desired, observed: Observed, seen: Settled,
     return _let_go([replica for replica in live if replica.id not in keep], "")
 
 
-def _last_failure(version: int, desired: Desired, seen: Settled) -> Replica | None:
+def _last_failure(version: int, desired: Desired, seen: SettledReplicas) -> Replica | None:
     """The last replica of this version and build to fail since the deployment was changed."""
     failed = [
         replica
@@ -100,10 +107,12 @@ def _last_failure(version: int, desired: Desired, seen: Settled) -> Replica | No
 def _let_go(replicas: list[Replica], reason: str) -> list[Action]:
     """Ready ones drain first; starting ones have no traffic and just stop."""
     why = reason or "no longer wanted"
-    return [Drain(replica.id, why) if replica.state == "ready" else Stop(replica.id, why) for replica in replicas]
+    return [
+        Drain(replica.id, why) if replica.state == "ready" else StopReplica(replica.id, why) for replica in replicas
+    ]
 
 
-def _workloads(desired: Desired, observed: Observed, ending: Set[str]) -> list[Action]:
+def _workloads(desired: Desired, observed: ObservedDeployment, ending: Set[str]) -> list[Action]:
     """Processes of replicas that are to start, or that ended before; `ending` ones wait until that is recorded."""
     if observed.workloads is None:
         return []

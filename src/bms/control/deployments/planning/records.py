@@ -5,12 +5,12 @@ from datetime import datetime
 
 import msgspec
 
-from bms.control.deployments.nouns import Replica, Route
-from bms.control.deployments.planning.actions import Drain, MarkFailed, MarkReady, Move, StartReplica, Stop
+from bms.control.deployments.nouns import Replica, TrafficRoute
+from bms.control.deployments.planning.actions import Drain, MarkFailed, MarkReady, Move, StartReplica, StopReplica
 from bms.control.deployments.planning.observation import Desired
 from bms.core.formats.shortening import shortened
 
-ReplicaAction = MarkReady | Move | MarkFailed | Drain | Stop
+ReplicaAction = MarkReady | Move | MarkFailed | Drain | StopReplica
 ENDED = frozenset({"stopped", "failed"})
 LONGEST_REASON = 2000  # characters, of which the cause comes first
 REMEMBERED = 10  # ended replicas of one deployment
@@ -44,7 +44,7 @@ def changed(replica: Replica, action: ReplicaAction, now: datetime) -> Replica:
             return msgspec.structs.replace(
                 replica, state="draining", drain_at=now, reason=shortened(reason, LONGEST_REASON)
             )
-        case Stop(_, reason):
+        case StopReplica(_, reason):
             why = shortened(reason, LONGEST_REASON) or replica.reason
             return msgspec.structs.replace(replica, state="stopped", ended_at=now, reason=why)
 
@@ -59,7 +59,7 @@ def forgettable(replicas: Sequence[Replica], workloads: frozenset[str]) -> list[
     return [replica.id for replica in ended[:-REMEMBERED] if replica.id not in workloads and replica.id not in spare]
 
 
-def rests(route: Route, replicas: Sequence[Replica]) -> bool:
+def rests(route: TrafficRoute, replicas: Sequence[Replica]) -> bool:
     """Whether time alone will change nothing, once there is nothing to do: no version waits to be let go, no replica
     is on its way, and none failed that would be tried again."""
     return not route.retired and all(replica.state in ("ready", "stopped") for replica in replicas)

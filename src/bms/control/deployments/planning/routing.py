@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from bms.control.deployments.nouns import Retired, Route, Share
+from bms.control.deployments.nouns import Retired, TrafficRoute, TrafficShare
 from bms.control.deployments.planning.observation import Desired
-from bms.control.deployments.planning.settling import Settled
+from bms.control.deployments.planning.settling import SettledReplicas
 
 
-def route(desired: Desired, seen: Settled, previous: Route, now: datetime) -> Route:
+def route(desired: Desired, seen: SettledReplicas, previous: TrafficRoute, now: datetime) -> TrafficRoute:
     """The next route; equal to `previous` when nothing is to change."""
     if not desired.wanted:
         return _moved(desired, previous, {}, now)
@@ -32,7 +32,7 @@ def route(desired: Desired, seen: Settled, previous: Route, now: datetime) -> Ro
     return _moved(desired, previous, _stand_ins(weights, previous, ready) or kept, now)
 
 
-def led_by(share: Share, desired: Desired) -> tuple[str, ...]:
+def led_by(share: TrafficShare, desired: Desired) -> tuple[str, ...]:
     """Aliases that lead to its version now. One that no target follows does as soon as it is set, not with the next
     round: nothing has to be loaded for it."""
     followed = _followed(desired)
@@ -50,12 +50,12 @@ def _wanted_weights(desired: Desired) -> dict[int, int]:
     return weights
 
 
-def _admitted(version: int, desired: Desired, seen: Settled, previous: Route) -> bool:
+def _admitted(version: int, desired: Desired, seen: SettledReplicas, previous: TrafficRoute) -> bool:
     needed = 1 if version in previous.versions else desired.replicas
     return len(seen.of(version, "ready")) >= needed
 
 
-def _stand_ins(weights: Mapping[int, int], previous: Route, ready: Mapping[int, int]) -> dict[int, int]:
+def _stand_ins(weights: Mapping[int, int], previous: TrafficRoute, ready: Mapping[int, int]) -> dict[int, int]:
     partly = {version: weight for version, weight in weights.items() if weight and ready.get(version)}
     if partly:
         return partly
@@ -65,9 +65,9 @@ def _stand_ins(weights: Mapping[int, int], previous: Route, ready: Mapping[int, 
     return {}
 
 
-def _moved(desired: Desired, previous: Route, weights: Mapping[int, int], now: datetime) -> Route:
+def _moved(desired: Desired, previous: TrafficRoute, weights: Mapping[int, int], now: datetime) -> TrafficRoute:
     shares = tuple(
-        Share(version=version, weight=weight, aliases=_aliases(version, weights, desired, previous))
+        TrafficShare(version=version, weight=weight, aliases=_aliases(version, weights, desired, previous))
         for version, weight in sorted(weights.items())
     )
     lost = {retired.version: retired for retired in previous.retired if retired.version not in weights}
@@ -80,7 +80,7 @@ def _moved(desired: Desired, previous: Route, weights: Mapping[int, int], now: d
     return msgspec.structs.replace(previous, shares=shares, retired=retired, since=since if shares else previous.since)
 
 
-def _aliases(version: int, weights: Mapping[int, int], desired: Desired, previous: Route) -> tuple[str, ...]:
+def _aliases(version: int, weights: Mapping[int, int], desired: Desired, previous: TrafficRoute) -> tuple[str, ...]:
     """Aliases that lead to `version` now; `weights` are of all versions with a share."""
     followed = _followed(desired)
     before = {alias: share.version for share in previous.shares for alias in share.aliases}

@@ -6,14 +6,14 @@ from datetime import datetime
 import msgspec
 
 from bms.control.deployments.nouns import Replica
-from bms.control.deployments.planning.observation import Desired, Observed
+from bms.control.deployments.planning.observation import Desired, ObservedDeployment
 from bms.control.deployments.planning.retries import GONE, NOT_HERE, PLATFORM_STOPPED
 from bms.control.jobs.endings import exit_text
 from bms.core.workloads.limits import OVER_MEMORY
 from bms.core.workloads.workload import WorkloadStatus
 
 
-class Settled(msgspec.Struct, frozen=True, kw_only=True):
+class SettledReplicas(msgspec.Struct, frozen=True, kw_only=True):
     """Replicas as they are after what was seen; `ready` and `failed` are the ones that became so just now."""
 
     replicas: tuple[Replica, ...]
@@ -26,7 +26,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
         return [replica for replica in self.replicas if replica.version == version and replica.state in states]
 
 
-def settle(desired: Desired, observed: Observed, now: datetime) -> Settled:
+def settle(desired: Desired, observed: ObservedDeployment, now: datetime) -> SettledReplicas:
     """Compares each replica with its workload and its own word."""
     replicas: list[Replica] = []
     ready: dict[str, str] = {}
@@ -49,21 +49,21 @@ def settle(desired: Desired, observed: Observed, now: datetime) -> Settled:
             moved[replica.id] = address
             replica = msgspec.structs.replace(replica, address=address)
         replicas.append(replica)
-    return Settled(replicas=tuple(replicas), ready=ready, moved=moved, failed=failed, gone=gone)
+    return SettledReplicas(replicas=tuple(replicas), ready=ready, moved=moved, failed=failed, gone=gone)
 
 
-def _address(replica: Replica, observed: Observed) -> str:
+def _address(replica: Replica, observed: ObservedDeployment) -> str:
     """Where it is spoken to, as the cluster says; what was recorded where that can't be asked."""
     workload = (observed.workloads or {}).get(replica.id)
     return replica.address if workload is None or not workload.endpoint else workload.endpoint
 
 
-def _answers(replica: Replica, observed: Observed) -> bool:
+def _answers(replica: Replica, observed: ObservedDeployment) -> bool:
     status = observed.statuses.get(replica.id)
     return status is not None and status.state == "AVAILABLE"
 
 
-def _stopped(replica: Replica, observed: Observed) -> str:
+def _stopped(replica: Replica, observed: ObservedDeployment) -> str:
     """Why a live replica has ended that did not fail: it went with the whole platform. Empty for others."""
     if replica.state in ("stopped", "failed") or observed.workloads is None:
         return ""
@@ -73,7 +73,7 @@ def _stopped(replica: Replica, observed: Observed) -> str:
     return PLATFORM_STOPPED if workload.state == "ended" and workload.platform_stopped else ""
 
 
-def _failure(replica: Replica, desired: Desired, observed: Observed, now: datetime) -> str:
+def _failure(replica: Replica, desired: Desired, observed: ObservedDeployment, now: datetime) -> str:
     """Why a live replica counts as failed, empty while it does not."""
     if replica.state in ("stopped", "failed"):
         return ""

@@ -15,7 +15,7 @@ from bms.control.deployments.events import (
     ReplicaStarted,
     ReplicaStopped,
 )
-from bms.control.deployments.nouns import Deployment, Replica, Route
+from bms.control.deployments.nouns import Deployment, Replica, TrafficRoute
 from bms.control.deployments.planning.actions import (
     Action,
     Drain,
@@ -24,7 +24,7 @@ from bms.control.deployments.planning.actions import (
     Move,
     SetRoute,
     StartReplica,
-    Stop,
+    StopReplica,
 )
 from bms.control.deployments.planning.observation import Desired
 from bms.control.deployments.planning.records import ENDED, ReplicaAction, born, changed
@@ -40,7 +40,7 @@ class Recorder:
         self,
         deployment: Deployment,
         desired: Desired,
-        route: Route,
+        route: TrafficRoute,
         replicas: Sequence[Replica],
         now: datetime,
     ) -> None:
@@ -58,7 +58,7 @@ class Recorder:
                     replica = born(action, self._desired, new_id("rep"), self._now)
                     await tx.add_replica(replica)
                     await self._tell(tx, ReplicaStarted, replica)
-                case MarkReady(id) | Move(id) | MarkFailed(id) | Drain(id) | Stop(id):
+                case MarkReady(id) | Move(id) | MarkFailed(id) | Drain(id) | StopReplica(id):
                     saved = self._replicas[id] = await tx.save_replica(changed(self._replicas[id], action, self._now))
                     if saved.state in ENDED:
                         await tx.close_allotment(saved.tenant, "replicas", id, self._now)
@@ -67,7 +67,7 @@ class Recorder:
                     await tx.save_route(moved)
                     await tx.emit(self._moved(moved))
 
-    def _moved(self, moved: Route) -> Event[OfDeployment]:
+    def _moved(self, moved: TrafficRoute) -> Event[OfDeployment]:
         before, after = _traffic(self._route), _traffic(moved)
         kind = DeploymentRelabelled if before == after else DeploymentSwitched
         return self._event(kind(id=self._deployment.id, traffic=after, before=before))
@@ -96,10 +96,10 @@ def _told_of(action: ReplicaAction) -> type[OfReplica]:
             return ReplicaFailed
         case Drain():
             return ReplicaDraining
-        case Stop():
+        case StopReplica():
             return ReplicaStopped
 
 
-def _traffic(route: Route) -> str:
+def _traffic(route: TrafficRoute) -> str:
     """For people, e.g. `1: 90 %, 2: 10 %`."""
     return ", ".join(f"{share.version}: {share.weight} %" for share in route.shares) or "none"

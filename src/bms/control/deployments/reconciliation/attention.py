@@ -18,7 +18,7 @@ Sight = tuple[object, ...]
 AT_ONCE = 200  # of those that nothing was heard of
 
 
-class Attention:
+class WorkQueue:
     """Ids of active deployments that were not put to rest since something was heard of them."""
 
     def __init__(self, store: Store[DeploymentsTx], events: EventLog, clock: Clock) -> None:

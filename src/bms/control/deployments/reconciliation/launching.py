@@ -15,9 +15,9 @@ from bms.control.deployments.signatures import loaded
 from bms.control.models.nouns import Version
 from bms.control.platform.allotments import Allotment, compute_rates
 from bms.control.platform.clusters import Cluster
-from bms.control.secrets.sealing import Sealing, encode_sealed
+from bms.control.secrets.sealing import SecretEncryption, encode_sealed
 from bms.core.errors import FailedPrecondition
-from bms.core.workloads.programs import ARTIFACT, ModelServerConfig, Sealed, ServableConfig
+from bms.core.workloads.programs import ARTIFACT, ModelServerConfig, ServableConfig, StdinSecrets
 from bms.core.workloads.workload import WorkloadSpec
 
 PROGRAM = "bms.app.model_server"
@@ -73,14 +73,14 @@ def held_by(replica: Replica, spec: DeploymentSpec, device_memory: int = 0) -> A
     )
 
 
-class Prepared(NamedTuple):
+class PreparedProcess(NamedTuple):
     """A process that can be started, and what it is handed at its start."""
 
     spec: WorkloadSpec
-    sealed: Sealed
+    sealed: StdinSecrets
 
 
-class Launcher:
+class ReplicaLauncher:
     """From a recorded replica to a running process."""
 
     def __init__(
@@ -88,7 +88,7 @@ class Launcher:
         cluster: Cluster,
         catalog: Catalog,
         tokens: ReplicaTokens,
-        sealing: Sealing,
+        sealing: SecretEncryption,
     ) -> None:
         self._cluster = cluster
         self._catalog = catalog
@@ -101,7 +101,7 @@ class Launcher:
         """By replica, the last line of a build of its environment that goes on now."""
         return self._preparing
 
-    async def prepare(self, replica: Replica, spec: DeploymentSpec, epoch: int) -> Prepared:
+    async def prepare(self, replica: Replica, spec: DeploymentSpec, epoch: int) -> PreparedProcess:
         """The process to start, once its environment and files are there.
 
         Raises what clusters and sealing raise, and FailedPrecondition for a version that may not run.
@@ -112,7 +112,7 @@ class Launcher:
         sealed = await self._sealing.of(replica.tenant, version.artifact, version.environment)
         workload = workload_spec(replica, spec, version, epoch=epoch, network=sealed.network)
         await self._make_ready(workload)
-        return Prepared(workload, msgspec.structs.replace(sealed, token=self._tokens.of(replica.id)))
+        return PreparedProcess(workload, msgspec.structs.replace(sealed, token=self._tokens.of(replica.id)))
 
     async def _make_ready(self, workload: WorkloadSpec) -> None:
         def tell(line: str) -> None:
@@ -124,6 +124,6 @@ class Launcher:
         finally:
             self._preparing.pop(workload.id, None)
 
-    async def start(self, prepared: Prepared) -> None:
+    async def start(self, prepared: PreparedProcess) -> None:
         """Raises what clusters raise."""
         await self._cluster.start(prepared.spec, encode_sealed(prepared.sealed))

@@ -11,23 +11,23 @@ from functools import partial
 import msgspec
 
 from bms.control.deployments.health import Health
-from bms.control.deployments.logs import NoLogs, ReplicaLogs
+from bms.control.deployments.logs import NoLogs, ReplicaLogSource
 from bms.control.deployments.nouns import Deployment, Replica
 from bms.control.deployments.planning.actions import Action, EndWorkload, ForgetWorkload, Launch
-from bms.control.deployments.planning.loading import Loading
-from bms.control.deployments.planning.observation import Observed
+from bms.control.deployments.planning.loading import LoadLimiter
+from bms.control.deployments.planning.observation import ObservedDeployment
 from bms.control.deployments.planning.plan import plan
 from bms.control.deployments.planning.records import ENDED, forgettable, rests
 from bms.control.deployments.ports import BulkCatalog, DeploymentsTx, Known, LastWords, no_words
-from bms.control.deployments.reading import Rows, in_parts
+from bms.control.deployments.reading import DeploymentRows, in_parts
 from bms.control.deployments.reconciliation.applying import Recorder
-from bms.control.deployments.reconciliation.attention import Attention, Sight
+from bms.control.deployments.reconciliation.attention import Sight, WorkQueue
 from bms.control.deployments.reconciliation.following import follow
-from bms.control.deployments.reconciliation.launching import Launcher, held_by
+from bms.control.deployments.reconciliation.launching import ReplicaLauncher, held_by
 from bms.control.deployments.resolving import resolve
 from bms.control.platform.allotments import DeviceMemory, no_devices
 from bms.control.platform.clusters import Cluster
-from bms.control.platform.keyed_tasks import Chores
+from bms.control.platform.keyed_tasks import KeyedTasks
 from bms.control.platform.leading import Leader
 from bms.control.platform.transactions import EventLog, Store
 from bms.core.clock import Clock
@@ -53,7 +53,7 @@ class Reconciler:
         store: Store[DeploymentsTx],
         catalog: BulkCatalog,
         cluster: Cluster,
-        launcher: Launcher,
+        launcher: ReplicaLauncher,
         health: Health,
         leader: Leader,
         events: EventLog,
@@ -61,7 +61,7 @@ class Reconciler:
         *,
         released: Released,
         last_words: LastWords = no_words,
-        logs: ReplicaLogs | None = None,
+        logs: ReplicaLogSource | None = None,
         device_memory: DeviceMemory = no_devices,
     ) -> None:
         self._store = store
@@ -70,15 +70,15 @@ class Reconciler:
         self._launcher = launcher
         self.health = health
         self._leader = leader
-        self.attention = Attention(store, events, clock)
+        self.attention = WorkQueue(store, events, clock)
         self._clock = clock
         self._released = released
         self._last_words = last_words
         self._logs = logs or NoLogs()
         self._device_memory = device_memory
-        self.chores = Chores()
+        self.chores = KeyedTasks()
         self._launch_errors: dict[str, str] = {}
-        self._loading = Loading((), {}, ())
+        self._loading = LoadLimiter((), {}, ())
         self._sights: dict[str, Sight] = {}
         self._token: int | None = None
         self._unseen = ""  # why the cluster could not be observed the last time
@@ -104,7 +104,7 @@ class Reconciler:
         self.health.watch(_probed(replicas, workloads))
         for replica in self.attention.suspected():
             self.health.hurry(replica)
-        self._loading = Loading(replicas, workloads or {}, self._launching)
+        self._loading = LoadLimiter(replicas, workloads or {}, self._launching)
         self._sights = self._seen(replicas, workloads)
         ids = self.attention.wanted(self._sights)
         if active := self.attention.more:
@@ -179,7 +179,7 @@ class Reconciler:
             )
         return sights
 
-    async def _tried(self, rows: Rows, catalog: Known, workloads: Workloads | None, token: int) -> bool:
+    async def _tried(self, rows: DeploymentRows, catalog: Known, workloads: Workloads | None, token: int) -> bool:
         try:
             return await self._one(rows, catalog, workloads, token)
         except BmsError as error:
@@ -189,7 +189,7 @@ class Reconciler:
             self._again_in(AGAIN_S)
             return True
 
-    async def _one(self, rows: Rows, catalog: Known, workloads: Workloads | None, token: int) -> bool:
+    async def _one(self, rows: DeploymentRows, catalog: Known, workloads: Workloads | None, token: int) -> bool:
         desired = await resolve(rows.deployment, rows.revision, catalog)
         followed = follow(rows.deployment, rows.revision, desired, self._clock.now())
         if followed is not None:
@@ -218,7 +218,7 @@ class Reconciler:
     def _again_in(self, seconds: float) -> None:
         self.pause_s = min(self.pause_s, seconds)
 
-    async def _observed(self, rows: Rows, workloads: Workloads | None) -> Observed:
+    async def _observed(self, rows: DeploymentRows, workloads: Workloads | None) -> ObservedDeployment:
         live = [replica for replica in rows.replicas if replica.state not in ENDED]
         words = {
             replica.id: await self._last_words(replica.id)
@@ -230,7 +230,7 @@ class Reconciler:
             if replica.id not in starting:
                 self._launch_errors.pop(replica.id, None)
         draining = [replica.id for replica in rows.replicas if replica.state == "draining"]
-        return Observed(
+        return ObservedDeployment(
             replicas=rows.replicas,
             route=rows.route,
             workloads=workloads,
@@ -242,7 +242,7 @@ class Reconciler:
             released=await self._released(draining) if draining else frozenset(),
         )
 
-    async def _forget(self, rows: Rows, workloads: Workloads | None) -> None:
+    async def _forget(self, rows: DeploymentRows, workloads: Workloads | None) -> None:
         if rows.deployment.deleted:  # nobody may ask for what they said any more
             await self._logs.drop([replica.id for replica in rows.replicas if replica.state in ENDED])
         if workloads is None or not (ids := forgettable(rows.replicas, frozenset(workloads))):
@@ -251,7 +251,7 @@ class Reconciler:
             await tx.forget_replicas(ids)
         await self._logs.drop(ids)
 
-    def _act(self, rows: Rows, actions: Sequence[Action], token: int) -> None:
+    def _act(self, rows: DeploymentRows, actions: Sequence[Action], token: int) -> None:
         replicas = {replica.id: replica for replica in rows.replicas}
         for action in actions:
             match action:

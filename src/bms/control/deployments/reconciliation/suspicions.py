@@ -11,7 +11,7 @@ from bms.control.deployments.events import ReplicaSuspected
 from bms.control.deployments.health import Health
 from bms.control.deployments.planning.records import ENDED
 from bms.control.deployments.ports import DeploymentsTx
-from bms.control.platform.keyed_tasks import Chores
+from bms.control.platform.keyed_tasks import KeyedTasks
 from bms.control.platform.leading import Leader
 from bms.control.platform.transactions import Store
 from bms.core.clock import Clock
@@ -23,7 +23,7 @@ AGAIN_S = 5.0  # for so long, one event about a replica is enough, however many 
 REMEMBERED = 10_000  # replicas
 
 
-class Suspicions:
+class FailureReports:
     """`leader` is of the deployments. What can't be told is left to the questions that the leader asks by itself."""
 
     def __init__(self, store: Store[DeploymentsTx], health: Health, leader: Leader, clock: Clock) -> None:
@@ -32,7 +32,7 @@ class Suspicions:
         self._leader = leader
         self._clock = clock
         self._told: dict[str, float] = {}  # by replica, monotonic seconds
-        self.chores = Chores()
+        self.chores = KeyedTasks()
 
     def note(self, replica: str) -> None:
         """A gateway lost its connection to this one, or got none. Returns at once."""

@@ -17,7 +17,7 @@ ReportsOf = Callable[[Sequence[Replica]], Awaitable[Mapping[str, ServableStatus]
 """(replicas of a deployment) -> what those said that answer."""
 
 
-class Reports:
+class HealthReports:
     """`leader` is of the deployments; `probe` makes one that asks each replica once."""
 
     def __init__(self, health: Health, leader: Leader, probe: Callable[[], ReplicaProbe]) -> None:

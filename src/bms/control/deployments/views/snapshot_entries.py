@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from bms.control.deployments.batching import rows_together
-from bms.control.deployments.nouns import Deployment, Replica, Route
+from bms.control.deployments.nouns import Deployment, Replica, TrafficRoute
 from bms.control.deployments.planning.observation import Desired
 from bms.control.deployments.planning.routing import led_by
 from bms.control.deployments.signatures import served
@@ -13,7 +13,7 @@ from bms.control.models.nouns import Version, VersionFacts
 from bms.core.serving.snapshot import DeploymentEntry, ReplicaAddress, ServedVersion
 
 
-def shown_versions(desired: Desired, route: Route) -> list[int]:
+def shown_versions(desired: Desired, route: TrafficRoute) -> list[int]:
     """Numbers of the versions that an entry speaks of."""
     return sorted(desired.versions | route.versions | {retired.version for retired in route.retired})
 
@@ -21,7 +21,7 @@ def shown_versions(desired: Desired, route: Route) -> list[int]:
 def deployment_entry(
     deployment: Deployment,
     desired: Desired,
-    route: Route,
+    route: TrafficRoute,
     replicas: Sequence[Replica],
     versions: Mapping[int, Version | VersionFacts],
     token_of: Callable[[str], bytes],
@@ -71,7 +71,7 @@ def deployment_entry(
 def _served(
     version: Version | VersionFacts,
     desired: Desired,
-    route: Route,
+    route: TrafficRoute,
     replicas: Sequence[Replica],
     max_rows: int,
     token_of: Callable[[str], bytes],

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from bms.control.deployments.changes import changes_of
 from bms.control.deployments.ports import BulkCatalog, DeploymentsTx, Known
-from bms.control.deployments.reading import Rows, in_parts
+from bms.control.deployments.reading import DeploymentRows, in_parts
 from bms.control.deployments.resolving import resolve
 from bms.control.deployments.views.snapshot_entries import deployment_entry, shown_versions
 from bms.control.models.nouns import Version, VersionFacts
@@ -47,7 +47,7 @@ class DeploymentEntries:
         async with self._store.read() as tx:
             return await changes.affected(tx)
 
-    async def _entry(self, rows: Rows, known: Known) -> DeploymentEntry | None:
+    async def _entry(self, rows: DeploymentRows, known: Known) -> DeploymentEntry | None:
         deployment, route = rows.deployment, rows.route
         desired = await resolve(deployment, rows.revision, known)
         versions: dict[int, Version | VersionFacts] = {}

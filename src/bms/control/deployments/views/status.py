@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from bms.control.deployments.nouns import Deployment, Replica, ReplicaState, Route
+from bms.control.deployments.nouns import Deployment, Replica, ReplicaState, TrafficRoute
 from bms.control.deployments.planning.observation import Desired
 from bms.control.deployments.planning.retries import retry_at
 from bms.control.deployments.planning.routing import led_by
@@ -66,7 +66,7 @@ class ListedDeployment(Deployment, frozen=True, kw_only=True):
 def view(
     deployment: Deployment,
     desired: Desired,
-    route: Route,
+    route: TrafficRoute,
     replicas: Sequence[Replica],
     said: Mapping[str, ServableStatus],
     now: datetime,
@@ -104,7 +104,7 @@ def view(
 
 def _judge(
     desired: Desired,
-    route: Route,
+    route: TrafficRoute,
     replicas: Sequence[Replica],
     traffic: tuple[TrafficView, ...],
     now: datetime,
@@ -130,7 +130,7 @@ def _judge(
     return "serving", f"{who} {'answer' if len(answering) > 1 else 'answers'}"
 
 
-def _waiting(desired: Desired, route: Route, replicas: Sequence[Replica], now: datetime) -> str:
+def _waiting(desired: Desired, route: TrafficRoute, replicas: Sequence[Replica], now: datetime) -> str:
     """What stands between now and what is wanted, empty when nothing does."""
     words: list[str] = []
     for target in desired.targets:

@@ -16,10 +16,10 @@ from bms.core.tensors.tensor import Tensor, dtype_of, to_raw
 from bms.protocols.client_memory import refuse_shared_memory
 from bms.protocols.client_names import understood
 from bms.protocols.content_types import content_of, decoded_content
-from bms.protocols.oip.classes import NO_CLASSES, Classes, best_classes, classes_of
+from bms.protocols.oip.classes import NO_CLASSES, TopClasses, best_classes, classes_of
 from bms.protocols.oip.grpc.outline import InferMessage
 from bms.protocols.oip.grpc.tensors import typed_array
-from bms.protocols.oip.infer import MAX_TENSORS, Decoded, set_parameters, signature_name
+from bms.protocols.oip.infer import MAX_TENSORS, DecodedInfer, set_parameters, signature_name
 from bms.protocols.oip.tensors import CONTENT_TYPE, raw_array, whole
 from bms.protocols.protobuf.pool import message
 from bms.protocols.protobuf.wire import field, varint, varint_field
@@ -42,7 +42,7 @@ class _Plan(NamedTuple):
     specs: list[tuple[str, str, tuple[int, ...]]]
     rows: int
     outputs: tuple[str, ...]
-    classes: Mapping[str, Classes]
+    classes: Mapping[str, TopClasses]
     timeout_s: float | None
     priority: int
     params: bytes
@@ -55,7 +55,7 @@ def read_version(text: str) -> tuple[int | None, str | None]:
     return None, text or None
 
 
-def decode_infer(given: InferMessage, signatures: Mapping[str, Signature]) -> Decoded:
+def decode_infer(given: InferMessage, signatures: Mapping[str, Signature]) -> DecodedInfer:
     """Raises InvalidArgument for what does not fit the signature it means."""
     outline, id, raws = given
     plan = outline.plan
@@ -66,10 +66,10 @@ def decode_infer(given: InferMessage, signatures: Mapping[str, Signature]) -> De
         model=plan.model, inputs=tensors, signature=plan.signature, outputs=plan.outputs, id=id,
         timeout_s=plan.timeout_s, priority=plan.priority, params=plan.params,
     )  # fmt: skip
-    return Decoded(infer, plan.rows, True, _NO_CHOICE, plan.classes)
+    return DecodedInfer(infer, plan.rows, True, _NO_CHOICE, plan.classes)
 
 
-def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> Decoded:
+def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> DecodedInfer:
     """As `decode_infer`, and remembers what an outline means to these signatures, where all its tensors are raw."""
     request, raws = given.outline.message, given.raws
     inputs = request.inputs
@@ -102,11 +102,11 @@ def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> Dec
             infer.priority,
             infer.params,
         )
-    return Decoded(infer, rows, True, _NO_CHOICE, classes)
+    return DecodedInfer(infer, rows, True, _NO_CHOICE, classes)
 
 
 def encode_infer(
-    response: InferResponse, classes: Mapping[str, Classes] = NO_CLASSES, notes: tuple[str, ...] = ()
+    response: InferResponse, classes: Mapping[str, TopClasses] = NO_CLASSES, notes: tuple[str, ...] = ()
 ) -> bytes:
     """A ModelInferResponse. By hand: it is a few small numbers around raw bytes, which are so copied once.
 
@@ -116,7 +116,7 @@ def encode_infer(
 
 
 def encode_stream_part(
-    response: InferResponse, classes: Mapping[str, Classes] = NO_CLASSES, notes: tuple[str, ...] = ()
+    response: InferResponse, classes: Mapping[str, TopClasses] = NO_CLASSES, notes: tuple[str, ...] = ()
 ) -> bytes:
     """A ModelStreamInferResponse. Its parameter `triton_final_response` says whether it is the request's last."""
     final = _FINAL if response.final else _NOT_FINAL
@@ -173,12 +173,12 @@ def _tensors(given: Any, raw: memoryview | None, model: str, signatures: Mapping
     return decoded_content(Tensor(name, raw_array(given.datatype, shape, raw)), content_type)
 
 
-def _outputs(wanted: Any, signature: Signature) -> tuple[tuple[str, ...], Mapping[str, Classes]]:
+def _outputs(wanted: Any, signature: Signature) -> tuple[tuple[str, ...], Mapping[str, TopClasses]]:
     """The outputs that are asked for, and of which the best classes alone."""
     if len(wanted) > MAX_TENSORS:
         raise InvalidArgument(f"the request names {len(wanted)} outputs, expected {MAX_TENSORS} at most")
     names: dict[str, None] = {}
-    classes: dict[str, Classes] = {}
+    classes: dict[str, TopClasses] = {}
     for output in wanted:
         signature.output(output.name)
         if output.name in names:
@@ -196,7 +196,7 @@ def _warning(notes: tuple[str, ...]) -> bytes:
     return field(4, field(1, b"warning") + field(2, field(3, "; ".join(notes).encode())))
 
 
-def _encode(response: InferResponse, classes: Mapping[str, Classes], parameters: bytes) -> bytes:
+def _encode(response: InferResponse, classes: Mapping[str, TopClasses], parameters: bytes) -> bytes:
     parts = [_model(response.model, response.version)]
     if response.id:
         parts.append(field(3, response.id.encode()))

@@ -21,7 +21,7 @@ _MOST = 1024
 _FIELDS = range(4 * MAX_TENSORS)  # that are walked over: of more it is quicker to ask the parser
 
 
-class Outline:
+class InferOutline:
     """`message` is a ModelInferRequest without id and raw tensors; `plan` belongs to whoever reads it."""
 
     __slots__ = ("message", "plan")
@@ -34,12 +34,12 @@ class Outline:
 class InferMessage(NamedTuple):
     """A request as it came."""
 
-    outline: Outline
+    outline: InferOutline
     id: str | None
     raws: list[memoryview]
 
 
-_known: dict[bytes, Outline] = {}
+_known: dict[bytes, InferOutline] = {}
 
 
 def read_infer(data: bytes | memoryview) -> InferMessage:
@@ -53,11 +53,13 @@ def read_infer(data: bytes | memoryview) -> InferMessage:
         count = len(whole.raw_input_contents)
         if count > MAX_TENSORS:
             raise InvalidArgument(f"raw_input_contents has {count} tensors, expected {MAX_TENSORS} at most")
-        return InferMessage(Outline(whole), whole.id or None, [memoryview(raw) for raw in whole.raw_input_contents])
+        return InferMessage(
+            InferOutline(whole), whole.id or None, [memoryview(raw) for raw in whole.raw_input_contents]
+        )
     head, id, raws = parts
     outline = _known.get(head)
     if outline is None:
-        outline = Outline(parse(_Request, head))
+        outline = InferOutline(parse(_Request, head))
         if len(head) <= _LONGEST:
             if len(_known) >= _MOST:
                 _known.clear()

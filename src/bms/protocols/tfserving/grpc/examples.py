@@ -18,7 +18,7 @@ from bms.core.tensors.tensor import Tensor
 from bms.protocols.protobuf.pool import message, parse
 from bms.protocols.signature_choice import choose_signature
 from bms.protocols.tfserving.grpc.features import tensors_of
-from bms.protocols.tfserving.predict import Decoded
+from bms.protocols.tfserving.predict import DecodedPredict
 
 MOST_EXAMPLES = 100_000  # of one request
 MOST_SHARED_BYTES = 64 << 20  # of the context, which each example gets
@@ -66,7 +66,7 @@ def examples_of(request: Any) -> list[bytes]:
 
 def decode_examples(
     examples: list[bytes], model: str, named: str | None, signatures: Mapping[str, Signature], verb: Verb
-) -> Decoded:
+) -> DecodedPredict:
     """Raises InvalidArgument for features that are missing, unknown, or do not fill the input's shape."""
     first = decode_example(examples[0])
     chosen = choose_signature(signatures, named, first.keys(), verb)
@@ -79,4 +79,4 @@ def decode_examples(
         tensors = tensors_of([first, *map(decode_example, examples[1:])], signature)
     fitted = fit_inputs(signature, tensors)
     request = InferRequest(model=model, inputs=fitted.tensors, signature=chosen, notes=fitted.notes)
-    return Decoded(request, fitted.rows, True)
+    return DecodedPredict(request, fitted.rows, True)

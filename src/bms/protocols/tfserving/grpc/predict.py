@@ -21,7 +21,7 @@ from bms.protocols.tfserving.grpc.write_tensor import Parts, write_entry
 _RAW_FIELDS = {"FP32": "float_val", "FP64": "double_val"}  # in which values are as raw as in tensor_content
 
 
-class Decoded(NamedTuple):
+class DecodedGrpcPredict(NamedTuple):
     """A decoded request and its number of rows."""
 
     request: InferRequest
@@ -38,7 +38,7 @@ class _Plan(NamedTuple):
     rows: int
 
 
-def decode_predict(given: PredictMessage, signatures: Mapping[str, Signature]) -> Decoded:
+def decode_predict(given: PredictMessage, signatures: Mapping[str, Signature]) -> DecodedGrpcPredict:
     """Raises InvalidArgument for what does not fit the signature it means, FailedPrecondition where there is no
     signature of that name."""
     outline, raws, _, _ = given
@@ -47,10 +47,10 @@ def decode_predict(given: PredictMessage, signatures: Mapping[str, Signature]) -
         return _decode_new(given, signatures)
     tensors = [Tensor(spec[0], raw_array(spec[1], spec[2], raw)) for spec, raw in zip(plan.specs, raws, strict=True)]
     request = InferRequest(model=outline.meant.name, inputs=tensors, signature=plan.signature, outputs=outline.filter)
-    return Decoded(request, plan.rows)
+    return DecodedGrpcPredict(request, plan.rows)
 
 
-def _decode_new(given: PredictMessage, signatures: Mapping[str, Signature]) -> Decoded:
+def _decode_new(given: PredictMessage, signatures: Mapping[str, Signature]) -> DecodedGrpcPredict:
     """As `decode_predict`, and remembers what an outline means to these signatures, where all its tensors are raw."""
     outline, message = given.outline, given.parsed()
     inputs, named = message.inputs, outline.meant.signature
@@ -79,7 +79,7 @@ def _decode_new(given: PredictMessage, signatures: Mapping[str, Signature]) -> D
         outputs=outline.filter,
         notes=fitted.notes,
     )
-    return Decoded(request, fitted.rows)
+    return DecodedGrpcPredict(request, fitted.rows)
 
 
 def _is_raw(tensor: Any) -> bool:

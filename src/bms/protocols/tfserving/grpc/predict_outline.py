@@ -31,7 +31,7 @@ _FIELDS_OF_A_TENSOR = range(16)
 Spans = Sequence[tuple[int, int]]  # where values begin and end, in the order of their tensors
 
 
-class Outline:
+class PredictOutline:
     """What a request says but for the values, which stand at `spans`. `plan` belongs to whoever reads it."""
 
     __slots__ = ("filter", "meant", "plan", "spans")
@@ -50,7 +50,7 @@ class PredictMessage(NamedTuple):
     """A request as it came. `raws` are the values of all its tensors, or none, where one is not in the usual form;
     `message` is it parsed, where it had to be."""
 
-    outline: Outline
+    outline: PredictOutline
     raws: list[memoryview]
     data: bytes | memoryview
     message: Any | None
@@ -59,7 +59,7 @@ class PredictMessage(NamedTuple):
         return parse(_Request, self.data) if self.message is None else self.message
 
 
-_known: dict[bytes, Outline] = {}
+_known: dict[bytes, PredictOutline] = {}
 _usual: dict[int, Spans] = {}  # of the last known message of that many bytes
 
 
@@ -81,14 +81,14 @@ def _walked(data: bytes | memoryview) -> PredictMessage:
         spans = None  # it ends within a field, which the parser will say
     if spans is None:
         request = parse(_Request, data)
-        return PredictMessage(Outline(request), [], data, request)
+        return PredictMessage(PredictOutline(request), [], data, request)
     head = _around(data, spans)
     outline = _known.get(head)
     if outline is not None:
         _usual[len(data)] = spans
         return _cut(outline, data)
     request = parse(_Request, data)
-    outline = Outline(request, spans)
+    outline = PredictOutline(request, spans)
     if len(head) <= _LONGEST and len(spans) == len(request.inputs):
         if len(_known) >= _MOST:
             _known.clear()
@@ -98,7 +98,7 @@ def _walked(data: bytes | memoryview) -> PredictMessage:
     return _cut(outline, data)._replace(message=request)
 
 
-def _cut(outline: Outline, data: bytes | memoryview) -> PredictMessage:
+def _cut(outline: PredictOutline, data: bytes | memoryview) -> PredictMessage:
     view = memoryview(data)
     return PredictMessage(outline, [view[start:after] for start, after in outline.spans], data, None)
 

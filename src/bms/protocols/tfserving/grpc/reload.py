@@ -15,7 +15,7 @@ from bms.protocols.protobuf.wire import field
 DONE = field(1, b"")  # a ReloadConfigResponse whose status is OK
 
 
-class Wanted(NamedTuple):
+class WantedModel(NamedTuple):
     """One model of the list. `versions` None: no policy names any."""
 
     name: str
@@ -23,7 +23,7 @@ class Wanted(NamedTuple):
     labels: Mapping[str, int]
 
 
-def read_config(request: Any) -> list[Wanted]:
+def read_config(request: Any) -> list[WantedModel]:
     """Of a ReloadConfigRequest. Raises InvalidArgument, in TensorFlow Serving's words, for one without a list, and for
     a model that is listed twice."""
     if request.config.WhichOneof("config") != "model_config_list":
@@ -31,17 +31,17 @@ def read_config(request: Any) -> list[Wanted]:
             "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently "
             "supported"
         )
-    found: dict[str, Wanted] = {}
+    found: dict[str, WantedModel] = {}
     for each in request.config.model_config_list.config:
         if each.name in found:
             raise InvalidArgument(f"Illegal to list model {each.name[:80]} multiple times in config list")
         policy = each.model_version_policy
         named = frozenset(policy.specific.versions) if policy.WhichOneof("policy_choice") == "specific" else None
-        found[each.name] = Wanted(each.name, named, dict(each.version_labels))
+        found[each.name] = WantedModel(each.name, named, dict(each.version_labels))
     return list(found.values())
 
 
-def changes(wanted: Sequence[Wanted], entries: Iterable[DeploymentEntry]) -> list[str]:
+def changes(wanted: Sequence[WantedModel], entries: Iterable[DeploymentEntry]) -> list[str]:
     """What would be served otherwise than it is, in words; nothing where the list says what these deployments do.
 
     Labels that it does not name stay: they are the models' aliases.

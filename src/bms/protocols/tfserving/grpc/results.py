@@ -14,13 +14,13 @@ from bms.core.tensors.tensor import Array
 from bms.protocols.protobuf.wire import field
 from bms.protocols.tfserving.examples import class_scores, regressions
 from bms.protocols.tfserving.grpc.model_spec import write_spec
-from bms.protocols.tfserving.predict import Decoded
+from bms.protocols.tfserving.predict import DecodedPredict
 
 _SCORE, _VALUE = b"\x15", b"\x0d"  # tags of Class.score and Regression.value, floats
 _FLOAT = 4  # bytes
 
 
-def classification_result(response: InferResponse, decoded: Decoded, signature: Signature) -> bytes:
+def classification_result(response: InferResponse, decoded: DecodedPredict, signature: Signature) -> bytes:
     """A ClassificationResult. Errors as in `class_scores`."""
     scores, named, labels = class_scores(response, decoded, signature)
     rows: Iterable[Iterable[bytes]]
@@ -35,7 +35,7 @@ def classification_result(response: InferResponse, decoded: Decoded, signature: 
     )
 
 
-def regression_result(response: InferResponse, decoded: Decoded) -> bytes:
+def regression_result(response: InferResponse, decoded: DecodedPredict) -> bytes:
     """A RegressionResult. Errors as in `regressions`."""
     return b"".join([field(1, _VALUE + number) for number in _floats(regressions(response, decoded))])
 

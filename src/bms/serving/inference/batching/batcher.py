@@ -3,9 +3,9 @@
 from bisect import insort
 from collections import deque
 
-from bms.serving.inference.batching.kinds import Kind
-from bms.serving.inference.batching.parcel import Batch, Parcel
-from bms.serving.inference.batching.policy import Decision, Policy, Static, Waiting
+from bms.serving.inference.batching.kinds import BatchKey
+from bms.serving.inference.batching.parcel import Batch, MicroBatch
+from bms.serving.inference.batching.policy import Decision, Policy, Static, WaitingGroup
 
 USUAL_LEVEL = 10  # what priority 0 stands for
 LOWEST_LEVEL = 100
@@ -26,9 +26,9 @@ class _Group:
 
     __slots__ = ("at", "expires", "kind", "mixed", "oldest", "parcels", "patient", "rows")
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: BatchKey) -> None:
         self.kind = kind
-        self.parcels: deque[Parcel] = deque()
+        self.parcels: deque[MicroBatch] = deque()
         self.rows = 0
         self.mixed = False  # parcels did not come in the order in which they leave
         self.at = 0.0  # when to decide again
@@ -48,7 +48,7 @@ class Batcher:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._groups: dict[Kind, _Group] = {}
+        self._groups: dict[BatchKey, _Group] = {}
         self._waiting = 0
         self.rows = 0  # of all that wait
 
@@ -56,7 +56,7 @@ class Batcher:
         """Parcels that wait and were not cancelled."""
         return self._waiting
 
-    def add(self, parcel: Parcel) -> None:
+    def add(self, parcel: MicroBatch) -> None:
         kind = parcel.kind
         group = self._groups.get(kind)
         if group is None:
@@ -87,7 +87,7 @@ class Batcher:
         else:
             parcels.append(parcel)
 
-    def cancel(self, parcel: Parcel) -> None:
+    def cancel(self, parcel: MicroBatch) -> None:
         """Marks a parcel, and forgets it if it waits here."""
         parcel.cancelled = True
         if parcel.waiting:
@@ -99,9 +99,9 @@ class Batcher:
         for group in self._groups.values():
             group.at = 0.0
 
-    def expire(self, now: float) -> list[Parcel]:
+    def expire(self, now: float) -> list[MicroBatch]:
         """Removes and returns the parcels that can't be answered in time any more."""
-        expired: list[Parcel] = []
+        expired: list[MicroBatch] = []
         for group in list(self._groups.values()):
             if group.expires <= now:
                 late = [one for one in group.parcels if one.waiting and one.latest is not None and one.latest <= now]
@@ -143,12 +143,12 @@ class Batcher:
         kind = group.kind
         if not kind.batched:
             return Decision(1, now, "full")
-        waiting = Waiting(now, group.rows, group.oldest, group.patient, kind.rate)
+        waiting = WaitingGroup(now, group.rows, group.oldest, group.patient, kind.rate)
         return self._policy.decide(waiting, kind.profile.times, kind.experience)
 
     def _cut(self, group: _Group, decision: Decision) -> Batch:
         group.kind.experience.left(group.rows)
-        batch: list[Parcel] = []
+        batch: list[MicroBatch] = []
         rows = 0
         parcels = group.parcels
         single = not group.kind.batched
@@ -169,7 +169,7 @@ class Batcher:
             group.oldest = parcels[0].arrived
         return Batch(batch, rows, decision.reason)
 
-    def _out(self, group: _Group, parcel: Parcel) -> None:
+    def _out(self, group: _Group, parcel: MicroBatch) -> None:
         parcel.waiting = False
         self._waiting -= 1
         self.rows -= parcel.rows
@@ -188,5 +188,5 @@ class Batcher:
                 group.patient = min(group.patient, (parcel.arrived + parcel.deadline) / 2)
 
 
-def _order(parcel: Parcel) -> float:
+def _order(parcel: MicroBatch) -> float:
     return parcel.order

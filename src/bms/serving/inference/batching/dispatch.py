@@ -9,8 +9,8 @@ from bms.core.errors import BmsError, DeadlineExceeded
 from bms.core.workloads.programs import Batching
 from bms.serving.inference.batching.batcher import Batcher
 from bms.serving.inference.batching.execution import Executed, execute
-from bms.serving.inference.batching.ledger import Ledger
-from bms.serving.inference.batching.parcel import Batch, Parcel
+from bms.serving.inference.batching.ledger import InflightCalls
+from bms.serving.inference.batching.parcel import Batch, MicroBatch
 from bms.serving.inference.batching.policy import policy_of
 from bms.serving.inference.batching.worker import Worker
 from bms.serving.inference.foreign import call_foreign
@@ -30,7 +30,7 @@ class Dispatch:
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, clock: Clock, worker: Worker, ledger: Ledger, options: Batching
+        self, loop: asyncio.AbstractEventLoop, clock: Clock, worker: Worker, ledger: InflightCalls, options: Batching
     ) -> None:
         self._loop = loop
         self._monotonic = clock.monotonic
@@ -41,7 +41,7 @@ class Dispatch:
         self._servable: Servable | None = None
         self._apart = False  # whether every run is the worker's
         self._interrupt: Callable[[], None] | None = None
-        self._running: list[Parcel] | None = None  # in the worker
+        self._running: list[MicroBatch] | None = None  # in the worker
         self._left_at: float | None = None  # when the last of their askers had gone
         self.left = asyncio.Event()  # set when there begins to be such a time
         self._turn_asked = False
@@ -59,7 +59,7 @@ class Dispatch:
         if isinstance(servable, InterruptibleServable):
             self._interrupt = servable.interrupt
 
-    def add(self, parcel: Parcel) -> None:
+    def add(self, parcel: MicroBatch) -> None:
         self._batcher.add(parcel)
         if self._running is None:
             if not self._turn_asked:
@@ -72,7 +72,7 @@ class Dispatch:
         """For how long a run has gone on after all who waited for it had gone."""
         return 0.0 if self._left_at is None else self._monotonic() - self._left_at
 
-    def cancel(self, parcel: Parcel) -> None:
+    def cancel(self, parcel: MicroBatch) -> None:
         """Forgets a parcel that waits. A run for which nobody waits any more is stopped where the servable can."""
         self._batcher.cancel(parcel)
         if not self._running or not all(each.cancelled for each in self._running):
@@ -138,13 +138,13 @@ class Dispatch:
         else:
             self._ended(batch, done, None)
 
-    def _stop(self, parcels: list[Parcel], interrupt: Callable[[], None]) -> None:
+    def _stop(self, parcels: list[MicroBatch], interrupt: Callable[[], None]) -> None:
         """Interrupts the run of these until it is over: it may not have begun when it is told first."""
         if self._running is parcels:
             interrupt()
             self._loop.call_later(STOP_AGAIN_S, self._stop, parcels, interrupt)
 
-    def _refuse(self, parcel: Parcel, now: float) -> None:
+    def _refuse(self, parcel: MicroBatch, now: float) -> None:
         if parcel.deadline is not None and parcel.deadline > now:
             parcel.kind.profile.times.doubt(parcel.rows)
             left = (parcel.deadline - now) * 1e3

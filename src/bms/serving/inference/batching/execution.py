@@ -8,8 +8,8 @@ import numpy as np
 from bms.core.errors import BmsError, Internal, InvalidArgument
 from bms.core.tensors.parameters import read_parameters
 from bms.core.tensors.tensor import Array
-from bms.serving.inference.batching.kinds import Kind
-from bms.serving.inference.batching.parcel import Parcel
+from bms.serving.inference.batching.kinds import BatchKey
+from bms.serving.inference.batching.parcel import MicroBatch
 from bms.serving.inference.foreign import call_foreign
 from bms.serving.lifecycle.servable import ParameterizedServable, Servable
 
@@ -24,7 +24,7 @@ class Run(NamedTuple):
     well: bool
 
 
-class Result(NamedTuple):
+class CallResult(NamedTuple):
     """What became of one call that ran by itself, and how long it took in nanoseconds."""
 
     outputs: dict[str, Array]
@@ -44,11 +44,11 @@ class Executed(NamedTuple):
     rows: int
     compute_ns: int
     runs: Sequence[Run]
-    alone: Sequence["Executed | Sequence[Result]"] | None = None
+    alone: Sequence["Executed | Sequence[CallResult]"] | None = None
 
 
 def execute(
-    servable: Servable, batch: Sequence[Parcel], monotonic: Callable[[], float], sizes: tuple[int, ...] = ()
+    servable: Servable, batch: Sequence[MicroBatch], monotonic: Callable[[], float], sizes: tuple[int, ...] = ()
 ) -> Executed:
     """Runs `batch`, whose parcels are of one kind, with one of `sizes` rows at a time (empty: any number).
 
@@ -80,7 +80,7 @@ def execute(
 
 def _call_by_call(
     servable: Servable,
-    parcel: Parcel,
+    parcel: MicroBatch,
     error: BmsError,
     began: float,
     runs: list[Run],
@@ -88,9 +88,9 @@ def _call_by_call(
     sizes: tuple[int, ...],
 ) -> Executed:
     """`error` is that of the parcel as a whole."""
-    results: list[Result] = []
+    results: list[CallResult] = []
     if len(parcel.parts) == 1:
-        results.append(Result({}, error, sum([run.compute_ns for run in runs])))
+        results.append(CallResult({}, error, sum([run.compute_ns for run in runs])))
         return Executed({}, began, parcel.rows, 0, runs, [results])
     runs = []
     at = 0
@@ -101,16 +101,16 @@ def _call_by_call(
         try:
             outputs = _run(servable, parcel, aligned(inputs), rows, made, monotonic, sizes)
         except BmsError as raised:
-            results.append(Result({}, raised, sum([run.compute_ns for run in made])))
+            results.append(CallResult({}, raised, sum([run.compute_ns for run in made])))
         else:
-            results.append(Result(outputs, None, sum([run.compute_ns for run in made])))
+            results.append(CallResult(outputs, None, sum([run.compute_ns for run in made])))
         runs += made
     return Executed({}, began, parcel.rows, 0, runs, [results])
 
 
 def _run(
     servable: Servable,
-    like: Parcel,
+    like: MicroBatch,
     inputs: dict[str, Array],
     rows: int,
     runs: list[Run],
@@ -142,7 +142,7 @@ def _run(
 
 def _timed(
     servable: Servable,
-    like: Parcel,
+    like: MicroBatch,
     inputs: dict[str, Array],
     rows: int,
     padding: int,
@@ -164,13 +164,13 @@ def _timed(
     return outputs
 
 
-def _with_parameters(servable: Servable, kind: Kind, inputs: dict[str, Array]) -> dict[str, Array]:
+def _with_parameters(servable: Servable, kind: BatchKey, inputs: dict[str, Array]) -> dict[str, Array]:
     if not isinstance(servable, ParameterizedServable):
         raise InvalidArgument("this model takes no parameters")
     return servable.infer_with(kind.target, inputs, kind.outputs, read_parameters(kind.params))
 
 
-def _joined(batch: Sequence[Parcel]) -> dict[str, Array]:
+def _joined(batch: Sequence[MicroBatch]) -> dict[str, Array]:
     if len(batch) == 1:
         return aligned(batch[0].inputs)
     return {name: np.concatenate([parcel.inputs[name] for parcel in batch]) for name in batch[0].inputs}
@@ -186,7 +186,7 @@ def _filled_up(array: Array, padding: int) -> Array:
     return np.concatenate([array, np.repeat(array[-1:], padding, axis=0)]) if padding else array
 
 
-def check_answers(kind: Kind, outputs: dict[str, Array], rows: int) -> None:
+def check_answers(kind: BatchKey, outputs: dict[str, Array], rows: int) -> None:
     """Whether a run's answers are what batching assumes; else the kind's rows share no run any more. Raises Internal
     where there are not as many as rows: whose they are is not known then."""
     seen = kind.answers

@@ -8,9 +8,9 @@ from bms.core.tensors.parameters import chosen_parameters, read_parameters
 from bms.core.tensors.signature import DEFAULT, Signature, check_inputs
 from bms.core.tensors.tensor import Array, Tensor
 from bms.protocols.frames import InferMeta
-from bms.serving.inference.batching.policy import Experience
+from bms.serving.inference.batching.policy import WaitStatistics
 from bms.serving.inference.batching.rate import Rate
-from bms.serving.inference.batching.shortness import Shortness
+from bms.serving.inference.batching.shortness import InlineRunPolicy
 from bms.serving.inference.batching.times import ServiceTimes
 from bms.serving.inference.plan import Plan
 from bms.serving.lifecycle.servable import Servable, StatefulServable, StreamingServable
@@ -20,7 +20,7 @@ RATE_WINDOW_S = 0.5
 _MOST_KINDS = 1024  # clients choose shapes; what is beyond is forgotten, oldest first
 
 
-class Route(NamedTuple):
+class SignatureTarget(NamedTuple):
     """What a signature's name leads to: `target` is run, after `prepare` where there is one, by its `engine` or in
     batches."""
 
@@ -32,15 +32,15 @@ class Route(NamedTuple):
     engine: bool = False
 
 
-class Profile:
+class RunProfile:
     """What was measured of runs of one signature with rows of about one size."""
 
     def __init__(self) -> None:
         self.times = ServiceTimes()
-        self.shortness = Shortness()
+        self.shortness = InlineRunPolicy()
 
 
-class Kind:
+class BatchKey:
     """Parcels of one kind have the same signature, parameters, outputs wanted, types, and shapes but for the rows:
     where `batched` they may share a run. `answers` are the shapes of outputs that were seen, but for the rows, by
     name."""
@@ -48,7 +48,13 @@ class Kind:
     __slots__ = ("answers", "batched", "experience", "outputs", "params", "profile", "rate", "route", "target")
 
     def __init__(
-        self, route: Route, outputs: tuple[str, ...], profile: Profile, *, batched: bool, params: bytes = b""
+        self,
+        route: SignatureTarget,
+        outputs: tuple[str, ...],
+        profile: RunProfile,
+        *,
+        batched: bool,
+        params: bytes = b"",
     ) -> None:
         self.route = route
         self.target = route.target
@@ -58,17 +64,17 @@ class Kind:
         self.answers: dict[str, tuple[int, ...]] = {}
         self.profile = profile
         self.rate = Rate(RATE_WINDOW_S)
-        self.experience = Experience()
+        self.experience = WaitStatistics()
 
 
-class Kinds:
+class BatchKeys:
     """The kinds of one servable."""
 
     def __init__(self) -> None:
-        self._routes: dict[str, Route] = {}
-        self._seen: dict[object, Kind] = {}  # by what a frame says
-        self._kinds: dict[object, Kind] = {}  # by what it means
-        self._profiles: dict[tuple[str, int], Profile] = {}
+        self._routes: dict[str, SignatureTarget] = {}
+        self._seen: dict[object, BatchKey] = {}  # by what a frame says
+        self._kinds: dict[object, BatchKey] = {}  # by what it means
+        self._profiles: dict[tuple[str, int], RunProfile] = {}
 
     def serve(self, servable: Servable, plan: Plan | None = None, engine: Collection[str] = ()) -> None:
         """Makes the routes to the servable's signatures, some of which are an engine's, and to the one that a plan
@@ -77,13 +83,13 @@ class Kinds:
         for name, signature in servable.signatures.items():
             streams = servable if isinstance(servable, StreamingServable) and name in streaming else None
             steps = servable if isinstance(servable, StatefulServable) and name in servable.stateful else None
-            self._routes[name] = Route(signature, name, None, streams, steps, name in engine)
+            self._routes[name] = SignatureTarget(signature, name, None, streams, steps, name in engine)
         if plan is not None:
-            self._routes[plan.name] = Route(plan.signature, plan.target, plan.prepare, None)
+            self._routes[plan.name] = SignatureTarget(plan.signature, plan.target, plan.prepare, None)
         if DEFAULT not in self._routes and len(servable.signatures) == 1:
             self._routes[DEFAULT] = self._routes[next(iter(servable.signatures))]
 
-    def find(self, meta: InferMeta, tensors: Sequence[Tensor]) -> tuple[Kind, int]:
+    def find(self, meta: InferMeta, tensors: Sequence[Tensor]) -> tuple[BatchKey, int]:
         """The kind of what was sent, and its rows. Raises NotFound or InvalidArgument."""
         shapes = tuple([(one.name, one.dtype, one.shape[1:] if one.shape else None) for one in meta.tensors])
         key: object = (meta.signature, meta.outputs, shapes, meta.params)
@@ -103,7 +109,7 @@ class Kinds:
             _keep(self._seen, key, kind)
         return kind, rows
 
-    def prepared(self, kind: Kind, inputs: dict[str, Array], rows: int) -> Kind:
+    def prepared(self, kind: BatchKey, inputs: dict[str, Array], rows: int) -> BatchKey:
         """The kind of what the preparation of `kind` made."""
         return self._kind(self._routes[kind.target], kind.outputs, inputs, rows, kind.params)
 
@@ -111,15 +117,17 @@ class Kinds:
         """A warm-up run of rows of so many elements took so long."""
         self._profile(target, elements).times.note(rows, seconds)
 
-    def _profile(self, target: str, elements: int) -> Profile:
+    def _profile(self, target: str, elements: int) -> RunProfile:
         """Of runs of a signature whose rows have about so many elements."""
         key = (target, elements.bit_length())
         found = self._profiles.get(key)
         if found is None:
-            found = self._profiles[key] = Profile()
+            found = self._profiles[key] = RunProfile()
         return found
 
-    def _kind(self, route: Route, outputs: tuple[str, ...], inputs: dict[str, Array], rows: int, params: bytes) -> Kind:
+    def _kind(
+        self, route: SignatureTarget, outputs: tuple[str, ...], inputs: dict[str, Array], rows: int, params: bytes
+    ) -> BatchKey:
         batched = route.signature.batched
         specs = route.signature.inputs
         shapes = tuple([inputs[spec.name].shape for spec in specs if spec.name in inputs])
@@ -130,18 +138,18 @@ class Kinds:
         found = self._kinds.get(key)
         if found is None:
             elements = sum(array.size for array in inputs.values()) // rows
-            found = Kind(route, outputs, self._profile(route.target, elements), batched=batched, params=params)
+            found = BatchKey(route, outputs, self._profile(route.target, elements), batched=batched, params=params)
             _keep(self._kinds, key, found)
         return found
 
 
-def _keep(kinds: dict[object, Kind], key: object, kind: Kind) -> None:
+def _keep(kinds: dict[object, BatchKey], key: object, kind: BatchKey) -> None:
     if len(kinds) >= _MOST_KINDS:
         del kinds[next(iter(kinds))]
     kinds[key] = kind
 
 
-def _check_parameters(route: Route, params: bytes) -> None:
+def _check_parameters(route: SignatureTarget, params: bytes) -> None:
     """Raises InvalidArgument for parameters that the signature does not have, and for what can't be read."""
     try:
         given: Any = read_parameters(params)
@@ -161,7 +169,7 @@ def _common_rows(tensors: Sequence[Tensor]) -> int:
     return rows
 
 
-def check_together(kind: Kind, calls: int) -> None:
+def check_together(kind: BatchKey, calls: int) -> None:
     """Raises InvalidArgument where several calls of this kind can't travel together."""
     if calls > 1 and not kind.route.signature.batched:
         raise InvalidArgument(f"signature {kind.target!r} is not batched: send its calls one by one")

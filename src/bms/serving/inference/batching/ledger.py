@@ -8,25 +8,25 @@ from bms.core.errors import BmsError, Unavailable
 from bms.core.retry_after import passed_on
 from bms.core.tensors.tensor import Array, Tensor
 from bms.protocols.frames import AnswerEnd, encode_answer, encode_error
-from bms.serving.engines.engine import NoPlace
-from bms.serving.inference.batching.execution import Executed, Result
-from bms.serving.inference.batching.parcel import Asker, Parcel
-from bms.serving.inference.metrics import Metrics
+from bms.serving.engines.engine import EngineFull
+from bms.serving.inference.batching.execution import CallResult, Executed
+from bms.serving.inference.batching.parcel import Asker, MicroBatch
+from bms.serving.inference.metrics import ModelServerMetrics
 
 
-class Ledger:
+class InflightCalls:
     """Opens and ends parcels, writes what their askers are told, and counts their calls."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: ModelServerMetrics) -> None:
         self.metrics = metrics
         self.in_flight = 0  # calls
         self._idle: list[asyncio.Future[None]] = []
 
-    def open(self, parcel: Parcel) -> None:
+    def open(self, parcel: MicroBatch) -> None:
         parcel.asker.open[parcel.id] = parcel
         self.in_flight += len(parcel.parts)
 
-    def answer(self, parcels: Sequence[Parcel], done: Executed) -> None:
+    def answer(self, parcels: Sequence[MicroBatch], done: Executed) -> None:
         """Ends the parcels of a batch; what one asker is told goes out in one write."""
         writes: dict[Asker, list[bytes | memoryview]] = {}
         if done.alone is None:
@@ -40,14 +40,20 @@ class Ledger:
         for asker, parts in writes.items():
             asker.send(b"".join(parts))
 
-    def part(self, parcel: Parcel, outputs: dict[str, Array], queue_ns: int, compute_ns: int) -> None:
+    def part(self, parcel: MicroBatch, outputs: dict[str, Array], queue_ns: int, compute_ns: int) -> None:
         """One answer of a stream; the call goes on."""
         tensors = [Tensor(name, array) for name, array in outputs.items()]
         frame = encode_answer(parcel.id, tensors, queue_ns=queue_ns, compute_ns=compute_ns, final=False)
         parcel.asker.send(b"".join(frame))
 
     def end_call(
-        self, parcel: Parcel, number: int | None, rows: int, result: Result, queue_ns: int, end: AnswerEnd | None = None
+        self,
+        parcel: MicroBatch,
+        number: int | None,
+        rows: int,
+        result: CallResult,
+        queue_ns: int,
+        end: AnswerEnd | None = None,
     ) -> None:
         """Ends one call by itself, and its parcel with the last one; `number` None: the only call of its frame."""
         parcel.asker.send(b"".join(self._of_one(parcel, number, rows, result, queue_ns, end)))
@@ -59,7 +65,7 @@ class Ledger:
             parcel.numbers, parcel.parts = tuple(each for each, _ in kept), tuple(rows for _, rows in kept)
             self.in_flight -= 1
 
-    def fail(self, parcel: Parcel, error: BmsError) -> None:
+    def fail(self, parcel: MicroBatch, error: BmsError) -> None:
         """Ends all its calls with one error."""
         if parcel.cancelled:
             return
@@ -70,13 +76,13 @@ class Ledger:
             parcel.asker.send(b"".join(error_frame(parcel.id, error, number, 1) for number in parcel.numbers))
         self._end(parcel)
 
-    def fail_call(self, parcel: Parcel, number: int, error: BmsError) -> None:
+    def fail_call(self, parcel: MicroBatch, number: int, error: BmsError) -> None:
         """Ends one of several calls of a parcel; whoever calls this takes it out of the parcel right after."""
         self.metrics.failed(error.code)
         self.in_flight -= 1
         parcel.asker.send(error_frame(parcel.id, error, number, 1))
 
-    def cancel(self, parcel: Parcel) -> None:
+    def cancel(self, parcel: MicroBatch) -> None:
         """Ends a parcel whose asker does not wait any more; `parcel.cancelled` is set by now or right after."""
         self.metrics.failed("CANCELLED", len(parcel.parts))
         self._end(parcel)
@@ -89,7 +95,7 @@ class Ledger:
             await waiter
 
     def _answer_rows(
-        self, parcels: Sequence[Parcel], done: Executed, writes: dict[Asker, list[bytes | memoryview]]
+        self, parcels: Sequence[MicroBatch], done: Executed, writes: dict[Asker, list[bytes | memoryview]]
     ) -> None:
         """Each parcel's rows of one batch's outputs."""
         began, metrics, single = done.began, self.metrics, len(parcels) == 1
@@ -116,7 +122,9 @@ class Ledger:
                     self._end(parcel)
             at = end
 
-    def _answer_alone(self, parcel: Parcel, became: Executed, writes: dict[Asker, list[bytes | memoryview]]) -> None:
+    def _answer_alone(
+        self, parcel: MicroBatch, became: Executed, writes: dict[Asker, list[bytes | memoryview]]
+    ) -> None:
         if became.alone is None:
             self._answer_rows([parcel], became, writes)
         elif not parcel.cancelled:
@@ -125,7 +133,7 @@ class Ledger:
                     self._answer_calls(parcel, results, became.began, writes.setdefault(parcel.asker, []))
 
     def _answer_calls(
-        self, parcel: Parcel, results: Sequence[Result], began: float, parts: list[bytes | memoryview]
+        self, parcel: MicroBatch, results: Sequence[CallResult], began: float, parts: list[bytes | memoryview]
     ) -> None:
         """One frame for each call, since not all of the frame's calls have the same fate."""
         queue_ns = int((began - parcel.arrived) * 1e9)
@@ -136,7 +144,13 @@ class Ledger:
         self._end(parcel)
 
     def _of_one(
-        self, parcel: Parcel, number: int | None, rows: int, result: Result, queue_ns: int, end: AnswerEnd | None = None
+        self,
+        parcel: MicroBatch,
+        number: int | None,
+        rows: int,
+        result: CallResult,
+        queue_ns: int,
+        end: AnswerEnd | None = None,
     ) -> list[bytes | memoryview]:
         """The frame of one call, which is counted; `number` None: the only one of what was sent."""
         first, count = (0, 0) if number is None else (number, 1)
@@ -155,7 +169,7 @@ class Ledger:
             end=end,
         )
 
-    def _end(self, parcel: Parcel) -> None:
+    def _end(self, parcel: MicroBatch) -> None:
         del parcel.asker.open[parcel.id]
         self.in_flight -= len(parcel.parts)
         if not self.in_flight:
@@ -167,7 +181,7 @@ class Ledger:
 
 def error_frame(id: int, error: BmsError, first: int = 0, count: int = 0, compute_ns: int = 0) -> bytes:
     """An ERROR frame; `retry` where it is this replica, not the request, that can't."""
-    again = isinstance(error, Unavailable | NoPlace)
+    again = isinstance(error, Unavailable | EngineFull)
     wait_ms = ceil((passed_on(error.retry_after_s) or 0) * 1000)  # which the model's own code may have said
     return encode_error(
         id,
@@ -181,11 +195,11 @@ def error_frame(id: int, error: BmsError, first: int = 0, count: int = 0, comput
     )
 
 
-def _cut(parcel: Parcel, outputs: dict[str, Array], at: int, compute_ns: int) -> list[Result]:
+def _cut(parcel: MicroBatch, outputs: dict[str, Array], at: int, compute_ns: int) -> list[CallResult]:
     """What each call of a parcel got, whose rows begin at `at`."""
-    results: list[Result] = []
+    results: list[CallResult] = []
     for rows in parcel.parts:
         cut = {name: array[at : at + rows] for name, array in outputs.items()}
-        results.append(Result(cut, None, compute_ns * rows // parcel.rows))
+        results.append(CallResult(cut, None, compute_ns * rows // parcel.rows))
         at += rows
     return results

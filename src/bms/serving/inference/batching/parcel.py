@@ -3,21 +3,21 @@
 from typing import NamedTuple, Protocol
 
 from bms.core.tensors.tensor import Array
-from bms.serving.inference.batching.kinds import Kind
+from bms.serving.inference.batching.kinds import BatchKey
 from bms.serving.inference.batching.policy import Reason
 
 
 class Asker(Protocol):
     """Whoever waits for answers; one connection. `open` holds its unanswered parcels by id."""
 
-    open: "dict[int, Parcel]"
+    open: "dict[int, MicroBatch]"
 
     def send(self, data: bytes) -> None:
         """Writes whole frames; does nothing once the connection is gone."""
         ...
 
 
-class Parcel:
+class MicroBatch:
     """Checked calls that wait, run and are answered as one. Times are the clock's monotonic seconds.
 
     `parts` are the rows of each call, one after another in `inputs`; `rows` is their sum. `numbers` says which of the
@@ -46,7 +46,7 @@ class Parcel:
         self,
         asker: Asker,
         id: int,
-        kind: Kind,
+        kind: BatchKey,
         inputs: dict[str, Array],
         rows: int,
         arrived: float,
@@ -73,6 +73,6 @@ class Parcel:
 class Batch(NamedTuple):
     """Parcels of one kind that run together, their rows in all, and why they left the waiting room."""
 
-    parcels: list[Parcel]
+    parcels: list[MicroBatch]
     rows: int
     reason: Reason

@@ -13,7 +13,7 @@ the rate r at which rows arrive.
   1973: run when a threshold of rows waits). So rows are held only where runs of the present size would keep the model
   busy nearly all the time, and a larger size m would not, and a whole cycle of it, m / r + s(m), is within the
   objective: the same answers, still in time, for less of the machine. Whether company comes is not sure, e.g. when
-  every client already waits: `Experience` remembers.
+  every client already waits: `WaitStatistics` remembers.
 """
 
 from typing import Literal, NamedTuple, Protocol
@@ -34,7 +34,7 @@ _PATIENCE = 2.0  # times the time in which the rows should come
 _OBJECTIVE_SHARE = 0.9  # of the objective that is planned with
 
 
-class Waiting(NamedTuple):
+class WaitingGroup(NamedTuple):
     """One group. Times are monotonic seconds."""
 
     now: float
@@ -52,7 +52,7 @@ class Decision(NamedTuple):
     reason: Reason
 
 
-class Experience:
+class WaitStatistics:
     """What came of earlier decisions about one kind of parcels.
 
     After waits in vain fewer and fewer batches are held.
@@ -103,7 +103,7 @@ class Policy(Protocol):
 
     max_rows: int
 
-    def decide(self, waiting: Waiting, times: ServiceTimes, experience: Experience) -> Decision: ...
+    def decide(self, waiting: WaitingGroup, times: ServiceTimes, experience: WaitStatistics) -> Decision: ...
 
 
 class Static:
@@ -113,7 +113,7 @@ class Static:
         self.max_rows = max_rows
         self._max_wait = max_wait_s
 
-    def decide(self, waiting: Waiting, times: ServiceTimes, experience: Experience) -> Decision:
+    def decide(self, waiting: WaitingGroup, times: ServiceTimes, experience: WaitStatistics) -> Decision:
         if waiting.rows >= self.max_rows:
             return Decision(self.max_rows, waiting.now, "full")
         if not self._max_wait:
@@ -135,7 +135,7 @@ class Adaptive:
         self._objective = _OBJECTIVE_SHARE * objective_s
         self._sizes = sizes
 
-    def decide(self, waiting: Waiting, times: ServiceTimes, experience: Experience) -> Decision:
+    def decide(self, waiting: WaitingGroup, times: ServiceTimes, experience: WaitStatistics) -> Decision:
         now, most = waiting.now, min(waiting.rows, self.max_rows)
         reason, until = self._hold(waiting, times, experience, most)
         if until is not None:
@@ -143,7 +143,7 @@ class Adaptive:
         return Decision(self._best(waiting, times, experience, most), now, reason)
 
     def _hold(
-        self, waiting: Waiting, times: ServiceTimes, experience: Experience, most: int
+        self, waiting: WaitingGroup, times: ServiceTimes, experience: WaitStatistics, most: int
     ) -> tuple[Reason, float | None]:
         """Until when to wait for more, or why not to."""
         now, objective = waiting.now, self._objective
@@ -171,7 +171,7 @@ class Adaptive:
                 return rows
         return 0
 
-    def _best(self, waiting: Waiting, times: ServiceTimes, experience: Experience, most: int) -> int:
+    def _best(self, waiting: WaitingGroup, times: ServiceTimes, experience: WaitStatistics, most: int) -> int:
         """The number of rows, at most `most`, to run now."""
         if most == 1 or not times.known:
             return most

@@ -20,7 +20,7 @@ class _Class:
         self.clean = 0  # windows in a row in the loop without a surprise
 
 
-class Shortness:
+class InlineRunPolicy:
     """By size class (powers of two), decided by measurement only.
 
     Runs begin in the model's thread. They move to the loop when the median of a window is short, and back when it is

@@ -8,7 +8,7 @@ from bms.core.errors import BmsError
 from bms.core.tensors.tensor import Array
 from bms.protocols.frames import MOST_TOKENS, AnswerEnd
 from bms.serving.engines.engine import End
-from bms.serving.inference.batching.parcel import Parcel
+from bms.serving.inference.batching.parcel import MicroBatch
 
 MOST_FINISH = 40  # characters of an engine's own word for why it ended
 
@@ -46,7 +46,7 @@ class EngineCall:
     )
 
     def __init__(
-        self, requests: Requests, parcel: Parcel, number: int | None, rows: int, inputs: dict[str, Array]
+        self, requests: Requests, parcel: MicroBatch, number: int | None, rows: int, inputs: dict[str, Array]
     ) -> None:
         self.requests = requests
         self.parcel = parcel
@@ -83,7 +83,7 @@ class EngineCall:
             loop.call_soon_threadsafe(told, self, self.requests.monotonic(), *what)
 
 
-def calls_of(parcel: Parcel, requests: Requests) -> list[EngineCall]:
+def calls_of(parcel: MicroBatch, requests: Requests) -> list[EngineCall]:
     """Each call of a parcel by itself."""
     parts, numbers = parcel.parts, parcel.numbers
     if len(parts) == 1:

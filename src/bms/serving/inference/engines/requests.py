@@ -14,12 +14,12 @@ from bms.core.errors import BmsError, DeadlineExceeded, Internal
 from bms.core.tensors.parameters import read_parameters
 from bms.core.tensors.tensor import Array
 from bms.protocols.frames import AnswerEnd
-from bms.serving.engines.engine import Capacity, End, Engine, EngineServable, NoPlace, Request
+from bms.serving.engines.engine import End, Engine, EngineCapacity, EngineFull, EngineRequest, EngineServable
 from bms.serving.engines.generators import GeneratorEngine
 from bms.serving.inference.batching.batcher import order_of
-from bms.serving.inference.batching.execution import Result, aligned, check_answers
-from bms.serving.inference.batching.ledger import Ledger
-from bms.serving.inference.batching.parcel import Parcel
+from bms.serving.inference.batching.execution import CallResult, aligned, check_answers
+from bms.serving.inference.batching.ledger import InflightCalls
+from bms.serving.inference.batching.parcel import MicroBatch
 from bms.serving.inference.batching.worker import Worker
 from bms.serving.inference.engines.call import EngineCall, calls_of, told_end
 from bms.serving.inference.foreign import call_foreign
@@ -38,7 +38,7 @@ class EngineRequests:
     """
 
     def __init__(
-        self, engine: Engine, loop: asyncio.AbstractEventLoop, clock: Clock, ledger: Ledger, left: asyncio.Event
+        self, engine: Engine, loop: asyncio.AbstractEventLoop, clock: Clock, ledger: InflightCalls, left: asyncio.Event
     ) -> None:
         self.loop = loop
         self.monotonic = clock.monotonic
@@ -48,7 +48,7 @@ class EngineRequests:
         self._waiting: list[tuple[float, int, EngineCall]] = []  # a heap, with calls that were given up since
         self._numbers = count()
         self._running: set[EngineCall] = set()
-        self._open: dict[Parcel, list[EngineCall]] = {}  # those that are not answered yet
+        self._open: dict[MicroBatch, list[EngineCall]] = {}  # those that are not answered yet
         self._left = left
         self._left_at: float | None = None
 
@@ -57,7 +57,7 @@ class EngineRequests:
         """For how long every place has been held by requests that nobody waits for."""
         return 0.0 if self._left_at is None else self.monotonic() - self._left_at
 
-    def add(self, parcel: Parcel) -> None:
+    def add(self, parcel: MicroBatch) -> None:
         calls = self._open[parcel] = calls_of(parcel, self)
         for call in list(calls):
             capacity = self._engine.capacity()
@@ -72,7 +72,7 @@ class EngineRequests:
             heappush(self._waiting, (order_of(parcel.arrived, parcel.priority), next(self._numbers), call))
             self._next()
 
-    def cancel(self, parcel: Parcel) -> None:
+    def cancel(self, parcel: MicroBatch) -> None:
         """Its asker does not wait any more, or was told that it need not."""
         parcel.cancelled = True
         for call in list(self._open.get(parcel, ())):
@@ -101,7 +101,7 @@ class EngineRequests:
             self._late(call)
             return
         kind = parcel.kind
-        request = Request(
+        request = EngineRequest(
             kind.target, aligned(call.inputs), kind.outputs, read_parameters(kind.params), parcel.deadline
         )
         call.inputs = {}
@@ -112,19 +112,19 @@ class EngineRequests:
         except BmsError as error:
             self._failed(call, error, call.start)
 
-    def _refuse(self, call: EngineCall, capacity: Capacity) -> None:
+    def _refuse(self, call: EngineCall, capacity: EngineCapacity) -> None:
         self._counts.refused += 1
-        error = NoPlace(
+        error = EngineFull(
             f"{len(self._running)} requests are in progress and {capacity.waiting} wait, which is all that this "
             "replica takes: come again, or let more replicas run",
             retry_after_s=1.0,
         )
-        self._answer(call, Result({}, error, 0))
+        self._answer(call, CallResult({}, error, 0))
 
     def _late(self, call: EngineCall) -> None:
         if not call.over:
             doing = "waiting for the model" if call.waiting or call.handle is None else "while the model answered"
-            self._answer(call, Result({}, DeadlineExceeded(f"the request's time was used up {doing}"), 0))
+            self._answer(call, CallResult({}, DeadlineExceeded(f"the request's time was used up {doing}"), 0))
 
     # --- on the way back ---
 
@@ -141,7 +141,7 @@ class EngineRequests:
             call.outputs = dict(outputs)
         else:
             error = Internal(f"the engine gave a second answer of {parcel.kind.target!r}, which answers once")
-            self._answer(call, Result({}, error, int((at - call.start) * 1e9)))
+            self._answer(call, CallResult({}, error, int((at - call.start) * 1e9)))
 
     def ended(self, call: EngineCall, at: float, end: End) -> None:
         if call not in self._running:
@@ -150,9 +150,9 @@ class EngineRequests:
         self._ran(call, compute_ns)
         if not call.over:
             try:
-                result = Result(self._checked(call), None, compute_ns)
+                result = CallResult(self._checked(call), None, compute_ns)
             except BmsError as error:
-                result = Result({}, error, compute_ns)
+                result = CallResult({}, error, compute_ns)
             self._answer(call, result, told_end(end))
         self._next()
 
@@ -165,7 +165,7 @@ class EngineRequests:
         compute_ns = int((at - call.start) * 1e9)
         self._ran(call, compute_ns)
         if not call.over:
-            self._answer(call, Result({}, error, compute_ns))
+            self._answer(call, CallResult({}, error, compute_ns))
 
     def _ran(self, call: EngineCall, compute_ns: int) -> None:
         self._running.discard(call)
@@ -183,7 +183,7 @@ class EngineRequests:
             check_answers(kind, call.outputs, call.rows)
         return call.outputs
 
-    def _answer(self, call: EngineCall, result: Result, end: AnswerEnd | None = None) -> None:
+    def _answer(self, call: EngineCall, result: CallResult, end: AnswerEnd | None = None) -> None:
         """Whoever asked is told, whatever becomes of the request."""
         self._forget(call)
         self._ledger.end_call(call.parcel, call.number, call.rows, result, call.queue_ns, end)

@@ -10,13 +10,13 @@ import numpy as np
 
 from bms.core.errors import BmsError
 from bms.core.tensors.tensor import Array
-from bms.serving.inference.batching.kinds import Kinds, Prepare
-from bms.serving.inference.batching.ledger import Ledger
-from bms.serving.inference.batching.parcel import Parcel
+from bms.serving.inference.batching.kinds import BatchKeys, Prepare
+from bms.serving.inference.batching.ledger import InflightCalls
+from bms.serving.inference.batching.parcel import MicroBatch
 from bms.serving.inference.foreign import call_foreign
 
 
-class Prepared(NamedTuple):
+class PreparedInputs(NamedTuple):
     """What became of a parcel: the inputs of all its calls but those, by their numbers, that can't be prepared."""
 
     inputs: dict[str, Array]
@@ -33,9 +33,9 @@ class Preparation:
         self,
         loop: asyncio.AbstractEventLoop,
         executor: Executor,
-        ledger: Ledger,
-        kinds: Kinds,
-        ready: Callable[[Parcel], None],
+        ledger: InflightCalls,
+        kinds: BatchKeys,
+        ready: Callable[[MicroBatch], None],
     ) -> None:
         self._loop = loop
         self._executor = executor
@@ -43,11 +43,11 @@ class Preparation:
         self._kinds = kinds
         self.ready = ready
 
-    def start(self, parcel: Parcel, prepare: Prepare) -> None:
+    def start(self, parcel: MicroBatch, prepare: Prepare) -> None:
         running = self._loop.run_in_executor(self._executor, _prepared, parcel, prepare)
         running.add_done_callback(partial(self._done, parcel))
 
-    def _done(self, parcel: Parcel, future: "asyncio.Future[Prepared]") -> None:
+    def _done(self, parcel: MicroBatch, future: "asyncio.Future[PreparedInputs]") -> None:
         if parcel.cancelled or future.cancelled():
             return
         made = future.result()
@@ -57,7 +57,7 @@ class Preparation:
         parcel.kind = self._kinds.prepared(parcel.kind, parcel.inputs, parcel.rows)
         self.ready(parcel)
 
-    def _keep_good(self, parcel: Parcel, errors: dict[int, BmsError]) -> bool:
+    def _keep_good(self, parcel: MicroBatch, errors: dict[int, BmsError]) -> bool:
         """Whether any call of the parcel is left once those that failed are told."""
         good = [number for number in range(len(parcel.parts)) if number not in errors]
         *others, last = errors.items()
@@ -71,15 +71,15 @@ class Preparation:
         return bool(good)
 
 
-def _prepared(parcel: Parcel, prepare: Prepare) -> Prepared:
+def _prepared(parcel: MicroBatch, prepare: Prepare) -> PreparedInputs:
     """Runs in the executor. Call by call only where the whole fails and there are several."""
     if parcel.cancelled:
-        return Prepared({}, {})
+        return PreparedInputs({}, {})
     whole = _tried(prepare, parcel.inputs)
     if not isinstance(whole, BmsError):
-        return Prepared(whole, {})
+        return PreparedInputs(whole, {})
     if len(parcel.parts) == 1:
-        return Prepared({}, {0: whole})
+        return PreparedInputs({}, {0: whole})
     errors: dict[int, BmsError] = {}
     good: list[dict[str, Array]] = []
     at = 0
@@ -92,12 +92,12 @@ def _prepared(parcel: Parcel, prepare: Prepare) -> Prepared:
         else:
             good.append(inputs)
     if not good:
-        return Prepared({}, errors)
+        return PreparedInputs({}, errors)
     # Once more together: what is made of a call, e.g. the length of its rows, may depend on its company.
     together = _tried(prepare, {name: np.concatenate([inputs[name] for inputs in good]) for name in parcel.inputs})
     if isinstance(together, BmsError):
-        return Prepared({}, {number: errors.get(number, together) for number in range(len(parcel.parts))})
-    return Prepared(together, errors)
+        return PreparedInputs({}, {number: errors.get(number, together) for number in range(len(parcel.parts))})
+    return PreparedInputs(together, errors)
 
 
 def _tried(prepare: Prepare, inputs: dict[str, Array]) -> dict[str, Array] | BmsError:

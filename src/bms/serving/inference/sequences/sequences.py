@@ -3,7 +3,7 @@
 from typing import Any
 
 from bms.core.errors import InvalidArgument, ResourceExhausted
-from bms.core.tensors.sequences import Sequence, SequenceId, SequenceLimits, Step
+from bms.core.tensors.sequences import Sequence, SequenceId, SequenceLimits, SequenceStep
 from bms.serving.inference.metrics import SequenceCounts
 
 
@@ -31,7 +31,7 @@ class OpenSequences:
     def __len__(self) -> int:
         return len(self._held)
 
-    def take(self, step: Step | None, now: float) -> Sequence:
+    def take(self, step: SequenceStep | None, now: float) -> Sequence:
         """The sequence that a step is of; `ended` must be called when the step has ended.
 
         Raises InvalidArgument for a step of none, or of one that is not open; ResourceExhausted where no more can be.

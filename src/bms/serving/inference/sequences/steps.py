@@ -6,11 +6,11 @@ from functools import partial
 
 from bms.core.clock import Clock
 from bms.core.errors import BmsError, Cancelled, DeadlineExceeded
-from bms.core.tensors.sequences import Sequence, Step
+from bms.core.tensors.sequences import Sequence, SequenceStep
 from bms.core.tensors.tensor import Array
 from bms.serving.inference.batching.execution import Executed
-from bms.serving.inference.batching.ledger import Ledger
-from bms.serving.inference.batching.parcel import Parcel
+from bms.serving.inference.batching.ledger import InflightCalls
+from bms.serving.inference.batching.parcel import MicroBatch
 from bms.serving.inference.batching.worker import Worker
 from bms.serving.inference.metrics import SequenceCounts
 from bms.serving.inference.sequences.sequences import OpenSequences
@@ -22,7 +22,7 @@ _LEAST_LOOK_S = 0.05
 class Steps:
     """Runs the calls of stateful signatures."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, worker: Worker, ledger: Ledger) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, worker: Worker, ledger: InflightCalls) -> None:
         self._loop = loop
         self._monotonic = clock.monotonic
         self._worker = worker
@@ -30,7 +30,7 @@ class Steps:
         self._open: dict[str, OpenSequences] = {}  # by signature
         self._looking = False
 
-    def start(self, servable: StatefulServable, parcel: Parcel, step: Step | None) -> None:
+    def start(self, servable: StatefulServable, parcel: MicroBatch, step: SequenceStep | None) -> None:
         sequences = self._sequences(servable, parcel.kind.target)
         try:
             sequence = sequences.take(step, self._monotonic())
@@ -80,7 +80,7 @@ class _Run:
     """One step on its way through the worker."""
 
     def __init__(
-        self, servable: StatefulServable, parcel: Parcel, sequence: Sequence, monotonic: Callable[[], float]
+        self, servable: StatefulServable, parcel: MicroBatch, sequence: Sequence, monotonic: Callable[[], float]
     ) -> None:
         self.parcel = parcel
         self.sequence = sequence

@@ -3,7 +3,7 @@
 from bms.api_types.audit import AuditEntry
 from bms.api_types.pages import Page
 from bms.control.audit.service import AuditService
-from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
 from bms.web.api.shown.audit import entry
 from bms.web.api.shown.pages import page
 
@@ -16,7 +16,7 @@ class AuditListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def endpoints(service: AuditService) -> list[Endpoint]:
-    async def entries(call: Call[None]) -> Page[AuditEntry]:
+    async def entries(call: ApiCall[None]) -> Page[AuditEntry]:
         query = call.query
         return page(await service.entries(call.principal.tenant, listing(call), query.name, query.subject), entry)
 

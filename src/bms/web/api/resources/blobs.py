@@ -11,7 +11,7 @@ from bms.core.digest import check_digest
 from bms.core.errors import InvalidArgument, NotFound, PayloadTooLarge
 from bms.core.workloads.resources import size_text
 from bms.web.api.dispatch import body_chunks
-from bms.web.api.endpoint import Call, Endpoint
+from bms.web.api.endpoint import ApiCall, Endpoint
 from bms.web.api.shown import blobs as shown
 
 MAX_BLOB = 20 << 30
@@ -20,14 +20,14 @@ MAX_BLOB = 20 << 30
 def endpoints(objects: ObjectStore, max_blob: int = MAX_BLOB) -> list[Endpoint]:
     """HEAD asks whether this tenant has a blob; PUT streams one in, at most `max_blob` bytes."""
 
-    async def head(call: Call[None]) -> Response:
+    async def head(call: ApiCall[None]) -> Response:
         digest = call.path["digest"]
         blob = await objects.stat(call.principal.tenant, check_digest(digest))
         if blob is None:
             raise NotFound(f"there is no blob {digest} in this tenant: put its content")
         return Response(headers={"content-length": str(blob.size), "etag": f'"{digest}"'})
 
-    async def put(call: Call[bytes]) -> Response:
+    async def put(call: ApiCall[bytes]) -> Response:
         """Verified while it streams; a content that is there already is read and checked all the same, which
         keeps it from being collected as old before it is named."""
         tenant, digest = call.principal.tenant, check_digest(call.path["digest"])

@@ -13,52 +13,52 @@ from bms.core.errors import InvalidArgument
 from bms.core.formats.reading import Reading
 from bms.web.api.as_noun import as_noun
 from bms.web.api.downloads import download
-from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
 from bms.web.api.shown import blobs
 from bms.web.api.shown import datasets as shown
 from bms.web.api.shown.pages import page
 
 
-class VersionListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DatasetVersionListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Deleted versions are left out unless `all` asks for them."""
 
     all: bool = False
 
 
 def endpoints(service: DatasetService, deletion: DatasetDeletion, objects: ObjectStore) -> list[Endpoint]:
-    async def start_import(call: Call[StartImport]) -> DatasetVersion:
+    async def start_import(call: ApiCall[StartImport]) -> DatasetVersion:
         by, body = call.principal, call.body
         started = await service.start_import(
             by.tenant, by.user, call.path["dataset"], _request(body), description=body.description
         )
         return shown.version(started)
 
-    async def datasets(call: Call[None]) -> Page[ListedDataset]:
+    async def datasets(call: ApiCall[None]) -> Page[ListedDataset]:
         return page(await service.datasets(call.principal.tenant, listing(call)), shown.listed)
 
-    async def dataset(call: Call[None]) -> Dataset:
+    async def dataset(call: ApiCall[None]) -> Dataset:
         return shown.dataset(await service.dataset(call.principal.tenant, call.path["dataset"]))
 
-    async def versions(call: Call[None]) -> Page[DatasetVersion]:
+    async def versions(call: ApiCall[None]) -> Page[DatasetVersion]:
         tenant, name = call.principal.tenant, call.path["dataset"]
         return page(await service.versions(tenant, name, listing(call), every=call.query.all), shown.version)
 
-    async def version(call: Call[None]) -> DatasetVersion:
+    async def version(call: ApiCall[None]) -> DatasetVersion:
         return shown.version(await service.version(call.principal.tenant, call.path["dataset"], _number(call)))
 
-    async def delete(call: Call[None]) -> Dataset:
+    async def delete(call: ApiCall[None]) -> Dataset:
         return shown.dataset(await deletion.delete(call.principal, call.path["dataset"], call.if_match))
 
-    async def delete_version(call: Call[None]) -> DatasetVersion:
+    async def delete_version(call: ApiCall[None]) -> DatasetVersion:
         return shown.version(await deletion.delete_version(call.principal, call.path["dataset"], _number(call)))
 
-    async def statistics(call: Call[None]) -> dict[str, object]:
+    async def statistics(call: ApiCall[None]) -> dict[str, object]:
         return await service.statistics(call.principal.tenant, call.path["dataset"], _number(call))
 
-    async def files(call: Call[None]) -> FileTree:
+    async def files(call: ApiCall[None]) -> FileTree:
         return blobs.tree(await service.files(call.principal.tenant, call.path["dataset"], _number(call)))
 
-    async def file(call: Call[None]) -> Response:
+    async def file(call: ApiCall[None]) -> Response:
         tenant = call.principal.tenant
         entry = await service.file(tenant, call.path["dataset"], _number(call), call.path["path"])
         return await download(objects, tenant, entry)
@@ -72,7 +72,9 @@ def endpoints(service: DatasetService, deletion: DatasetDeletion, objects: Objec
         Endpoint(
             "POST", many, "datasets:write", start_import, "Import a version", DatasetVersion, StartImport, status=201
         ),
-        Endpoint("GET", many, read, versions, "Versions, newest first", Page[DatasetVersion], query=VersionListing),
+        Endpoint(
+            "GET", many, read, versions, "Versions, newest first", Page[DatasetVersion], query=DatasetVersionListing
+        ),
         Endpoint("GET", number, read, version, "One version", DatasetVersion),
         Endpoint("DELETE", number, "datasets:write", delete_version, "Delete a version", DatasetVersion),
         Endpoint("GET", number + "/statistics", read, statistics, "Counts and measures", dict[str, object]),
@@ -93,7 +95,7 @@ def _request(body: StartImport) -> ImportRequest:
     )
 
 
-def _number(call: Call[None]) -> int:
+def _number(call: ApiCall[None]) -> int:
     text = call.path["number"]
     if not (text.isascii() and text.isdecimal() and len(text) < 11 and int(text) < 2**31):
         raise InvalidArgument(f"version {text[:40]!r} is not a number")

@@ -17,7 +17,7 @@ from bms.core.errors import InvalidArgument
 from bms.core.workloads.programs import Batching
 from bms.core.workloads.resources import Resources
 from bms.web.api.as_noun import as_noun
-from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
 from bms.web.api.shown import deployments as shown
 from bms.web.api.shown.pages import page
 
@@ -29,39 +29,39 @@ class DeploymentListing(Listing, frozen=True, kw_only=True, forbid_unknown_field
 
 
 def endpoints(service: DeploymentService, views: DeploymentViews) -> list[Endpoint]:
-    async def create(call: Call[CreateDeployment]) -> Deployment:
+    async def create(call: ApiCall[CreateDeployment]) -> Deployment:
         body = call.body
         return shown.deployment(await service.create(call.principal, body.name, _spec(body), force=body.force))
 
-    async def deployments(call: Call[None]) -> Page[ListedDeployment]:
+    async def deployments(call: ApiCall[None]) -> Page[ListedDeployment]:
         return page(await views.page(call.principal.tenant, listing(call), call.query.model), shown.listed)
 
-    async def deployment(call: Call[None]) -> Deployment:
+    async def deployment(call: ApiCall[None]) -> Deployment:
         return shown.deployment(await service.get(call.principal.tenant, call.path["deployment"]))
 
-    async def deploy(call: Call[Deploy]) -> Deployment:
+    async def deploy(call: ApiCall[Deploy]) -> Deployment:
         name, body = call.path["deployment"], call.body
         deployed = await service.deploy(call.principal, name, _spec(body), call.if_match, force=body.force)
         return shown.deployment(deployed)
 
-    async def delete(call: Call[None]) -> Deployment:
+    async def delete(call: ApiCall[None]) -> Deployment:
         return shown.deployment(await service.delete(call.principal, call.path["deployment"], call.if_match))
 
-    async def rollback(call: Call[Rollback]) -> Deployment:
+    async def rollback(call: ApiCall[Rollback]) -> Deployment:
         name, to = call.path["deployment"], call.body.to
         return shown.deployment(await service.rollback(call.principal, name, to, call.if_match))
 
-    async def stop(call: Call[None]) -> Deployment:
+    async def stop(call: ApiCall[None]) -> Deployment:
         return shown.deployment(await service.stop(call.principal, call.path["deployment"], call.if_match))
 
-    async def start(call: Call[None]) -> Deployment:
+    async def start(call: ApiCall[None]) -> Deployment:
         return shown.deployment(await service.start(call.principal, call.path["deployment"], call.if_match))
 
-    async def revisions(call: Call[None]) -> Page[DeploymentRevision]:
+    async def revisions(call: ApiCall[None]) -> Page[DeploymentRevision]:
         name = call.path["deployment"]
         return page(await service.revisions(call.principal.tenant, name, listing(call)), shown.revision)
 
-    async def status(call: Call[None]) -> DeploymentStatus:
+    async def status(call: ApiCall[None]) -> DeploymentStatus:
         return shown.status(await views.status(call.principal.tenant, call.path["deployment"]))
 
     listed = Page[ListedDeployment]

@@ -5,27 +5,27 @@ from starlette.responses import Response
 from bms.api_types.environments import Environment, Pruned
 from bms.api_types.pages import Page
 from bms.control.environments.service import EnvironmentService
-from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
 from bms.web.api.log_pieces import LogPlace, log_piece, offset_of, plain_text
 from bms.web.api.shown import environments as shown
 from bms.web.api.shown.pages import page
 
 
 def endpoints(service: EnvironmentService) -> list[Endpoint]:
-    async def environments(call: Call[None]) -> Page[Environment]:
+    async def environments(call: ApiCall[None]) -> Page[Environment]:
         return page(await service.page(call.principal, listing(call)), shown.environment)
 
-    async def environment(call: Call[None]) -> Environment:
+    async def environment(call: ApiCall[None]) -> Environment:
         return shown.environment(await service.get(call.principal, call.path["environment"]))
 
-    async def lock(call: Call[None]) -> Response:
+    async def lock(call: ApiCall[None]) -> Response:
         return plain_text(await service.lock(call.principal, call.path["environment"]))
 
-    async def log(call: Call[None]) -> Response:
+    async def log(call: ApiCall[None]) -> Response:
         piece = await service.log(call.principal, call.path["environment"], offset_of(call))
         return log_piece(piece.content, piece.next, environment_state=piece.state)
 
-    async def prune(call: Call[None]) -> Pruned:
+    async def prune(call: ApiCall[None]) -> Pruned:
         return shown.pruned(await service.prune(call.principal))
 
     one, read = "/environments/{environment}", "environments:read"

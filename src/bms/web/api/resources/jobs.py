@@ -10,7 +10,7 @@ from bms.control.jobs.nouns import JobState
 from bms.control.jobs.service import JobService
 from bms.control.platform.objects import ObjectStore
 from bms.web.api.downloads import download, file_of
-from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
 from bms.web.api.log_pieces import LogPlace, log_piece, not_negative, offset_of
 from bms.web.api.shown import blobs
 from bms.web.api.shown import jobs as shown
@@ -30,37 +30,37 @@ class EventsPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 def endpoints(service: JobService, objects: ObjectStore) -> list[Endpoint]:
-    async def jobs(call: Call[None]) -> Page[Job]:
+    async def jobs(call: ApiCall[None]) -> Page[Job]:
         query: JobListing = call.query
         found = await service.jobs(
             call.principal.tenant, listing(call), state=query.state, kind=query.kind, subject=query.subject
         )
         return page(found, shown.job)
 
-    async def job(call: Call[None]) -> Job:
+    async def job(call: ApiCall[None]) -> Job:
         return shown.job(await service.get(call.principal.tenant, call.path["job"]))
 
-    async def cancel(call: Call[None]) -> Job:
+    async def cancel(call: ApiCall[None]) -> Job:
         by = call.principal
         return shown.job(await service.cancel(by.tenant, by.user, call.path["job"]))
 
-    async def retry(call: Call[None]) -> Job:
+    async def retry(call: ApiCall[None]) -> Job:
         by = call.principal
         return shown.job(await service.retry(by.tenant, by.user, call.path["job"]))
 
-    async def log(call: Call[None]) -> Response:
+    async def log(call: ApiCall[None]) -> Response:
         part = await service.log(call.principal.tenant, call.path["job"], offset_of(call))
         return log_piece(part.content, part.next, job_state=part.state)
 
-    async def events(call: Call[None]) -> list[JobEvent]:
+    async def events(call: ApiCall[None]) -> list[JobEvent]:
         after = not_negative("after", call.query.after)
         found = await service.events(call.principal.tenant, call.path["job"], after)
         return [shown.event(each) for each in found]
 
-    async def files(call: Call[None]) -> FileTree:
+    async def files(call: ApiCall[None]) -> FileTree:
         return blobs.tree(await service.output(call.principal.tenant, call.path["job"]))
 
-    async def file(call: Call[None]) -> Response:
+    async def file(call: ApiCall[None]) -> Response:
         tenant = call.principal.tenant
         tree = await service.output(tenant, call.path["job"])
         return await download(objects, tenant, file_of(tree, call.path["path"]))

@@ -24,7 +24,7 @@ from bms.core.tensors.signature import Signature
 from bms.core.workloads.environments import EnvironmentSpec
 from bms.web.api.as_noun import as_noun
 from bms.web.api.downloads import download
-from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
 from bms.web.api.shown import blobs, gates, models, versions
 from bms.web.api.shown.pages import page
 
@@ -60,20 +60,20 @@ def endpoints(
 
 
 def _of_models(service: ModelService, releases: Releases) -> list[Endpoint]:
-    async def create(call: Call[CreateModel]) -> Model:
+    async def create(call: ApiCall[CreateModel]) -> Model:
         body = call.body
         asked = as_noun(body.gates, tuple[Gate, ...], "gates")
         return models.model(await service.create(call.principal, body.name, body.description, asked))
 
-    async def several(call: Call[None]) -> Page[ListedModel]:
+    async def several(call: ApiCall[None]) -> Page[ListedModel]:
         query = call.query
         found = await service.models(call.principal.tenant, listing(call), query.prefix, query.search)
         return page(found, models.listed)
 
-    async def model(call: Call[None]) -> Model:
+    async def model(call: ApiCall[None]) -> Model:
         return models.model(await service.model(call.principal.tenant, call.path["model"]))
 
-    async def change(call: Call[ChangeModel]) -> Model:
+    async def change(call: ApiCall[ChangeModel]) -> Model:
         body = call.body
         asked = None if body.gates is None else as_noun(body.gates, tuple[Gate, ...], "gates")
         changed = await service.change(
@@ -81,7 +81,7 @@ def _of_models(service: ModelService, releases: Releases) -> list[Endpoint]:
         )
         return models.model(changed)
 
-    async def delete(call: Call[None]) -> Model:
+    async def delete(call: ApiCall[None]) -> Model:
         return models.model(await releases.delete_model(call.principal, call.path["model"], call.if_match))
 
     one = "/models/{model}"
@@ -95,7 +95,7 @@ def _of_models(service: ModelService, releases: Releases) -> list[Endpoint]:
 
 
 def _of_versions(service: ModelService, uploads: Uploads, releases: Releases) -> list[Endpoint]:
-    async def create(call: Call[CreateVersion]) -> StartedUpload:
+    async def create(call: ApiCall[CreateVersion]) -> StartedUpload:
         by, model, body = call.principal, call.path["model"], call.body
         if bool(body.files) + (body.archive is not None) + (body.tree is not None) != 1:
             raise InvalidArgument("give the version's content as `files`, `archive` or `tree`: exactly one of them")
@@ -107,30 +107,30 @@ def _of_versions(service: ModelService, uploads: Uploads, releases: Releases) ->
         files = [FileEntry(path=file.path, digest=file.digest, size=file.size) for file in body.files]
         return versions.started(await uploads.start(by, model, files, new))
 
-    async def several(call: Call[None]) -> Page[Version]:
+    async def several(call: ApiCall[None]) -> Page[Version]:
         query = call.query
         found = await service.versions(
             call.principal.tenant, call.path["model"], listing(call), query.state, every=query.all
         )
         return page(found, versions.version)
 
-    async def version(call: Call[None]) -> Version:
+    async def version(call: ApiCall[None]) -> Version:
         return versions.version(await service.version(call.principal.tenant, *_version(call)))
 
-    async def standings(call: Call[None]) -> Page[GateStanding]:
+    async def standings(call: ApiCall[None]) -> Page[GateStanding]:
         found = await service.gates(call.principal.tenant, *_version(call))
         return Page(items=[gates.standing(each) for each in found])
 
-    async def complete(call: Call[None]) -> Version:
+    async def complete(call: ApiCall[None]) -> Version:
         return versions.version(await uploads.complete(call.principal, *_version(call)))
 
-    async def publish(call: Call[None]) -> Version:
+    async def publish(call: ApiCall[None]) -> Version:
         return versions.version(await releases.publish(call.principal, *_version(call), call.if_match))
 
-    async def offline(call: Call[None]) -> Version:
+    async def offline(call: ApiCall[None]) -> Version:
         return versions.version(await releases.take_offline(call.principal, *_version(call), call.if_match))
 
-    async def delete(call: Call[None]) -> Version:
+    async def delete(call: ApiCall[None]) -> Version:
         return versions.version(await releases.delete(call.principal, *_version(call), call.if_match))
 
     many, one = "/models/{model}/versions", "/models/{model}/versions/{number}"
@@ -147,10 +147,10 @@ def _of_versions(service: ModelService, uploads: Uploads, releases: Releases) ->
 
 
 def _of_files(downloads: Downloads, objects: ObjectStore) -> list[Endpoint]:
-    async def files(call: Call[None]) -> FileTree:
+    async def files(call: ApiCall[None]) -> FileTree:
         return blobs.tree(await downloads.files(call.principal.tenant, *_version(call)))
 
-    async def file(call: Call[None]) -> Response:
+    async def file(call: ApiCall[None]) -> Response:
         tenant = call.principal.tenant
         entry = await downloads.file(tenant, *_version(call), call.path["path"])
         answer = await download(objects, tenant, entry)
@@ -165,20 +165,20 @@ def _of_files(downloads: Downloads, objects: ObjectStore) -> list[Endpoint]:
 
 
 def _of_aliases(service: AliasService) -> list[Endpoint]:
-    async def aliases(call: Call[None]) -> Page[Alias]:
+    async def aliases(call: ApiCall[None]) -> Page[Alias]:
         return page(await service.aliases(call.principal.tenant, call.path["model"], listing(call)), models.alias)
 
-    async def alias(call: Call[None]) -> Alias:
+    async def alias(call: ApiCall[None]) -> Alias:
         return models.alias(await service.alias(call.principal.tenant, call.path["model"], call.path["alias"]))
 
-    async def move(call: Call[MoveAlias]) -> Alias:
+    async def move(call: ApiCall[MoveAlias]) -> Alias:
         path, body = call.path, call.body
         moved = await service.move(
             call.principal, path["model"], path["alias"], body.version, force=body.force, revision=call.if_match
         )
         return models.alias(moved)
 
-    async def delete(call: Call[None]) -> None:
+    async def delete(call: ApiCall[None]) -> None:
         await service.delete(call.principal, call.path["model"], call.path["alias"], call.if_match)
 
     many, one = "/models/{model}/aliases", "/models/{model}/aliases/{alias}"
@@ -209,7 +209,7 @@ def _preprocess(given: object) -> Preprocess:
     return as_noun(given, Preprocess, "preprocess")  # type: ignore[arg-type]  # a union is a form, too
 
 
-def _version(call: Call[None]) -> tuple[str, int]:
+def _version(call: ApiCall[None]) -> tuple[str, int]:
     text = call.path["number"]
     if not (text.isascii() and text.isdecimal() and len(text) < 11 and int(text) <= MAX_NUMBER):
         raise NotFound(f"{text[:40]!r} is not a version: versions are numbered 1, 2, 3 …")

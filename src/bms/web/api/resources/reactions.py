@@ -3,7 +3,7 @@
 from bms.api_types.pages import Page
 from bms.api_types.reactions import Reaction
 from bms.control.monitoring.reactions import MAY, ReactionService
-from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
 from bms.web.api.shown.pages import page
 from bms.web.api.shown.reactions import reaction
 
@@ -15,13 +15,13 @@ class ReactionListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def endpoints(service: ReactionService) -> list[Endpoint]:
-    async def reactions(call: Call[None]) -> Page[Reaction]:
+    async def reactions(call: ApiCall[None]) -> Page[Reaction]:
         return page(await service.page(call.principal, listing(call), call.query.state), reaction)
 
-    async def retry(call: Call[None]) -> Reaction:
+    async def retry(call: ApiCall[None]) -> Reaction:
         return reaction(await service.retry(call.principal, call.path["reaction"]))
 
-    async def dismiss(call: Call[None]) -> Reaction:
+    async def dismiss(call: ApiCall[None]) -> Reaction:
         return reaction(await service.dismiss(call.principal, call.path["reaction"]))
 
     every, one = "/system/reactions", "/system/reactions/{reaction}"

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from bms.control.deployments.repository import ModelRepository
 from bms.core.errors import BmsError, InvalidArgument, Unimplemented
-from bms.web.api.endpoint import Call, Endpoint
+from bms.web.api.endpoint import ApiCall, Endpoint
 
 MOST_WAIT_S = 240.0  # less than gateways wait for control
 MODEL = "/v2/repository/models/{deployment}"
@@ -23,14 +23,14 @@ class RepositoryCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 def endpoints(repository: ModelRepository) -> list[Endpoint]:
-    async def load(call: Call[RepositoryCall]) -> Response:
+    async def load(call: ApiCall[RepositoryCall]) -> Response:
         name = call.path["deployment"]
         with _told("load", name):
             _refuse_content(call.body.parameters)
             await repository.load(call.principal, name, _wait_s(call))
         return _done()
 
-    async def unload(call: Call[RepositoryCall]) -> Response:
+    async def unload(call: ApiCall[RepositoryCall]) -> Response:
         name = call.path["deployment"]
         with _told("unload", name):
             await repository.unload(call.principal, name, _wait_s(call))
@@ -52,7 +52,7 @@ def _told(verb: str, name: str) -> Iterator[None]:
         raise type(error)(f"failed to {verb} {name!r}, {error.message}", retry_after_s=error.retry_after_s) from error
 
 
-def _wait_s(call: Call[RepositoryCall]) -> float:
+def _wait_s(call: ApiCall[RepositoryCall]) -> float:
     """How long the caller waits for the end, in seconds."""
     given = call.request.headers.get("x-request-timeout")
     if given is None:

@@ -4,15 +4,15 @@ from starlette.responses import Response
 
 from bms.api_types.system import SystemStatus
 from bms.control.monitoring.service import MonitoringService
-from bms.web.api.endpoint import Call, Endpoint
+from bms.web.api.endpoint import ApiCall, Endpoint
 from bms.web.api.shown import system as shown
 
 
 def endpoints(service: MonitoringService) -> list[Endpoint]:
-    async def status(call: Call[None]) -> SystemStatus:
+    async def status(call: ApiCall[None]) -> SystemStatus:
         return shown.status(await service.status(call.principal))
 
-    async def metrics(call: Call[None]) -> Response:
+    async def metrics(call: ApiCall[None]) -> Response:
         return Response(await service.metrics(call.principal), media_type="text/plain; version=0.0.4")
 
     return [

@@ -10,7 +10,7 @@ from bms.api_types.tenants import CreateTenant, NewTenant, Tenant
 from bms.api_types.users import ChangeUser, CreateUser, Identity, User
 from bms.control.tenants.deletion import TenantDeletion
 from bms.control.tenants.service import TenantService
-from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
 from bms.web.api.shown import tenants as shown
 from bms.web.api.shown.pages import page
 
@@ -57,34 +57,34 @@ def endpoints(
 ) -> list[Endpoint]:
     """`deleted` is told when there is a tenant to be removed."""
 
-    async def who(call: Call[None]) -> Identity:
+    async def who(call: ApiCall[None]) -> Identity:
         return shown.identity(call.principal)
 
-    async def create_tenant(call: Call[CreateTenant]) -> NewTenant:
+    async def create_tenant(call: ApiCall[CreateTenant]) -> NewTenant:
         return shown.new_tenant(await service.create_tenant(call.principal, call.body.id, call.body.owner))
 
-    async def tenants(call: Call[None]) -> Page[Tenant]:
+    async def tenants(call: ApiCall[None]) -> Page[Tenant]:
         return page(await service.tenants(call.principal, listing(call), every=call.query.all), shown.tenant)
 
-    async def tenant(call: Call[None]) -> Tenant:
+    async def tenant(call: ApiCall[None]) -> Tenant:
         return shown.tenant(await deletion.tenant(call.principal, call.path["tenant"]))
 
-    async def delete_tenant(call: Call[None]) -> Tenant:
+    async def delete_tenant(call: ApiCall[None]) -> Tenant:
         gone = await deletion.delete_tenant(call.principal, call.path["tenant"], force=call.query.force)
         deleted()
         await told()
         return shown.tenant(gone)
 
-    async def create_user(call: Call[CreateUser]) -> User:
+    async def create_user(call: ApiCall[CreateUser]) -> User:
         return shown.user(await service.create_user(call.principal, call.body.name, call.body.role))
 
-    async def users(call: Call[None]) -> Page[User]:
+    async def users(call: ApiCall[None]) -> Page[User]:
         return page(await service.users(call.principal, listing(call)), shown.user)
 
-    async def user(call: Call[None]) -> User:
+    async def user(call: ApiCall[None]) -> User:
         return shown.user(await service.user(call.principal, call.path["user"]))
 
-    async def change_user(call: Call[ChangeUser]) -> User:
+    async def change_user(call: ApiCall[ChangeUser]) -> User:
         body = call.body
         changed = await service.change_user(
             call.principal,
@@ -96,12 +96,12 @@ def endpoints(
         )
         return shown.user(changed)
 
-    async def delete_user(call: Call[None]) -> User:
+    async def delete_user(call: ApiCall[None]) -> User:
         gone = await deletion.delete_user(call.principal, call.path["user"], force=call.query.force)
         await told()
         return shown.user(gone)
 
-    async def create_key(call: Call[CreateKey]) -> NewKey:
+    async def create_key(call: ApiCall[CreateKey]) -> NewKey:
         body = call.body
         made = await service.create_key(
             call.principal,
@@ -115,13 +115,13 @@ def endpoints(
         await told()
         return shown.new_key(made)
 
-    async def keys(call: Call[None]) -> Page[Key]:
+    async def keys(call: ApiCall[None]) -> Page[Key]:
         return page(await service.keys(call.principal, listing(call), call.query.user), shown.key)
 
-    async def key(call: Call[None]) -> Key:
+    async def key(call: ApiCall[None]) -> Key:
         return shown.key(await service.key(call.principal, call.path["key"]))
 
-    async def revoke_key(call: Call[None]) -> Key:
+    async def revoke_key(call: ApiCall[None]) -> Key:
         revoked = await service.revoke_key(call.principal, call.path["key"], force=call.query.force)
         await told()
         return shown.key(revoked)

@@ -11,19 +11,19 @@ from bms.core.errors import InvalidArgument
 from bms.core.workloads.environments import EnvironmentSpec
 from bms.core.workloads.resources import Resources
 from bms.web.api.as_noun import as_noun
-from bms.web.api.endpoint import Call, Endpoint
+from bms.web.api.endpoint import ApiCall, Endpoint
 from bms.web.api.shown.jobs import evaluation, job
 from bms.web.api.shown.recipes import recipe
 
 
 def endpoints(training: TrainingService, conversion: ConversionService, gates: Gates) -> list[Endpoint]:
-    async def recipes(_call: Call[None]) -> Page[Recipe]:
+    async def recipes(_call: ApiCall[None]) -> Page[Recipe]:
         return Page(items=[recipe(each) for each in training.recipes()])
 
-    async def submit(call: Call[Training]) -> Job:
+    async def submit(call: ApiCall[Training]) -> Job:
         return job(await training.submit(call.principal, _training(call.body)))
 
-    async def convert(call: Call[Convert]) -> Job:
+    async def convert(call: ApiCall[Convert]) -> Job:
         by = call.principal
         number = _number(call.path["number"])
         started = await conversion.convert(
@@ -31,7 +31,7 @@ def endpoints(training: TrainingService, conversion: ConversionService, gates: G
         )
         return job(started)
 
-    async def evaluate(call: Call[None]) -> Evaluation:
+    async def evaluate(call: ApiCall[None]) -> Evaluation:
         by = call.principal
         number = _number(call.path["number"])
         return evaluation(await gates.evaluate(by.tenant, by.user, call.path["model"], number))

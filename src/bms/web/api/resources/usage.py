@@ -14,7 +14,7 @@ from bms.control.billing.service import UsageService
 from bms.control.tenants.nouns import DEFAULT_TENANT, Tenant
 from bms.core.access.principal import Principal
 from bms.core.errors import PermissionDenied
-from bms.web.api.endpoint import Call, Endpoint, Listing, listing
+from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
 from bms.web.api.shown import usage as shown
 from bms.web.api.shown.pages import page
 from bms.web.api.streaming import begun
@@ -53,15 +53,15 @@ class EventsQuery(Matching, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def endpoints(service: UsageService, found: FindTenant) -> list[Endpoint]:
-    async def sums(call: Call[None]) -> UsageSums:
+    async def sums(call: ApiCall[None]) -> UsageSums:
         by, only = dimensions(call.query.group_by), meters(call.query.meter)
         rows = await service.sums(await _tenant(call, found), _filter(call.query), by, only)
         return UsageSums(items=[shown.total(each) for each in rows])
 
-    async def events(call: Call[None]) -> Page[UsageEntry]:
+    async def events(call: ApiCall[None]) -> Page[UsageEntry]:
         return page(await service.events(await _tenant(call, found), _filter(call.query), listing(call)), shown.entry)
 
-    async def export(call: Call[None]) -> StreamingResponse:
+    async def export(call: ApiCall[None]) -> StreamingResponse:
         batches = await begun(service.all_events(await _tenant(call, found), _filter(call.query)))
         headers = {"content-disposition": 'attachment; filename="usage.csv"', "cache-control": "no-store"}
         return StreamingResponse(csv.lines(batches), media_type="text/csv; charset=utf-8", headers=headers)
@@ -77,7 +77,7 @@ def endpoints(service: UsageService, found: FindTenant) -> list[Endpoint]:
     ]
 
 
-async def _tenant(call: Call[None], found: FindTenant) -> str:
+async def _tenant(call: ApiCall[None], found: FindTenant) -> str:
     """Whose books are asked for. Raises PermissionDenied, and NotFound for one that never was."""
     by, wanted = call.principal, call.query.tenant
     if wanted is None or wanted == by.tenant:

@@ -1,7 +1,7 @@
 """Recipes as the API shows them."""
 
 from bms.api_types import recipes
-from bms.control.training.nouns import Needed, Recipe
+from bms.control.training.nouns import Recipe, RecipeNeeds
 from bms.web.api.shown import environments
 from bms.web.api.shown.resources import limits
 
@@ -20,5 +20,5 @@ def recipe(one: Recipe) -> recipes.Recipe:
     )
 
 
-def _needed(one: Needed) -> recipes.Needed:
+def _needed(one: RecipeNeeds) -> recipes.Needed:
     return recipes.Needed(splits=one.splits, classes=one.classes)

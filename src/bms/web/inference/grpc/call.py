@@ -11,7 +11,7 @@ from bms.web.inference.http2.stream import Stream
 _LARGE = 1 << 16  # bytes
 
 
-class Call:
+class RpcCall:
     """Mutable, without ceremony: it is made once per call on the hot path. Nothing is written once it is `over`."""
 
     __slots__ = (
@@ -19,7 +19,7 @@ class Call:
         "through",
     )  # fmt: skip
 
-    def __init__(self, stream: Stream, head: CallHead, request_id: bytes, read_on: "Callable[[Call], None]") -> None:
+    def __init__(self, stream: Stream, head: CallHead, request_id: bytes, read_on: "Callable[[RpcCall], None]") -> None:
         self.stream = stream
         self.head = head
         self.id = request_id

@@ -5,7 +5,7 @@ import re
 from bms.core.errors import BmsError, InvalidArgument, Unimplemented
 from bms.web.inference.grpc.status import ENCODINGS
 from bms.web.inference.http.request import request_id
-from bms.web.inference.http2.head import Head
+from bms.web.inference.http2.head import Http2Head
 
 _GRPC = b"application/grpc"
 _CONTENT_TYPE = re.compile(rb"application/grpc(\+proto)?([; ].*)?", re.IGNORECASE)
@@ -20,7 +20,7 @@ class CallHead:
 
     __slots__ = ("api_key", "authorization", "encoding", "error", "memory", "request_id", "status", "timeout_s")
 
-    def __init__(self, head: Head, known: bool) -> None:
+    def __init__(self, head: Http2Head, known: bool) -> None:
         fields = head.fields
         self.authorization = fields.get(b"authorization")
         self.api_key = fields.get(b"x-api-key")
@@ -40,7 +40,7 @@ class CallHead:
             except BmsError as error:
                 self.error = error
 
-    def _read(self, head: Head, known: bool) -> None:
+    def _read(self, head: Http2Head, known: bool) -> None:
         twice = head.repeated & _ONCE
         if twice:
             raise InvalidArgument(f"{min(twice).decode()} comes more than once: send it once")
@@ -56,7 +56,7 @@ class CallHead:
         self.encoding = None if encoding == b"identity" else encoding
 
 
-def speaks_grpc(head: Head) -> bool:
+def speaks_grpc(head: Http2Head) -> bool:
     """Whether a request is meant for gRPC, right or wrong. gRPC-Web is another protocol."""
     said = head.fields.get(b"content-type", b"")[:20].lower()
     return said.startswith(_GRPC) and not said.startswith(_GRPC + b"-web")

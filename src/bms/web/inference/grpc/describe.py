@@ -10,13 +10,13 @@ from bms.protocols.oip.grpc.infer import read_version
 from bms.protocols.oip.grpc.settings import log_settings, trace_settings
 from bms.protocols.protobuf.pool import message, parse
 from bms.serving.pipeline.pipeline import Pipeline
-from bms.serving.traffic.snapshot_index import Route, served
+from bms.serving.traffic.snapshot_index import DeploymentRoute, served
 from bms.serving.traffic.split import find_route, named_version
-from bms.web.inference.grpc.call import Call
+from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.method import QuietMethod
 
 
-class Told(QuietMethod):
+class DescribeMethod(QuietMethod):
     """A call that is answered at once; `tell` makes the answer of the key (None where all may ask) and the request."""
 
     def __init__(
@@ -27,11 +27,11 @@ class Told(QuietMethod):
         self._tell = tell
         self._public = public
 
-    def opened(self, call: Call) -> None:
+    def opened(self, call: RpcCall) -> None:
         if not self._public:
             call.caller = self._pipeline.admit(call.head)
 
-    def message(self, call: Call, message: bytes | memoryview) -> None:
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         key = call.caller
         assert key is None or isinstance(key, KeyEntry)
         answer = self._tell(key, parse(self._request, message))
@@ -39,7 +39,7 @@ class Told(QuietMethod):
         call.respond(answer)
 
 
-class Describer:
+class GrpcDescriber:
     """`ready` says whether a snapshot is there, `version` is this software's."""
 
     def __init__(self, pipeline: Pipeline, ready: Callable[[], bool], version: str) -> None:
@@ -47,7 +47,7 @@ class Describer:
         self._ready = ready
         self._version = version
 
-    def methods(self) -> dict[str, Told]:
+    def methods(self) -> dict[str, DescribeMethod]:
         """By the names of the service's methods."""
         public: dict[str, Callable[[KeyEntry | None, Any], bytes]] = {
             "ServerLive": lambda key, request: models.server_live(),
@@ -64,7 +64,8 @@ class Describer:
             "LogSettings": lambda key, request: log_settings(request),
         }
         return {
-            name: Told(name, self._pipeline, tell, public=name in public) for name, tell in {**public, **told}.items()
+            name: DescribeMethod(name, self._pipeline, tell, public=name in public)
+            for name, tell in {**public, **told}.items()
         }
 
     def _model_ready(self, key: KeyEntry | None, request: Any) -> bytes:
@@ -107,7 +108,7 @@ class Describer:
             self._route(key, request.model_name)
         return trace_settings(request)
 
-    def _route(self, key: KeyEntry | None, name: str) -> Route:
+    def _route(self, key: KeyEntry | None, name: str) -> DeploymentRoute:
         assert key is not None
         return find_route(self._pipeline.index, key.tenant, name)
 
@@ -122,7 +123,7 @@ class Describer:
         return route.entry, version
 
 
-def _versions(route: Route, number: int | None, alias: str | None) -> list[ServedVersion]:
+def _versions(route: DeploymentRoute, number: int | None, alias: str | None) -> list[ServedVersion]:
     if number is not None or alias is not None:
         return [named_version(route, number, alias)]
     return [route.versions[each] for each in sorted(route.versions)]

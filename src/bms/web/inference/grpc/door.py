@@ -9,10 +9,10 @@ from bms.web.inference.grpc.server import GrpcServer
 from bms.web.inference.http.limits import HttpLimits
 from bms.web.inference.http2.connection import Http2Connection
 from bms.web.inference.http2.limits import Http2Limits
-from bms.web.inference.http2.table import Handler
+from bms.web.inference.http2.table import Http2Handler
 
 
-class GrpcDoor:
+class GrpcConnectionHandler:
     """`connections` is the site's own set, which holds those of HTTP/1.1 too; `refused` counts by HTTP status; `others`
     has the streams that are no gRPC, and is made with how many bytes one connection may keep there."""
 
@@ -25,14 +25,14 @@ class GrpcDoor:
         now: Callable[[], float],
         fresh_id: Callable[[], bytes],
         refused: Callable[[int], object],
-        others: Callable[[int], Handler],
+        others: Callable[[int], Http2Handler],
     ) -> None:
         self.http2_limits = of_http(limits)
         self.most_connections = limits.connections
         self.connections = connections
         self.now = now
         buffered_bytes = max(self.http2_limits.buffered_bytes, 2 * limits.body_bytes)
-        self.http2_handler: Handler = GrpcServer(
+        self.http2_handler: Http2Handler = GrpcServer(
             methods,
             message_bytes=limits.body_bytes,
             buffered_bytes=buffered_bytes,

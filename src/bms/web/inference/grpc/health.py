@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from bms.core.errors import NotFound
 from bms.protocols.protobuf.health import SERVICE
 from bms.protocols.protobuf.pool import message, parse
-from bms.web.inference.grpc.call import Call
+from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.method import Method, QuietMethod
 
 _Request = message("grpc.health.v1.HealthCheckRequest")
@@ -33,7 +33,7 @@ class _Check(QuietMethod):
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def message(self, call: Call, message: bytes | memoryview) -> None:
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         name = parse(_Request, message).service
         status = _status(self._services, name)
         if status == _UNKNOWN:
@@ -45,7 +45,7 @@ class _Listing(QuietMethod):
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def message(self, call: Call, message: bytes | memoryview) -> None:
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         statuses = {name: _Response(status=_status(self._services, name)) for name in self._services}
         call.respond(_List(statuses=statuses).SerializeToString())
 
@@ -56,11 +56,11 @@ class _Watch(QuietMethod):
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def message(self, call: Call, message: bytes | memoryview) -> None:
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         call.caller = parse(_Request, message).service
         self.check_time(call, 0.0)
 
-    def check_time(self, call: Call, now: float) -> None:
+    def check_time(self, call: RpcCall, now: float) -> None:
         if isinstance(call.caller, str) and not call.congested:
             status = _status(self._services, call.caller)
             if status != call.state:

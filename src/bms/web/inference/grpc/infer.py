@@ -9,10 +9,10 @@ from bms.core.tensors.signature import Signature
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.oip.grpc.infer import decode_infer, encode_infer, read_version
 from bms.protocols.oip.grpc.outline import InferMessage, read_infer
-from bms.protocols.oip.infer import Decoded
+from bms.protocols.oip.infer import DecodedInfer
 from bms.protocols.oip.kserve_labels import labels_asked, labels_told, with_labels
-from bms.serving.pipeline.turn import Answer
-from bms.web.inference.grpc.call import Call
+from bms.serving.pipeline.turn import ExchangeAnswer
+from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.deadlines import left_s
 from bms.web.inference.grpc.unary import UnaryExchange, UnaryMethod
 
@@ -21,9 +21,9 @@ class GrpcExchange(UnaryExchange):
     """One ModelInferRequest of `size` bytes. `decoded` is what it was read as; `message` may be let go then."""
 
     message: InferMessage
-    decoded: Decoded
+    decoded: DecodedInfer
 
-    def __init__(self, key: KeyEntry, call: Call, message: InferMessage, size: int, began: float) -> None:
+    def __init__(self, key: KeyEntry, call: RpcCall, message: InferMessage, size: int, began: float) -> None:
         said = message.outline.message
         number, alias = read_version(said.model_version)
         super().__init__(key, said.model_name, number, alias, call.id.decode("ascii"), size, began)
@@ -45,12 +45,12 @@ class GrpcExchange(UnaryExchange):
             return labels_told(response, self.decoded, self.version.signatures[self.request.signature or ""])
         return response
 
-    def encode(self, outputs: Sequence[Tensor]) -> Answer:
-        return Answer(encode_infer(self.told(outputs), self.decoded.classes, self.request.notes))
+    def encode(self, outputs: Sequence[Tensor]) -> ExchangeAnswer:
+        return ExchangeAnswer(encode_infer(self.told(outputs), self.decoded.classes, self.request.notes))
 
 
 class ModelInfer(UnaryMethod):
-    def message(self, call: Call, message: bytes | memoryview) -> None:
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         began, key = perf_counter(), call.caller
         assert isinstance(key, KeyEntry)
         made = GrpcExchange(key, call, read_infer(message), call.size, began)

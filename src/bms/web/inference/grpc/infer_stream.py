@@ -14,8 +14,8 @@ from bms.core.tensors.tensor import Tensor
 from bms.protocols.oip.grpc.infer import encode_stream_end, encode_stream_error, encode_stream_part, wants_empty_final
 from bms.protocols.oip.grpc.outline import read_infer
 from bms.serving.pipeline.pipeline import Pipeline
-from bms.serving.pipeline.turn import Answer
-from bms.web.inference.grpc.call import Call
+from bms.serving.pipeline.turn import ExchangeAnswer
+from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.deadlines import left_s
 from bms.web.inference.grpc.infer import GrpcExchange
 from bms.web.inference.grpc.method import QuietMethod
@@ -67,10 +67,10 @@ class StreamExchange(GrpcExchange):
             return b""
         return encode_stream_end(self.route.entry.name, self.version.number, self.request.id)
 
-    def encode(self, outputs: Sequence[Tensor]) -> Answer:
-        return Answer(encode_stream_part(self.told(outputs), self.decoded.classes, self.request.notes))
+    def encode(self, outputs: Sequence[Tensor]) -> ExchangeAnswer:
+        return ExchangeAnswer(encode_stream_part(self.told(outputs), self.decoded.classes, self.request.notes))
 
-    def deliver(self, answer: Answer) -> None:
+    def deliver(self, answer: ExchangeAnswer) -> None:
         self.line.answered(self.turn, answer.body)
 
     def deliver_error(self, error: BmsError) -> None:
@@ -80,7 +80,7 @@ class StreamExchange(GrpcExchange):
 class _Line:
     """The requests of one stream that are not answered yet, in their order."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: RpcCall) -> None:
         self.call = call
         self.turns: deque[_Turn] = deque()
         self.strict = call.stream.head.fields.get(_STRICT) == b"true"
@@ -132,11 +132,11 @@ class ModelStreamInfer(QuietMethod):
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
 
-    def opened(self, call: Call) -> None:
+    def opened(self, call: RpcCall) -> None:
         self._pipeline.caller(call.head)
         call.state = _Line(call)
 
-    def message(self, call: Call, message: bytes | memoryview) -> None:
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         """A key that is good no more ends the stream; any other error is an answer."""
         line, began = call.state, perf_counter()
         assert isinstance(line, _Line)
@@ -160,15 +160,15 @@ class ModelStreamInfer(QuietMethod):
             turn.exchange = made
             line.pace()
 
-    def ended(self, call: Call) -> None:
+    def ended(self, call: RpcCall) -> None:
         assert isinstance(call.state, _Line)
         call.state.pace()
 
-    def writable(self, call: Call) -> None:
+    def writable(self, call: RpcCall) -> None:
         assert isinstance(call.state, _Line)
         call.state.pace()
 
-    def cancel(self, call: Call) -> None:
+    def cancel(self, call: RpcCall) -> None:
         line, call.state = call.state, None
         if isinstance(line, _Line):
             line.cancel()

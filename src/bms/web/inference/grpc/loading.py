@@ -12,45 +12,45 @@ from bms.core.errors import BY_CODE, BmsError, Cancelled, InvalidArgument, Unava
 from bms.protocols.oip.grpc.infer import read_parameters
 from bms.protocols.protobuf.pool import message, parse
 from bms.serving.pipeline.pipeline import Pipeline
-from bms.web.inference.grpc.call import Call
+from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.method import QuietMethod
 from bms.web.inference.http.framing import Header
-from bms.web.inference.http.request import Head, Request
-from bms.web.inference.pass_on import PassOn
+from bms.web.inference.http.request import HttpRequest, RequestHead
+from bms.web.inference.pass_on import ReverseProxy
 
 _MOST = 1 << 16  # bytes of control's answer
 
 
-class Loading(QuietMethod):
-    def __init__(self, pipeline: Pipeline, pass_on: PassOn, verb: Literal["load", "unload"]) -> None:
+class RepositoryLoad(QuietMethod):
+    def __init__(self, pipeline: Pipeline, pass_on: ReverseProxy, verb: Literal["load", "unload"]) -> None:
         self._pipeline = pipeline
         self._pass_on = pass_on
         self._verb = verb
         self._request = message(f"inference.RepositoryModel{verb.capitalize()}Request")
 
-    def opened(self, call: Call) -> None:
+    def opened(self, call: RpcCall) -> None:
         call.caller = self._pipeline.admit(call.head)
 
-    def message(self, call: Call, message: bytes | memoryview) -> None:
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         asked = parse(self._request, message)
         if not asked.model_name:
             raise InvalidArgument("model_name is empty: name a deployment")
         body = orjson.dumps({"parameters": _plain(read_parameters(asked.parameters))})
         target = f"/v2/repository/models/{quote(asked.model_name, safe='')}/{self._verb}"
-        head = Head(b"POST", target.encode(), "1.1", self._headers(call, len(body)))
+        head = RequestHead(b"POST", target.encode(), "1.1", self._headers(call, len(body)))
         head.length = len(body)
-        request = Request(_Told(call), head)
+        request = HttpRequest(_Told(call), head)
         request.id, request.complete, request.size = call.id, True, len(body)
         request.chunks.append(body)
         call.state = request
         self._pass_on.start(request)
 
-    def cancel(self, call: Call) -> None:
+    def cancel(self, call: RpcCall) -> None:
         request, call.state = call.state, None
-        if isinstance(request, Request):
+        if isinstance(request, HttpRequest):
             self._pass_on.cancel(request)
 
-    def _headers(self, call: Call, length: int) -> list[Header]:
+    def _headers(self, call: RpcCall, length: int) -> list[Header]:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % length)]
         if call.head.authorization is not None:
             headers.append((b"authorization", call.head.authorization))
@@ -68,27 +68,29 @@ class _Told:
     unsent = 0
     slow_writer = False
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: RpcCall) -> None:
         self._call = call
         self._status = 0
         self._body = b""
 
-    def respond(self, request: Request, status: int, content_type: bytes, body: bytes, headers: bytes = b"") -> None:
+    def respond(
+        self, request: HttpRequest, status: int, content_type: bytes, body: bytes, headers: bytes = b""
+    ) -> None:
         self._status, self._body = status, body
         self.end_stream(request)
 
-    def respond_error(self, request: Request, error: BmsError, headers: bytes = b"") -> None:
+    def respond_error(self, request: HttpRequest, error: BmsError, headers: bytes = b"") -> None:
         self._call.state = None
         self._call.fail(error)
 
-    def begin_stream(self, request: Request, status: int, headers: bytes, length: int | None) -> None:
+    def begin_stream(self, request: HttpRequest, status: int, headers: bytes, length: int | None) -> None:
         self._status = status
 
-    def stream(self, request: Request, data: bytes) -> None:
+    def stream(self, request: HttpRequest, data: bytes) -> None:
         if len(self._body) < _MOST:
             self._body += data
 
-    def end_stream(self, request: Request) -> None:
+    def end_stream(self, request: HttpRequest) -> None:
         self._call.state = None
         if self._status == HTTPStatus.OK:
             self._call.respond(b"")
@@ -102,7 +104,7 @@ class _Told:
     def hold(self, yes: bool) -> None:
         """The whole request is here already."""
 
-    def continue_(self, request: Request) -> None:
+    def continue_(self, request: HttpRequest) -> None:
         """Nobody waits to be asked for a body."""
 
     @property

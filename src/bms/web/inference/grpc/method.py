@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from bms.web.inference.grpc.call import Call
+from bms.web.inference.grpc.call import RpcCall
 
 
 class Method(Protocol):
@@ -11,25 +11,25 @@ class Method(Protocol):
 
     streams: bool  # whether the client sends a stream; otherwise `message` comes exactly once
 
-    def opened(self, call: Call) -> None:
+    def opened(self, call: RpcCall) -> None:
         """The head is there: refuses by it what can be."""
         ...
 
-    def message(self, call: Call, message: bytes | memoryview) -> None: ...
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None: ...
 
-    def ended(self, call: Call) -> None:
+    def ended(self, call: RpcCall) -> None:
         """The client sends no more; only where it streams."""
         ...
 
-    def cancel(self, call: Call) -> None:
+    def cancel(self, call: RpcCall) -> None:
         """Nobody waits for the answer any more."""
         ...
 
-    def writable(self, call: Call) -> None:
+    def writable(self, call: RpcCall) -> None:
         """What was sent has gone to the client."""
         ...
 
-    def check_time(self, call: Call, now: float) -> None:
+    def check_time(self, call: RpcCall, now: float) -> None:
         """Called once a second, `now` in seconds."""
         ...
 
@@ -39,15 +39,15 @@ class QuietMethod:
 
     streams = False
 
-    def opened(self, call: Call) -> None: ...
+    def opened(self, call: RpcCall) -> None: ...
 
-    def message(self, call: Call, message: bytes | memoryview) -> None:
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         raise NotImplementedError
 
-    def ended(self, call: Call) -> None: ...
+    def ended(self, call: RpcCall) -> None: ...
 
-    def cancel(self, call: Call) -> None: ...
+    def cancel(self, call: RpcCall) -> None: ...
 
-    def writable(self, call: Call) -> None: ...
+    def writable(self, call: RpcCall) -> None: ...
 
-    def check_time(self, call: Call, now: float) -> None: ...
+    def check_time(self, call: RpcCall, now: float) -> None: ...

@@ -10,7 +10,7 @@ from google.protobuf.descriptor import FileDescriptor
 from bms.core.errors import BmsError, InvalidArgument, NotFound
 from bms.protocols.protobuf.pool import FILES, POOL, message, parse
 from bms.protocols.protobuf.reflection import V1, V1ALPHA
-from bms.web.inference.grpc.call import Call
+from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.method import Method, QuietMethod
 
 _SERVICES = sorted(f"{file.package}.{service.name}" for file in FILES for service in file.service)
@@ -33,7 +33,7 @@ class _Reflection(QuietMethod):
         self._request = message(f"{package}.ServerReflectionRequest")
         self._response = message(f"{package}.ServerReflectionResponse")
 
-    def message(self, call: Call, message: bytes | memoryview) -> None:
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         request = parse(self._request, message)
         response = self._response(valid_host=request.host, original_request=request)
         try:
@@ -45,10 +45,10 @@ class _Reflection(QuietMethod):
         if call.congested:
             call.hold(True)
 
-    def ended(self, call: Call) -> None:
+    def ended(self, call: RpcCall) -> None:
         call.finish()
 
-    def writable(self, call: Call) -> None:
+    def writable(self, call: RpcCall) -> None:
         call.hold(False)
 
     def _answer(self, request: Any, response: Any) -> None:

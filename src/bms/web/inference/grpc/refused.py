@@ -2,15 +2,15 @@
 
 from bms.core.errors import Unimplemented
 from bms.serving.pipeline.pipeline import Pipeline
-from bms.web.inference.grpc.call import Call
+from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.method import QuietMethod
 
 
-class Refused(QuietMethod):
+class UnsupportedMethod(QuietMethod):
     def __init__(self, pipeline: Pipeline, why: str) -> None:
         self._pipeline = pipeline
         self._why = why
 
-    def opened(self, call: Call) -> None:
+    def opened(self, call: RpcCall) -> None:
         self._pipeline.caller(call.head)
         raise Unimplemented(self._why)

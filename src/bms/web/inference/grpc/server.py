@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from bms.core.errors import BmsError, DeadlineExceeded, Internal, ResourceExhausted, Unimplemented
-from bms.web.inference.grpc.call import Call
+from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.call_head import CallHead, speaks_grpc
 from bms.web.inference.grpc.messages import MessageReader, whole_message
 from bms.web.inference.grpc.method import Method
 from bms.web.inference.grpc.status import TOO_LARGE, no_grpc
 from bms.web.inference.http2.stream import Stream
-from bms.web.inference.http2.table import Handler
+from bms.web.inference.http2.table import Http2Handler
 
 log = logging.getLogger(__name__)
 _DEFECT = "call %s could not be answered"
@@ -40,7 +40,7 @@ class GrpcServer:
         buffered_bytes: int,
         fresh_id: Callable[[], bytes],
         refused: Callable[[int], object],
-        others: Handler | None = None,
+        others: Http2Handler | None = None,
     ) -> None:
         self._methods = methods
         self._others = others
@@ -63,7 +63,7 @@ class GrpcServer:
                 return
             route = stream.head.note = _Route(CallHead(stream.head, method is not None), method)
         head, method = route
-        call = stream.state = Call(stream, head, head.request_id or self._fresh_id(), self._read_on)
+        call = stream.state = RpcCall(stream, head, head.request_id or self._fresh_id(), self._read_on)
         if head.status != 200:
             call.over = True
             self._refused(head.status)
@@ -84,7 +84,7 @@ class GrpcServer:
 
     def data(self, stream: Stream, data: bytes) -> None:
         call, route = stream.state, stream.head.note
-        if not isinstance(call, Call):
+        if not isinstance(call, RpcCall):
             assert self._others is not None
             self._others.data(stream, data)
             return
@@ -103,7 +103,7 @@ class GrpcServer:
 
     def reset(self, stream: Stream) -> None:
         call, route = stream.state, stream.head.note
-        if not isinstance(call, Call):
+        if not isinstance(call, RpcCall):
             assert self._others is not None
             self._others.reset(stream)
             return
@@ -115,7 +115,7 @@ class GrpcServer:
 
     def writable(self, stream: Stream) -> None:
         call, route = stream.state, stream.head.note
-        if not isinstance(call, Call):
+        if not isinstance(call, RpcCall):
             assert self._others is not None
             self._others.writable(stream)
             return
@@ -125,7 +125,7 @@ class GrpcServer:
 
     def check_time(self, stream: Stream, now: float) -> None:
         call, route = stream.state, stream.head.note
-        if not isinstance(call, Call):
+        if not isinstance(call, RpcCall):
             assert self._others is not None
             self._others.check_time(stream, now)
             return
@@ -139,13 +139,13 @@ class GrpcServer:
 
     # --- messages ---
 
-    def _resume(self, call: Call) -> None:
+    def _resume(self, call: RpcCall) -> None:
         route = call.stream.head.note
         assert isinstance(route, _Route)
         if not call.over and route.method is not None:
             self._take(call, route.method, b"")
 
-    def _take(self, call: Call, method: Method, data: bytes) -> None:
+    def _take(self, call: RpcCall, method: Method, data: bytes) -> None:
         """The way of messages that come in pieces, compressed, or many."""
         reader = call.reader
         if reader is None:
@@ -166,7 +166,7 @@ class GrpcServer:
         if not call.over:
             call.keep(reader.size)
 
-    def _read_one(self, call: Call, method: Method, reader: MessageReader) -> None:
+    def _read_one(self, call: RpcCall, method: Method, reader: MessageReader) -> None:
         if not call.stream.ended:
             reader.check()
             return
@@ -176,7 +176,7 @@ class GrpcServer:
         call.through = True
         self._give(call, method, message)
 
-    def _read_stream(self, call: Call, method: Method, reader: MessageReader) -> None:
+    def _read_stream(self, call: RpcCall, method: Method, reader: MessageReader) -> None:
         while not call.over and not call.stream.held:
             message = reader.next()
             if message is not None:
@@ -189,7 +189,7 @@ class GrpcServer:
                 method.ended(call)
             return
 
-    def _give(self, call: Call, method: Method, message: bytes | memoryview) -> None:
+    def _give(self, call: RpcCall, method: Method, message: bytes | memoryview) -> None:
         try:
             method.message(call, message)
         except BmsError as error:
@@ -200,12 +200,12 @@ class GrpcServer:
 
     # --- errors ---
 
-    def _end(self, call: Call, method: Method, error: BmsError) -> None:
+    def _end(self, call: RpcCall, method: Method, error: BmsError) -> None:
         if not call.over:
             method.cancel(call)
             self._refuse(call, error)
 
-    def _refuse(self, call: Call, error: BmsError) -> None:
+    def _refuse(self, call: RpcCall, error: BmsError) -> None:
         self._refused(error.http_status)
         call.fail(error)
 

@@ -6,16 +6,16 @@ from bms.protocols.client_memory import NO_SHARED_MEMORY
 from bms.protocols.protobuf.inference import SERVICE
 from bms.protocols.protobuf.tfserving import MODEL, PREDICTION
 from bms.serving.pipeline.pipeline import Pipeline
-from bms.web.inference.grpc.describe import Describer
+from bms.web.inference.grpc.describe import GrpcDescriber
 from bms.web.inference.grpc.health import health_methods
 from bms.web.inference.grpc.infer import ModelInfer
 from bms.web.inference.grpc.infer_stream import ModelStreamInfer
-from bms.web.inference.grpc.loading import Loading
+from bms.web.inference.grpc.loading import RepositoryLoad
 from bms.web.inference.grpc.method import Method
 from bms.web.inference.grpc.reflection import reflection_methods
-from bms.web.inference.grpc.refused import Refused
+from bms.web.inference.grpc.refused import UnsupportedMethod
 from bms.web.inference.grpc.tfserving.service import tfserving_methods
-from bms.web.inference.pass_on import PassOn
+from bms.web.inference.pass_on import ReverseProxy
 
 _REFUSED = {
     f"{kind}SharedMemory{verb}": NO_SHARED_MEMORY
@@ -25,16 +25,16 @@ _REFUSED = {
 
 
 def gateway_methods(
-    pipeline: Pipeline, pass_on: PassOn, ready: Callable[[], bool], version: str
+    pipeline: Pipeline, pass_on: ReverseProxy, ready: Callable[[], bool], version: str
 ) -> dict[bytes, Method]:
     """`pass_on` asks control; `ready` says whether a snapshot is there, `version` is this software's."""
     methods: dict[str, Method] = {
-        **Describer(pipeline, ready, version).methods(),
+        **GrpcDescriber(pipeline, ready, version).methods(),
         "ModelInfer": ModelInfer(pipeline),
         "ModelStreamInfer": ModelStreamInfer(pipeline),
-        "RepositoryModelLoad": Loading(pipeline, pass_on, "load"),
-        "RepositoryModelUnload": Loading(pipeline, pass_on, "unload"),
-        **{name: Refused(pipeline, why) for name, why in _REFUSED.items()},
+        "RepositoryModelLoad": RepositoryLoad(pipeline, pass_on, "load"),
+        "RepositoryModelUnload": RepositoryLoad(pipeline, pass_on, "unload"),
+        **{name: UnsupportedMethod(pipeline, why) for name, why in _REFUSED.items()},
     }
     return {
         **{f"/{SERVICE}/{name}".encode(): method for name, method in methods.items()},

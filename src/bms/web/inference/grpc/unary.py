@@ -7,15 +7,15 @@ from bms.core.tensors.request import InferResponse
 from bms.core.tensors.tensor import Tensor
 from bms.serving.pipeline.exchange import Exchange
 from bms.serving.pipeline.pipeline import Pipeline
-from bms.serving.pipeline.turn import Answer
-from bms.web.inference.grpc.call import Call
+from bms.serving.pipeline.turn import ExchangeAnswer
+from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.method import QuietMethod
 
 
 class UnaryExchange(Exchange):
     """Its maker sets `call`."""
 
-    call: Call
+    call: RpcCall
 
     @property
     def fields(self) -> Mapping[bytes, bytes]:
@@ -26,7 +26,7 @@ class UnaryExchange(Exchange):
             model=self.route.entry.name, version=self.version.number, outputs=outputs, id=self.request.id
         )
 
-    def deliver(self, answer: Answer) -> None:
+    def deliver(self, answer: ExchangeAnswer) -> None:
         call = self.call
         call.state = None  # no cycle is left for the collector
         call.respond(answer.body, answer.headers)
@@ -43,11 +43,11 @@ class UnaryMethod(QuietMethod):
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
 
-    def opened(self, call: Call) -> None:
+    def opened(self, call: RpcCall) -> None:
         """Refuses by the head alone what can be."""
         call.caller = self._pipeline.admit(call.head)
 
-    def cancel(self, call: Call) -> None:
+    def cancel(self, call: RpcCall) -> None:
         made, call.state = call.state, None
         if isinstance(made, Exchange):
             made.cancel()

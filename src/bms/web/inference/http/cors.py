@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from bms.core.errors import InvalidArgument
-from bms.web.inference.http.request import Head, Request
+from bms.web.inference.http.request import HttpRequest, RequestHead
 from bms.web.inference.http.whole_body import WholeBodyHandler
 
 ANY = "*"
@@ -45,7 +45,7 @@ class Cors:
     def __bool__(self) -> bool:
         return bool(self._origins)
 
-    def lines(self, head: Head) -> bytes:
+    def lines(self, head: RequestHead) -> bytes:
         """The header lines that every answer to such a request has; empty for pages that may read none, and where no
         page asks."""
         origin = head.fields.get(b"origin")
@@ -55,7 +55,7 @@ class Cors:
             return b"access-control-allow-origin: *\r\n" + _EXPOSED
         return b"access-control-allow-origin: %b\r\nvary: origin\r\n%b" % (origin, _EXPOSED)
 
-    def asks(self, head: Head) -> bool:
+    def asks(self, head: RequestHead) -> bool:
         """Whether a browser asks, before it sends a page's request, what the page may send."""
         return head.method == b"OPTIONS" and b"access-control-request-method" in head.fields
 
@@ -63,7 +63,7 @@ class Cors:
 class Preflight(WholeBodyHandler):
     """Answers that question, without a key: browsers show none when they ask it."""
 
-    def start(self, request: Request) -> None:
+    def start(self, request: HttpRequest) -> None:
         wanted = request.fields.get(b"access-control-request-headers", b"")
         allowed = b"access-control-allow-headers: %b\r\n" % wanted if _HEADER_NAMES.fullmatch(wanted) else b""
         request.connection.respond(request, 200, b"text/plain", b"", _METHODS + allowed + _REMEMBERED)

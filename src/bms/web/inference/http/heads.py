@@ -5,7 +5,7 @@ Two headers differ from request to request by their nature: a request's id, and 
 cut out, where they are plain, before a head is looked up.
 """
 
-from bms.web.inference.http.request import Head, Request, request_id
+from bms.web.inference.http.request import HttpRequest, RequestHead, request_id
 
 LONGEST = 2048  # bytes; longer heads are parsed every time
 _MOST = 4096
@@ -17,12 +17,12 @@ class Heads:
     """Bounded by `_MOST` heads: when it is full it begins anew, which costs each client one parse."""
 
     def __init__(self) -> None:
-        self._heads: dict[bytes, Head] = {}
+        self._heads: dict[bytes, RequestHead] = {}
 
     def __len__(self) -> int:
         return len(self._heads)
 
-    def find(self, data: bytes, end: int) -> tuple[Head, bytes | None] | None:
+    def find(self, data: bytes, end: int) -> tuple[RequestHead, bytes | None] | None:
         """The head that is the first `end` bytes of `data`, and the request's own id, if it was remembered."""
         head = self._heads.get(data[:end])
         if head is not None:
@@ -33,7 +33,7 @@ class Heads:
         head = self._heads.get(key)
         return (head, id) if head is not None else None
 
-    def remember(self, data: bytes, request: Request) -> None:
+    def remember(self, data: bytes, request: HttpRequest) -> None:
         """`data` was parsed as `request` and nothing else, all of it. Remembers its head if what the parser found is
         what `find`'s caller will assume: a head that ends at the first empty line, and a body of the length it says.
         """

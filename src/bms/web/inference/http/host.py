@@ -5,10 +5,10 @@ from typing import Any, Protocol
 from bms.core.errors import BmsError
 from bms.web.inference.http.heads import Heads
 from bms.web.inference.http.limits import HttpLimits
-from bms.web.inference.http.request import Request
+from bms.web.inference.http.request import HttpRequest
 
 
-class Host(Protocol):
+class ServerContext(Protocol):
     """The site that connections belong to."""
 
     limits: HttpLimits
@@ -21,22 +21,22 @@ class Host(Protocol):
 
     def fresh_id(self) -> bytes: ...
 
-    def open(self, request: Request) -> None:
+    def open(self, request: HttpRequest) -> None:
         """The head is there: sets its handler, and the request's. Raises BmsError to refuse."""
         ...
 
-    def reopen(self, request: Request) -> None:
+    def reopen(self, request: HttpRequest) -> None:
         """As `open`, for a head that was opened before."""
         ...
 
-    def remembers(self, request: Request) -> bool:
+    def remembers(self, request: HttpRequest) -> bool:
         """Whether the heads of such requests are worth remembering."""
         ...
 
-    def error_body(self, request: Request, error: BmsError) -> tuple[bytes, bytes]:
+    def error_body(self, request: HttpRequest, error: BmsError) -> tuple[bytes, bytes]:
         """Content type and body for an error, in the dialect of the request's path."""
         ...
 
-    def refused(self, request: Request, error: BmsError) -> None:
+    def refused(self, request: HttpRequest, error: BmsError) -> None:
         """Counts an answer that no handler gave."""
         ...

@@ -9,28 +9,28 @@ from bms.web.inference.http.framing import Header
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 
 
-class Handler(Protocol):
+class HttpRequestHandler(Protocol):
     """What becomes of a request. All calls come from the loop, in the order below; `answered` may come any time."""
 
     whole_body: bool  # whether `start` waits for the whole body
 
-    def start(self, request: "Request") -> None:
+    def start(self, request: "HttpRequest") -> None:
         """It is this request's turn to be answered; what of the body is there already lies in `request.chunks`."""
         ...
 
-    def body(self, request: "Request", chunk: bytes | memoryview) -> None:
+    def body(self, request: "HttpRequest", chunk: bytes | memoryview) -> None:
         """More of the body, after `start`."""
         ...
 
-    def end(self, request: "Request") -> None:
+    def end(self, request: "HttpRequest") -> None:
         """The body is complete, after `start`; not called where it was complete before."""
         ...
 
-    def cancel(self, request: "Request") -> None:
+    def cancel(self, request: "HttpRequest") -> None:
         """The client is gone."""
         ...
 
-    def writable(self, request: "Request", yes: bool) -> None:
+    def writable(self, request: "HttpRequest", yes: bool) -> None:
         """The client takes the answer too slowly, or again fast enough."""
         ...
 
@@ -38,21 +38,23 @@ class Handler(Protocol):
 class Answerer(Protocol):
     """The client's connection, as handlers use it. Nothing is written once the client is gone."""
 
-    def respond(self, request: "Request", status: int, content_type: bytes, body: bytes, headers: bytes = b"") -> None:
+    def respond(
+        self, request: "HttpRequest", status: int, content_type: bytes, body: bytes, headers: bytes = b""
+    ) -> None:
         """The whole answer; `headers` are whole lines."""
         ...
 
-    def respond_error(self, request: "Request", error: BmsError, headers: bytes = b"") -> None:
+    def respond_error(self, request: "HttpRequest", error: BmsError, headers: bytes = b"") -> None:
         """The whole answer, in the dialect of the request's path."""
         ...
 
-    def begin_stream(self, request: "Request", status: int, headers: bytes, length: int | None) -> None:
+    def begin_stream(self, request: "HttpRequest", status: int, headers: bytes, length: int | None) -> None:
         """The head of an answer that comes in pieces: `length` bytes in all, None where nobody knows yet."""
         ...
 
-    def stream(self, request: "Request", data: bytes) -> None: ...
+    def stream(self, request: "HttpRequest", data: bytes) -> None: ...
 
-    def end_stream(self, request: "Request") -> None: ...
+    def end_stream(self, request: "HttpRequest") -> None: ...
 
     def abort(self) -> None:
         """Ends the connection without an end of the answer, so that the client sees it is not whole."""
@@ -62,7 +64,7 @@ class Answerer(Protocol):
         """Reads no more of the body until told so: whoever takes it is slower than the client."""
         ...
 
-    def continue_(self, request: "Request") -> None:
+    def continue_(self, request: "HttpRequest") -> None:
         """The client that waits to be asked for its body is asked."""
         ...
 
@@ -82,14 +84,14 @@ class Answerer(Protocol):
         ...
 
 
-class Head:
+class RequestHead:
     """The head of a request, as it was read and understood. Requests with the very same bytes share one, so nothing in
     it belongs to one request. Mutable, without ceremony: what is learnt about it later is kept in it."""
 
     length: int | None = 0  # of the body; None: chunked
     expects = False  # the client waits to be asked for its body
     keep_alive = True
-    handler: Handler | None = None
+    handler: HttpRequestHandler | None = None
     operation: object = None  # what the handler understood
     request_id: bytes | None = None  # the client's own
     memory: object = None  # the handler's own, true for as long as the handler says
@@ -111,7 +113,7 @@ class Head:
         return self.fields.get(b"x-api-key")
 
 
-class Request:
+class HttpRequest:
     """Mutable, without ceremony: it is made once per request on the hot path."""
 
     size = 0  # of the body so far
@@ -123,12 +125,12 @@ class Request:
     chunked_answer = False
     discard = False  # what comes of the body is of no interest
     refusal: BmsError | None = None
-    handler: Handler | None = None
+    handler: HttpRequestHandler | None = None
     id = b""
     caller: object = None
     state: object = None  # the handler's own
 
-    def __init__(self, connection: "Answerer", head: Head) -> None:
+    def __init__(self, connection: "Answerer", head: RequestHead) -> None:
         self.connection = connection
         self.head = head
         self.handler = head.handler

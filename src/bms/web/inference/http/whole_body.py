@@ -1,6 +1,6 @@
 """A handler that waits for the whole body of a request before it starts."""
 
-from bms.web.inference.http.request import Request
+from bms.web.inference.http.request import HttpRequest
 
 
 class WholeBodyHandler:
@@ -8,17 +8,17 @@ class WholeBodyHandler:
 
     whole_body = True
 
-    def start(self, request: Request) -> None:
+    def start(self, request: HttpRequest) -> None:
         raise NotImplementedError
 
-    def body(self, request: Request, chunk: bytes | memoryview) -> None:
+    def body(self, request: HttpRequest, chunk: bytes | memoryview) -> None:
         raise AssertionError("a whole body has no more")
 
-    def end(self, request: Request) -> None:
+    def end(self, request: HttpRequest) -> None:
         raise AssertionError("a whole body has no more")
 
-    def cancel(self, request: Request) -> None:
+    def cancel(self, request: HttpRequest) -> None:
         """Nothing to do: answers are given at once."""
 
-    def writable(self, request: Request, yes: bool) -> None:
+    def writable(self, request: HttpRequest, yes: bool) -> None:
         """Nothing to do: an answer is written in one piece."""

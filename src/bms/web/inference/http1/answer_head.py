@@ -1,13 +1,13 @@
 """The bytes of an answer, around its body: whole, or opened and sent in pieces."""
 
 from bms.web.inference.http.answers import JSON, status_line
-from bms.web.inference.http.request import Request
+from bms.web.inference.http.request import HttpRequest
 
 _OK_JSON = status_line(200) + b"content-type: application/json\r\ncontent-length: "
 
 
 def whole(
-    request: Request, status: int, content_type: bytes, body: bytes, headers: bytes, date: bytes, connection: bytes
+    request: HttpRequest, status: int, content_type: bytes, body: bytes, headers: bytes, date: bytes, connection: bytes
 ) -> bytes:
     """`headers`, `date` and `connection` are whole lines, or empty."""
     sent = body if request.head.method != b"HEAD" else b""
@@ -20,7 +20,7 @@ def whole(
     )  # fmt: skip
 
 
-def framing(request: Request, status: int, length: int | None) -> bytes:
+def framing(request: HttpRequest, status: int, length: int | None) -> bytes:
     """The line that says how an answer in pieces is delimited; `length` in bytes, None where nobody knows yet.
 
     Sets on `request` what follows: chunks, or that the end of the connection is the end of the answer.
@@ -37,7 +37,7 @@ def framing(request: Request, status: int, length: int | None) -> bytes:
 
 
 def opening(
-    request: Request, status: int, headers: bytes, date: bytes, framing_line: bytes, connection: bytes
+    request: HttpRequest, status: int, headers: bytes, date: bytes, framing_line: bytes, connection: bytes
 ) -> bytes:
     """The head of an answer that comes in pieces."""
     return b"%b%bx-request-id: %b\r\n%b%b%b\r\n" % (

@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 
 from bms.core.errors import BmsError
 from bms.web.inference.http.answers import error_headers
-from bms.web.inference.http.host import Host
-from bms.web.inference.http.request import Request
+from bms.web.inference.http.host import ServerContext
+from bms.web.inference.http.request import HttpRequest
 from bms.web.inference.http1.answer_head import framing, opening, whole
 from bms.web.inference.http1.reader import DRAINED
 
@@ -16,14 +16,16 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 class AnswerSide(ABC):
     """Answers `Answerer`'s calls but `hold`, on `_transport`, None once the client is gone."""
 
-    _host: Host
+    _host: ServerContext
     _transport: asyncio.Transport | None
 
     @abstractmethod
-    def _finish(self, request: Request) -> None:
+    def _finish(self, request: HttpRequest) -> None:
         """The answer is written whole."""
 
-    def respond(self, request: Request, status: int, content_type: bytes, body: bytes, headers: bytes = b"") -> None:
+    def respond(
+        self, request: HttpRequest, status: int, content_type: bytes, body: bytes, headers: bytes = b""
+    ) -> None:
         transport = self._transport
         if transport is None or request.answering:
             return
@@ -34,11 +36,11 @@ class AnswerSide(ABC):
         request.answering = True
         self._finish(request)
 
-    def respond_error(self, request: Request, error: BmsError, headers: bytes = b"") -> None:
+    def respond_error(self, request: HttpRequest, error: BmsError, headers: bytes = b"") -> None:
         content_type, body = self._host.error_body(request, error)
         self.respond(request, error.http_status, content_type, body, error_headers(error) + headers)
 
-    def begin_stream(self, request: Request, status: int, headers: bytes, length: int | None) -> None:
+    def begin_stream(self, request: HttpRequest, status: int, headers: bytes, length: int | None) -> None:
         transport = self._transport
         if transport is None:
             return
@@ -47,14 +49,14 @@ class AnswerSide(ABC):
         transport.write(opening(request, status, headers + request.head.lines, self._host.date, delimited, line))
         request.answering = True
 
-    def stream(self, request: Request, data: bytes) -> None:
+    def stream(self, request: HttpRequest, data: bytes) -> None:
         if self._transport is not None and data and request.method != b"HEAD":
             if request.chunked_answer:
                 self._transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
             else:
                 self._transport.write(data)
 
-    def end_stream(self, request: Request) -> None:
+    def end_stream(self, request: HttpRequest) -> None:
         if self._transport is not None:
             if request.chunked_answer and request.method != b"HEAD":
                 self._transport.write(b"0\r\n\r\n")
@@ -64,7 +66,7 @@ class AnswerSide(ABC):
         if self._transport is not None:
             self._transport.abort()
 
-    def continue_(self, request: Request) -> None:
+    def continue_(self, request: HttpRequest) -> None:
         if request.expects and not request.complete and not request.size and self._transport is not None:
             request.asked = True
             self._transport.write(_CONTINUE)
@@ -83,13 +85,13 @@ class AnswerSide(ABC):
         transport = self._transport
         return transport is not None and transport.get_write_buffer_size() > transport.get_write_buffer_limits()[1]
 
-    def _must_close(self, request: Request) -> bool:
+    def _must_close(self, request: HttpRequest) -> bool:
         if request.complete:
             return False
         length = request.head.length
         return request.expects or length is None or length - request.size > DRAINED
 
-    def _connection_line(self, request: Request) -> bytes:
+    def _connection_line(self, request: HttpRequest) -> bytes:
         if not request.keep_alive or self._host.draining or self._must_close(request):
             request.keep_alive = False
             return b"connection: close\r\n"

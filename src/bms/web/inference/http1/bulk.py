@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bms.web.inference.http.request import Request
+from bms.web.inference.http.request import HttpRequest
 
 LARGE = 1 << 17  # bytes still to come; for fewer, changing hands costs more than it saves
 _SCRATCH = 1 << 16
@@ -17,7 +17,9 @@ class BulkBody(asyncio.BufferedProtocol):
     `events` is the connection's own protocol, which goes on hearing of everything else; `done` is called with the body.
     """
 
-    def __init__(self, request: Request, events: asyncio.Protocol, done: Callable[[Request, memoryview], None]) -> None:
+    def __init__(
+        self, request: HttpRequest, events: asyncio.Protocol, done: Callable[[HttpRequest, memoryview], None]
+    ) -> None:
         assert request.head.length is not None
         self._request = request
         self._events = events

@@ -5,8 +5,8 @@ from collections import deque
 from typing import cast
 
 from bms.core.errors import BmsError
-from bms.web.inference.http.host import Host
-from bms.web.inference.http.request import Head, Request, request_id
+from bms.web.inference.http.host import ServerContext
+from bms.web.inference.http.request import HttpRequest, RequestHead, request_id
 from bms.web.inference.http1.answer_side import AnswerSide
 from bms.web.inference.http1.bulk import BulkBody
 from bms.web.inference.http1.reader import RequestReader
@@ -21,12 +21,12 @@ _FULL = (
 class HttpConnection(AnswerSide, asyncio.Protocol):
     """A Receiver of requests and an Answerer to them. What is read, and in which order it is answered."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: ServerContext) -> None:
         self._host = host
         now = host.now()
         self._reader = RequestReader(self, host.limits, now)
         self._transport: asyncio.Transport | None = None
-        self._queue: deque[Request] = deque()  # its first is being answered
+        self._queue: deque[HttpRequest] = deque()  # its first is being answered
         self._paused = False
         self._held = False  # a handler asked to read no more
         self._advancing = False
@@ -87,12 +87,12 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
 
     # --- what the reader tells ---
 
-    def opened(self, request: Request) -> None:
+    def opened(self, request: HttpRequest) -> None:
         self._name(request)
         self._queue.append(request)
         self._host.open(request)
 
-    def unreadable(self, request: Request, error: BmsError) -> None:
+    def unreadable(self, request: HttpRequest, error: BmsError) -> None:
         self._name(request)
         request.refusal, request.discard, request.keep_alive = error, True, False
         self._queue.append(request)
@@ -145,9 +145,9 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _again(self, head: Head, id: bytes | None, body: bytes) -> None:
+    def _again(self, head: RequestHead, id: bytes | None, body: bytes) -> None:
         """A whole request whose head was read before. `id` is the client's own."""
-        request = Request(self, head)
+        request = HttpRequest(self, head)
         request.id = id or self._host.fresh_id()
         request.chunks.append(body)
         request.size = len(body)
@@ -163,10 +163,10 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
         assert request.handler is not None
         request.handler.start(request)
 
-    def _read_in_bulk(self, request: Request) -> None:
+    def _read_in_bulk(self, request: HttpRequest) -> None:
         self._change_hands(BulkBody(request, self, self._bulk_read))
 
-    def _bulk_read(self, request: Request, body: memoryview) -> None:
+    def _bulk_read(self, request: HttpRequest, body: memoryview) -> None:
         self._change_hands(self)
         self._reader.finished(request, body)
         self._advance()
@@ -180,7 +180,7 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
             if not self._paused:
                 transport.resume_reading()
 
-    def _name(self, request: Request) -> None:
+    def _name(self, request: HttpRequest) -> None:
         head = request.head
         head.request_id = request_id(head.fields.get(b"x-request-id"))
         request.id = head.request_id or self._host.fresh_id()
@@ -190,7 +190,7 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
         request = self._reader.request
         self._reader.deaf = True
         if request is None or request not in self._queue:
-            request = Request(self, Head(b"", b"", "1.1", []))
+            request = HttpRequest(self, RequestHead(b"", b"", "1.1", []))
             self._name(request)
             self._queue.append(request)
         elif request.answering:
@@ -201,7 +201,7 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
             self._drop(request)
         request.refusal, request.discard, request.keep_alive = error, True, False
 
-    def _drop(self, request: Request) -> None:
+    def _drop(self, request: HttpRequest) -> None:
         if request.started and request.handler is not None and not request.discard:
             request.handler.cancel(request)
         request.started = False
@@ -217,7 +217,7 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
         if self._paused or self._held or len(self._queue) > 1:
             self._pace()
 
-    def _start(self, request: Request) -> bool:
+    def _start(self, request: HttpRequest) -> bool:
         """True when the request is done with and the next may start."""
         if request.started:
             return False
@@ -233,7 +233,7 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
             return False
         return not self._queue or self._queue[0] is not request
 
-    def _finish(self, request: Request) -> None:
+    def _finish(self, request: HttpRequest) -> None:
         """The answer is written whole."""
         request.discard = not request.complete
         self._held = False

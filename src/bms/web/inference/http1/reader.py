@@ -8,7 +8,7 @@ import httptools
 from bms.core.errors import BmsError, DeadlineExceeded, InvalidArgument
 from bms.web.inference.http.framing import Header, HeaderTooLarge, check_body_size, check_method, frame
 from bms.web.inference.http.limits import HttpLimits
-from bms.web.inference.http.request import Answerer, Head, Request
+from bms.web.inference.http.request import Answerer, HttpRequest, RequestHead
 from bms.web.inference.http1.bulk import LARGE
 
 DRAINED = 256 << 10  # a body that nobody wants is read and dropped up to this size, to keep the connection
@@ -27,11 +27,11 @@ class RequestTimeout(DeadlineExceeded):
 class Receiver(Answerer, Protocol):
     """Who the requests are for: the connection."""
 
-    def opened(self, request: Request) -> None:
+    def opened(self, request: HttpRequest) -> None:
         """A head is whole and means one thing. Raises BmsError to refuse the request, and only it."""
         ...
 
-    def unreadable(self, request: Request, error: BmsError) -> None:
+    def unreadable(self, request: HttpRequest, error: BmsError) -> None:
         """The head is whole and cannot be believed; nothing after it is read."""
         ...
 
@@ -51,7 +51,7 @@ class RequestReader:
         self._plain = b""  # the head of a request that wishes another protocol, without the wish
         self._ends = False  # such a request came: it is the connection's last
         self._now = now
-        self.request: Request | None = None
+        self.request: HttpRequest | None = None
         self.phase: Phase = "idle"
         self.since = now
         self.deaf = False  # nothing more is read as requests
@@ -72,7 +72,7 @@ class RequestReader:
         self._check_fed()
         return not self.deaf
 
-    def bulk(self) -> Request | None:
+    def bulk(self) -> HttpRequest | None:
         """The request of whose body so much is still to come that it is better read past the parser; its handler waits
         for the whole of it. `finished` must follow."""
         request = self.request
@@ -83,7 +83,7 @@ class RequestReader:
             return None
         return request
 
-    def finished(self, request: Request, body: memoryview) -> None:
+    def finished(self, request: HttpRequest, body: memoryview) -> None:
         """The whole body came past the parser, which begins anew behind it."""
         self._parser = httptools.HttpRequestParser(self)
         request.chunks.append(body)
@@ -127,12 +127,12 @@ class RequestReader:
     def on_headers_complete(self) -> None:
         parser, receiver = self._parser, self._receiver
         headers, self._headers = self._headers, []  # trailers go to the new list, and nowhere from there
-        head = Head(parser.get_method(), self._url, parser.get_http_version(), headers)
+        head = RequestHead(parser.get_method(), self._url, parser.get_http_version(), headers)
         if parser.should_upgrade() and (head.fields.keys() & _WITH_BODY) and not self.deaf:
             self._plain = _without_upgrade(head)
             self._url = b""
             return
-        self.request = request = Request(receiver, head)
+        self.request = request = HttpRequest(receiver, head)
         self._url = b""
         self.phase, self.since = "body", self._now
         if self.deaf:
@@ -197,7 +197,7 @@ class RequestReader:
         if chunked and request is not None and self._fed - latest > request.size * 8 + _CHUNK_OVERHEAD:
             raise InvalidArgument("the chunks of this body are nearly all frame and no content")
 
-    def _check_size(self, head: Head) -> None:
+    def _check_size(self, head: RequestHead) -> None:
         limits = self._limits
         if self._fed <= limits.target_bytes and self._fed <= limits.header_bytes:
             return  # the head is a part of that
@@ -209,7 +209,7 @@ class RequestReader:
             )
 
 
-def _without_upgrade(head: Head) -> bytes:
+def _without_upgrade(head: RequestHead) -> bytes:
     """A head as it came, but for its Upgrade: what we do not follow is not there (RFC 9110, section 7.8). The parser
     would take a body behind it for the other protocol."""
     lines = [b"%b: %b\r\n" % header for header in head.headers if header[0] != b"upgrade"]

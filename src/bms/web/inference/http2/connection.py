@@ -6,17 +6,17 @@ from typing import Any, Protocol, cast
 
 from bms.web.inference.http2.faults import ENHANCE_YOUR_CALM, ConnectionFault
 from bms.web.inference.http2.limits import Http2Limits
-from bms.web.inference.http2.session import Session
-from bms.web.inference.http2.table import Handler
+from bms.web.inference.http2.session import Http2Session
+from bms.web.inference.http2.table import Http2Handler
 
 _JOINED = 1 << 16  # bytes: more are written piece by piece, without a copy
 
 
-class Host(Protocol):
+class Http2Context(Protocol):
     """What connections share. `most_connections` counts all that are in `connections`."""
 
     http2_limits: Http2Limits
-    http2_handler: Handler
+    http2_handler: Http2Handler
     connections: set[Any]
     most_connections: int
 
@@ -26,11 +26,11 @@ class Host(Protocol):
 class Http2Connection(asyncio.Protocol):
     """A session on a socket. All that is put out in one turn of the loop is one write."""
 
-    def __init__(self, host: Host, soon: Callable[[Callable[[], object]], object] | None = None) -> None:
+    def __init__(self, host: Http2Context, soon: Callable[[Callable[[], object]], object] | None = None) -> None:
         self._host = host
         self._soon = soon or asyncio.get_running_loop().call_soon
         now = host.now()
-        self._session = Session(host.http2_limits, host.http2_handler, self._wake, now)
+        self._session = Http2Session(host.http2_limits, host.http2_handler, self._wake, now)
         self._transport: asyncio.Transport | None = None
         self._woken = False  # a flush is on its way
         self._closing = False

@@ -13,7 +13,7 @@ _OF_CONNECTIONS = frozenset(
 _NONE: frozenset[bytes] = frozenset()
 
 
-class Head:
+class Http2Head:
     """What stands before a request's body. One head serves all requests that come with the same block.
 
     `headers` are as they came, `fields` has each name's last value, `repeated` the names that came more than once.
@@ -37,7 +37,7 @@ class Head:
         self.note: object = None
 
 
-def read_head(fields: list[Field]) -> Head:
+def read_head(fields: list[Field]) -> Http2Head:
     """Raises ValueError for what RFC 9113 calls malformed."""
     pseudo: dict[bytes, bytes] = {}
     headers: list[Field] = []
@@ -56,7 +56,7 @@ def read_head(fields: list[Field]) -> Head:
     method, path, scheme = pseudo.get(b":method"), pseudo.get(b":path"), pseudo.get(b":scheme")
     if not method or not path or not scheme:
         raise ValueError("a request needs :method, :scheme and :path")
-    return Head(method, path, headers, scheme, pseudo.get(b":authority", b""))
+    return Http2Head(method, path, headers, scheme, pseudo.get(b":authority", b""))
 
 
 def check_trailers(fields: list[Field]) -> None:

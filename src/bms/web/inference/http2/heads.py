@@ -2,7 +2,7 @@
 
 from bms.web.inference.http2.faults import ENHANCE_YOUR_CALM, PROTOCOL_ERROR, ConnectionFault
 from bms.web.inference.http2.fields import Field
-from bms.web.inference.http2.head import Head, read_head
+from bms.web.inference.http2.head import Http2Head, read_head
 from bms.web.inference.http2.hpack import Decoder
 from bms.web.inference.http2.limits import Http2Limits
 
@@ -17,7 +17,7 @@ class HeadReader:
     def __init__(self, limits: Http2Limits) -> None:
         self._limits = limits
         self._decoder = Decoder(limits.header_bytes, limits.header_count)
-        self._known: dict[bytes, Head] = {}
+        self._known: dict[bytes, Http2Head] = {}
         self._parts: list[bytes] = []
         self._ends = False
         self.stream_id: int | None = None  # whose block goes on in CONTINUATION
@@ -48,7 +48,7 @@ class HeadReader:
         if size > most:
             raise ConnectionFault(ENHANCE_YOUR_CALM, f"a header block is larger than {most} bytes")
 
-    def head(self, block: bytes) -> Head:
+    def head(self, block: bytes) -> Http2Head:
         """Raises ListTooLarge, ValueError for a malformed head, ConnectionFault for a block without meaning."""
         head = self._known.get(block)
         if head is None:

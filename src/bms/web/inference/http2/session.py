@@ -8,7 +8,7 @@ from bms.web.inference.http2.faults import ConnectionFault, StreamFault
 from bms.web.inference.http2.frames import HEAD, HEAD_SIZE, PREFACE
 from bms.web.inference.http2.limits import Http2Limits
 from bms.web.inference.http2.stream import Stream
-from bms.web.inference.http2.table import Handler, StreamTable
+from bms.web.inference.http2.table import Http2Handler, StreamTable
 from bms.web.inference.http2.writer import Writer
 
 _unpack = HEAD.unpack_from
@@ -16,10 +16,10 @@ _KINDS = 10  # of frames; RFC 9113, section 5.5: others are ignored
 _LAST_PING = b"bms last"
 
 
-class Session:
+class Http2Session:
     """`wake` is called when there is something to write. All times are in seconds, told by whoever calls."""
 
-    def __init__(self, limits: Http2Limits, handler: Handler, wake: Callable[[], object], now: float) -> None:
+    def __init__(self, limits: Http2Limits, handler: Http2Handler, wake: Callable[[], object], now: float) -> None:
         self.limits = limits
         self.since = now  # bytes last came
         self.over = False  # nothing more is read; what was put out is to be written

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Protocol
 
-from bms.web.inference.http2.head import Head
+from bms.web.inference.http2.head import Http2Head
 
 
 class Owner(Protocol):
@@ -21,7 +21,7 @@ class Owner(Protocol):
         ...
 
 
-class Waiting(deque[memoryview]):
+class SendQueue(deque[memoryview]):
     """What waits for windows. `size` counts its octets."""
 
     __slots__ = ("size",)
@@ -31,7 +31,7 @@ class Waiting(deque[memoryview]):
         self.size = 0
 
 
-class Output(Protocol):
+class StreamOutput(Protocol):
     """The connection's writer, as handlers use it. Headers and trailers are encoded blocks below 16 KiB."""
 
     def answer(self, stream: "Stream", head: bytes, data: bytes, tail: bytes) -> None:
@@ -65,7 +65,14 @@ class Stream:
     )  # fmt: skip
 
     def __init__(
-        self, table: Owner, writer: Output, stream_id: int, head: Head, window_in: int, window_out: int, now: float
+        self,
+        table: Owner,
+        writer: StreamOutput,
+        stream_id: int,
+        head: Http2Head,
+        window_in: int,
+        window_out: int,
+        now: float,
     ) -> None:
         self.table = table
         self.writer = writer
@@ -78,6 +85,6 @@ class Stream:
         self.held = False  # the handler wants no more for now
         self.patient = False  # the body may take as long as it likes
         self.received = 0  # octets of the body
-        self.queue: Waiting | None = None  # what waits for windows
+        self.queue: SendQueue | None = None  # what waits for windows
         self.tail: bytes | None = None  # what ends the answer, behind the queue: trailers, or empty
         self.state: object = None

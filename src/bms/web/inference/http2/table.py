@@ -15,7 +15,7 @@ from bms.web.inference.http2.writer import Writer
 _LATE = 1024  # streams ended by us whose frames may still be on their way
 
 
-class Handler(Protocol):
+class Http2Handler(Protocol):
     """What becomes of requests. Every stream that was opened is answered, or reset, but not both."""
 
     too_large: bytes  # the block that answers a header list which is over its limit
@@ -44,7 +44,7 @@ class Handler(Protocol):
 class StreamTable:
     """`on_…` are called with each frame's flags, stream and payload. They raise ConnectionFault and StreamFault."""
 
-    def __init__(self, limits: Http2Limits, handler: Handler, writer: Writer, budget: Budget, now: float) -> None:
+    def __init__(self, limits: Http2Limits, handler: Http2Handler, writer: Writer, budget: Budget, now: float) -> None:
         self.now = now  # seconds, kept by the session
         self.peer = "local"
         self.writer = writer

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from bms.web.inference.http2 import frames
 from bms.web.inference.http2.faults import FLOW_CONTROL_ERROR, PROTOCOL_ERROR, ConnectionFault, StreamFault
 from bms.web.inference.http2.frames import DATA, END_HEADERS, END_STREAM, HEAD, HEADERS, MAX_WINDOW
-from bms.web.inference.http2.stream import Stream, Waiting
+from bms.web.inference.http2.stream import SendQueue, Stream
 
 _pack = HEAD.pack
 
@@ -98,7 +98,7 @@ class Writer:
         if not data:
             return
         if stream.queue is None:
-            stream.queue = Waiting()
+            stream.queue = SendQueue()
         stream.queue.append(memoryview(data))
         stream.queue.size += len(data)
         self.queued += len(data)
@@ -147,7 +147,7 @@ class Writer:
         if stuck:
             self.waiting = stuck | self.waiting
 
-    def _send_one(self, stream: Stream, queue: Waiting) -> None:
+    def _send_one(self, stream: Stream, queue: SendQueue) -> None:
         data = queue[0]
         size = min(len(data), self.frame_size, self.window, stream.window_out)
         if size == len(data):

@@ -4,20 +4,20 @@ from typing import Protocol
 
 from bms.core.errors import BmsError
 from bms.web.inference.http.answers import error_headers
-from bms.web.inference.http.request import Request
+from bms.web.inference.http.request import HttpRequest
 from bms.web.inference.http2.stream import Stream
 from bms.web.inference.rest import answer_fields
-from bms.web.inference.rest.body import Body
+from bms.web.inference.rest.body import RequestBody
 
 _BEHIND = 1 << 17  # bytes that wait for the client: whoever sends more is told to wait, too
 
 
-class Host(Protocol):
+class RestAnswerContext(Protocol):
     """What answers need of the site."""
 
     date: bytes  # a whole Date header line
 
-    def error_body(self, request: Request, error: BmsError) -> tuple[bytes, bytes]:
+    def error_body(self, request: HttpRequest, error: BmsError) -> tuple[bytes, bytes]:
         """Content type and body for an error, in the dialect of the request's path."""
         ...
 
@@ -28,19 +28,21 @@ class StreamAnswer:
 
     __slots__ = ("_host", "_slow", "_stream", "_unsent", "body", "kept", "request", "since")
 
-    def __init__(self, host: Host, stream: Stream) -> None:
+    def __init__(self, host: RestAnswerContext, stream: Stream) -> None:
         self._host = host
         self._stream = stream
         self._slow = False  # the handler was told that the client takes too little
         self._unsent = 0  # bytes, when last looked at
         self.since = stream.since  # the client was last seen to take something, in seconds
-        self.request: Request | None = None  # until it is answered
-        self.body: Body | None = None  # what came of it, until the handler gets it
+        self.request: HttpRequest | None = None  # until it is answered
+        self.body: RequestBody | None = None  # what came of it, until the handler gets it
         self.kept = 0  # bytes of it that count on the connection
 
     # --- an Answerer ---
 
-    def respond(self, request: Request, status: int, content_type: bytes, body: bytes, headers: bytes = b"") -> None:
+    def respond(
+        self, request: HttpRequest, status: int, content_type: bytes, body: bytes, headers: bytes = b""
+    ) -> None:
         if self.request is None or request.answering:
             return
         block = answer_fields.whole(status, content_type, len(body), self._lines(request, headers))
@@ -52,17 +54,17 @@ class StreamAnswer:
         else:
             stream.writer.end(stream, block)
 
-    def respond_error(self, request: Request, error: BmsError, headers: bytes = b"") -> None:
+    def respond_error(self, request: HttpRequest, error: BmsError, headers: bytes = b"") -> None:
         content_type, body = self._host.error_body(request, error)
         self.respond(request, error.http_status, content_type, body, error_headers(error) + headers)
 
-    def begin_stream(self, request: Request, status: int, headers: bytes, length: int | None) -> None:
+    def begin_stream(self, request: HttpRequest, status: int, headers: bytes, length: int | None) -> None:
         if self.request is not None:
             request.answering = True
             block = answer_fields.opening(status, length, self._lines(request, headers))
             self._stream.writer.headers(self._stream, block)
 
-    def stream(self, request: Request, data: bytes) -> None:
+    def stream(self, request: HttpRequest, data: bytes) -> None:
         if self.request is None or not data or request.method == b"HEAD":
             return
         self._stream.writer.data(self._stream, data)
@@ -70,7 +72,7 @@ class StreamAnswer:
             self._slow = True
             request.handler.writable(request, False)
 
-    def end_stream(self, request: Request) -> None:
+    def end_stream(self, request: HttpRequest) -> None:
         if self.request is not None:
             self.close()
             self._stream.writer.end(self._stream, b"")
@@ -83,7 +85,7 @@ class StreamAnswer:
         if self.request is not None and yes != self._stream.held:
             self._stream.table.hold(self._stream, yes)
 
-    def continue_(self, request: Request) -> None:
+    def continue_(self, request: HttpRequest) -> None:
         if request.expects and not request.complete and not request.size and self.request is not None:
             request.asked = True
             self._stream.writer.headers(self._stream, answer_fields.CONTINUE)
@@ -133,5 +135,5 @@ class StreamAnswer:
         self._unsent = unsent
         return now - self.since
 
-    def _lines(self, request: Request, headers: bytes) -> bytes:
+    def _lines(self, request: HttpRequest, headers: bytes) -> bytes:
         return b"%b%bx-request-id: %b\r\n%b" % (headers, request.head.lines, request.id, self._host.date)

@@ -3,7 +3,7 @@
 _SMALL = 1024  # bytes: smaller pieces would cost more as objects than as bytes
 
 
-class Body:
+class RequestBody:
     """`size` counts what is kept."""
 
     __slots__ = ("_pieces", "_small", "size")

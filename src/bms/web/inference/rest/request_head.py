@@ -9,8 +9,8 @@ import re
 from bms.core.errors import InvalidArgument
 from bms.web.inference.http.framing import Header, HeaderTooLarge, check_method, refuse_repeated
 from bms.web.inference.http.limits import HttpLimits
-from bms.web.inference.http.request import Head, request_id
-from bms.web.inference.http2.head import Head as StreamHead
+from bms.web.inference.http.request import RequestHead, request_id
+from bms.web.inference.http2.head import Http2Head as StreamHead
 
 _TARGET = re.compile(rb"/[!-~]*|\*")
 _AUTHORITY = re.compile(rb"[A-Za-z0-9\-._~%!$&'()*+,;=:\[\]]+")  # RFC 3986, 3.2, without userinfo
@@ -18,7 +18,7 @@ _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _SCHEMES = (b"http", b"https")
 
 
-def request_head(head: StreamHead, ended: bool) -> Head:
+def request_head(head: StreamHead, ended: bool) -> RequestHead:
     """`ended` says that no body follows. The head may mean nothing yet: `check_head` says."""
     host = head.authority or head.fields.get(b"host", b"")
     headers: list[Header] = [(b"host", host)] if host else []
@@ -30,13 +30,13 @@ def request_head(head: StreamHead, ended: bool) -> Head:
             headers.append(header)
     if crumbs:
         headers.append((b"cookie", b"; ".join(crumbs)))
-    read = Head(head.method, head.path, "2", headers)
+    read = RequestHead(head.method, head.path, "2", headers)
     read.length = 0 if ended else head.length
     read.request_id = request_id(read.fields.get(b"x-request-id"))
     return read
 
 
-def check_head(head: StreamHead, read: Head, limits: HttpLimits) -> None:
+def check_head(head: StreamHead, read: RequestHead, limits: HttpLimits) -> None:
     """Raises for what is ambiguous, too large or not served, and notes whether the client waits to be asked."""
     if len(read.fields) != len(read.headers):
         refuse_repeated(read.headers)
@@ -58,7 +58,7 @@ def check_head(head: StreamHead, read: Head, limits: HttpLimits) -> None:
         read.expects = read.length != 0
 
 
-def _check_host(head: StreamHead, read: Head) -> None:
+def _check_host(head: StreamHead, read: RequestHead) -> None:
     host = read.fields.get(b"host", b"")
     if not _AUTHORITY.fullmatch(host):
         raise InvalidArgument("an HTTP/2 request needs an :authority, host and port")

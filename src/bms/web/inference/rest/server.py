@@ -6,38 +6,38 @@ from typing import NamedTuple, Protocol
 from bms.core.errors import BmsError, Internal, ResourceExhausted
 from bms.web.inference.http.framing import check_body_size
 from bms.web.inference.http.limits import HttpLimits
-from bms.web.inference.http.request import Head, Request
+from bms.web.inference.http.request import HttpRequest, RequestHead
 from bms.web.inference.http1.reader import DRAINED, RequestTimeout
 from bms.web.inference.http2.stream import Stream
 from bms.web.inference.rest import answer
 from bms.web.inference.rest.answer import StreamAnswer
 from bms.web.inference.rest.answer_fields import TOO_LARGE
-from bms.web.inference.rest.body import Body
+from bms.web.inference.rest.body import RequestBody
 from bms.web.inference.rest.request_head import check_head, request_head
 
 log = logging.getLogger(__name__)
 
 
-class Host(answer.Host, Protocol):
+class RestContext(answer.RestAnswerContext, Protocol):
     """The site that streams belong to."""
 
     limits: HttpLimits
 
     def fresh_id(self) -> bytes: ...
 
-    def open(self, request: Request) -> None:
+    def open(self, request: HttpRequest) -> None:
         """The head is there: sets its handler, and the request's. Raises BmsError to refuse."""
         ...
 
-    def reopen(self, request: Request) -> None:
+    def reopen(self, request: HttpRequest) -> None:
         """As `open`, for a head that was opened before."""
         ...
 
-    def remembers(self, request: Request) -> bool:
+    def remembers(self, request: HttpRequest) -> bool:
         """Whether the heads of such requests are worth remembering."""
         ...
 
-    def refused(self, request: Request, error: BmsError) -> None:
+    def refused(self, request: HttpRequest, error: BmsError) -> None:
         """Counts an answer that no handler gave."""
         ...
 
@@ -46,7 +46,7 @@ class _Known(NamedTuple):
     """The note on a head of HTTP/2: what it is as a request's that ends, or doesn't, with its head."""
 
     ended: bool
-    head: Head
+    head: RequestHead
 
 
 class RestServer:
@@ -54,7 +54,7 @@ class RestServer:
 
     too_large: bytes = TOO_LARGE
 
-    def __init__(self, host: Host, buffered_bytes: int) -> None:
+    def __init__(self, host: RestContext, buffered_bytes: int) -> None:
         self._host = host
         self._buffered_bytes = buffered_bytes
 
@@ -64,9 +64,9 @@ class RestServer:
         known, answer = stream.head.note, StreamAnswer(self._host, stream)
         stream.state = answer
         if isinstance(known, _Known) and known.ended == stream.ended:
-            request, again = Request(answer, known.head), True
+            request, again = HttpRequest(answer, known.head), True
         else:
-            request, again = Request(answer, request_head(stream.head, stream.ended)), False
+            request, again = HttpRequest(answer, request_head(stream.head, stream.ended)), False
         answer.request = request
         request.complete = stream.ended
         request.id = request.head.request_id or self._host.fresh_id()
@@ -122,7 +122,7 @@ class RestServer:
 
     # --- parts ---
 
-    def _open(self, stream: Stream, request: Request, again: bool) -> None:
+    def _open(self, stream: Stream, request: HttpRequest, again: bool) -> None:
         head, host = request.head, self._host
         if again:
             host.reopen(request)
@@ -134,7 +134,7 @@ class RestServer:
         if head.length and request.handler is not None and request.handler.whole_body:
             check_body_size(head.length, host.limits)
 
-    def _begin(self, answer: StreamAnswer, request: Request) -> None:
+    def _begin(self, answer: StreamAnswer, request: HttpRequest) -> None:
         handler = request.handler
         if request.refusal is not None:
             # A short body is let come, since there are clients that read nothing while they send.
@@ -145,10 +145,10 @@ class RestServer:
         else:
             answer.continue_(request)
 
-    def _gather(self, answer: StreamAnswer, request: Request, data: bytes) -> None:
+    def _gather(self, answer: StreamAnswer, request: HttpRequest, data: bytes) -> None:
         body = answer.body
         if body is None and not request.complete:
-            body = answer.body = Body()
+            body = answer.body = RequestBody()
         if body is not None:
             body.add(data)
             answer.keep(body.size)
@@ -166,7 +166,7 @@ class RestServer:
             answer.keep(0)
             self._start(request)
 
-    def _start(self, request: Request) -> None:
+    def _start(self, request: HttpRequest) -> None:
         handler = request.handler
         assert handler is not None
         request.started = True
@@ -176,12 +176,12 @@ class RestServer:
             log.exception("request %s could not be answered", request.id.decode("ascii"))
             request.connection.respond_error(request, _defect())
 
-    def _refuse(self, answer: StreamAnswer, request: Request) -> None:
+    def _refuse(self, answer: StreamAnswer, request: HttpRequest) -> None:
         assert request.refusal is not None
         self._host.refused(request, request.refusal)
         answer.respond_error(request, request.refusal)
 
-    def _drop(self, request: Request) -> None:
+    def _drop(self, request: HttpRequest) -> None:
         if request.started and request.handler is not None and not request.discard:
             request.handler.cancel(request)
         request.started = False

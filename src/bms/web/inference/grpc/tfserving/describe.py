@@ -11,7 +11,7 @@ from bms.protocols.tfserving.grpc.models import check_fields, model_metadata, mo
 from bms.protocols.tfserving.grpc.reload import DONE, changes, read_config
 from bms.serving.pipeline.pipeline import Pipeline
 from bms.serving.traffic.split import UnknownAlias, find_route, named_version
-from bms.web.inference.grpc.call import Call
+from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.method import QuietMethod
 from bms.web.inference.grpc.tfserving.asked import find
 
@@ -22,7 +22,7 @@ _RELOAD = (
 )
 
 
-class Told(QuietMethod):
+class TfsDescribeMethod(QuietMethod):
     """A call that is answered at once; `tell` makes the answer of the pipeline, the key and the request."""
 
     def __init__(self, pipeline: Pipeline, request: str, tell: Callable[[Pipeline, KeyEntry, Any], bytes]) -> None:
@@ -30,10 +30,10 @@ class Told(QuietMethod):
         self._request = message(f"tensorflow.serving.{request}")
         self._tell = tell
 
-    def opened(self, call: Call) -> None:
+    def opened(self, call: RpcCall) -> None:
         call.caller = self._pipeline.admit(call.head)
 
-    def message(self, call: Call, message: bytes | memoryview) -> None:
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         key = call.caller
         assert isinstance(key, KeyEntry)
         answer = self._tell(self._pipeline, key, parse(self._request, message))

@@ -13,10 +13,10 @@ from bms.protocols.tfserving.grpc.model_spec import Meant, read_spec
 from bms.protocols.tfserving.grpc.predict import decode_predict, encode_predict
 from bms.protocols.tfserving.grpc.predict_outline import PredictMessage, read_predict
 from bms.protocols.tfserving.grpc.results import classification_result, regression_result, result_response
-from bms.protocols.tfserving.predict import Decoded
+from bms.protocols.tfserving.predict import DecodedPredict
 from bms.serving.pipeline.pipeline import Pipeline
-from bms.serving.pipeline.turn import Answer
-from bms.web.inference.grpc.call import Call
+from bms.serving.pipeline.turn import ExchangeAnswer
+from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.deadlines import left_s
 from bms.web.inference.grpc.status import warnings_of
 from bms.web.inference.grpc.tfserving.asked import worded
@@ -26,7 +26,7 @@ from bms.web.inference.grpc.unary import UnaryExchange, UnaryMethod
 class TfsExchange(UnaryExchange):
     """One request to the model that is `meant`."""
 
-    def __init__(self, key: KeyEntry, call: Call, meant: Meant, size: int, began: float) -> None:
+    def __init__(self, key: KeyEntry, call: RpcCall, meant: Meant, size: int, began: float) -> None:
         super().__init__(key, meant.name, meant.number, meant.label, call.id.decode("ascii"), size, began)
         self.call = call
         self.meant = meant
@@ -55,14 +55,14 @@ class PredictExchange(TfsExchange):
     def decode(self, signatures: Mapping[str, Signature]) -> None:
         self.request, self.rows = decode_predict(self.given, signatures)
 
-    def encode(self, outputs: Sequence[Tensor]) -> Answer:
+    def encode(self, outputs: Sequence[Tensor]) -> ExchangeAnswer:
         request = self.request
         body = encode_predict(self.response(outputs), request.signature or "")
-        return Answer(body, headers=warnings_of(request.notes) if request.notes else b"")
+        return ExchangeAnswer(body, headers=warnings_of(request.notes) if request.notes else b"")
 
 
 class Predict(Asking):
-    def message(self, call: Call, message: bytes | memoryview) -> None:
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         began, key = perf_counter(), call.caller
         assert isinstance(key, KeyEntry)
         given = read_predict(message)
@@ -77,7 +77,7 @@ class ExamplesExchange(TfsExchange):
 
     verb: Verb
     examples: list[bytes]
-    decoded: Decoded
+    decoded: DecodedPredict
 
     def decode(self, signatures: Mapping[str, Signature]) -> None:
         meant = self.meant
@@ -91,10 +91,10 @@ class ExamplesExchange(TfsExchange):
             return regression_result(response, self.decoded)
         return classification_result(response, self.decoded, self.version.signatures[self.request.signature or ""])
 
-    def encode(self, outputs: Sequence[Tensor]) -> Answer:
+    def encode(self, outputs: Sequence[Tensor]) -> ExchangeAnswer:
         request = self.request
         body = result_response(self.result(outputs), self.response(outputs), request.signature or "")
-        return Answer(body, headers=warnings_of(request.notes) if request.notes else b"")
+        return ExchangeAnswer(body, headers=warnings_of(request.notes) if request.notes else b"")
 
 
 class OfExamples(Asking):
@@ -104,7 +104,7 @@ class OfExamples(Asking):
         super().__init__(pipeline)
         self._verb = verb
 
-    def message(self, call: Call, message: bytes | memoryview) -> None:
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         began, key = perf_counter(), call.caller
         assert isinstance(key, KeyEntry)
         asked = read_examples(message)

@@ -11,8 +11,8 @@ from bms.core.tensors.tensor import Tensor
 from bms.protocols.tfserving.grpc.examples import examples_of, read_tasks
 from bms.protocols.tfserving.grpc.model_spec import Meant, read_spec
 from bms.protocols.tfserving.grpc.results import task_result
-from bms.serving.pipeline.turn import Answer
-from bms.web.inference.grpc.call import Call
+from bms.serving.pipeline.turn import ExchangeAnswer
+from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.deadlines import left_s
 from bms.web.inference.grpc.tfserving.asked import worded
 from bms.web.inference.grpc.tfserving.infer import Asking, ExamplesExchange
@@ -24,7 +24,7 @@ _RESULTS = {"classify": 2, "regress": 3}  # fields of an InferenceResult
 class _Gathering:
     """The results of one call, until all are there."""
 
-    def __init__(self, call: Call, count: int) -> None:
+    def __init__(self, call: RpcCall, count: int) -> None:
         self.call = call
         self.results: list[bytes | None] = [None] * count
         self.sent: list[TaskExchange] = []
@@ -52,11 +52,11 @@ class TaskExchange(ExamplesExchange):
     gathering: _Gathering
     place: int
 
-    def encode(self, outputs: Sequence[Tensor]) -> Answer:
+    def encode(self, outputs: Sequence[Tensor]) -> ExchangeAnswer:
         signature = self.request.signature or ""
-        return Answer(task_result(self.result(outputs), _RESULTS[self.verb], self.response(outputs), signature))
+        return ExchangeAnswer(task_result(self.result(outputs), _RESULTS[self.verb], self.response(outputs), signature))
 
-    def deliver(self, answer: Answer) -> None:
+    def deliver(self, answer: ExchangeAnswer) -> None:
         self.gathering.answered(self.place, answer.body)
 
     def deliver_error(self, error: BmsError) -> None:
@@ -64,7 +64,7 @@ class TaskExchange(ExamplesExchange):
 
 
 class MultiInference(Asking):
-    def message(self, call: Call, message: bytes | memoryview) -> None:
+    def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         began, key = perf_counter(), call.caller
         assert isinstance(key, KeyEntry)
         request = read_tasks(message)
@@ -94,7 +94,7 @@ class MultiInference(Asking):
                 each.drop(error)
             raise worded(first, error) if isinstance(error, NotFound) else error from None
 
-    def cancel(self, call: Call) -> None:
+    def cancel(self, call: RpcCall) -> None:
         gathering, call.state = call.state, None
         if isinstance(gathering, _Gathering):
             gathering.cancel()

@@ -3,8 +3,13 @@
 from bms.protocols.protobuf.tfserving import MODEL, PREDICTION, SESSION
 from bms.serving.pipeline.pipeline import Pipeline
 from bms.web.inference.grpc.method import Method
-from bms.web.inference.grpc.refused import Refused
-from bms.web.inference.grpc.tfserving.describe import Told, get_model_metadata, get_model_status, reload_config
+from bms.web.inference.grpc.refused import UnsupportedMethod
+from bms.web.inference.grpc.tfserving.describe import (
+    TfsDescribeMethod,
+    get_model_metadata,
+    get_model_status,
+    reload_config,
+)
 from bms.web.inference.grpc.tfserving.infer import OfExamples, Predict
 from bms.web.inference.grpc.tfserving.multi import MultiInference
 
@@ -17,9 +22,9 @@ def tfserving_methods(pipeline: Pipeline) -> dict[bytes, Method]:
         f"{PREDICTION}/Classify": OfExamples(pipeline, "classify"),
         f"{PREDICTION}/Regress": OfExamples(pipeline, "regress"),
         f"{PREDICTION}/MultiInference": MultiInference(pipeline),
-        f"{PREDICTION}/GetModelMetadata": Told(pipeline, "GetModelMetadataRequest", get_model_metadata),
-        f"{MODEL}/GetModelStatus": Told(pipeline, "GetModelStatusRequest", get_model_status),
-        f"{MODEL}/HandleReloadConfigRequest": Told(pipeline, "ReloadConfigRequest", reload_config),
-        f"{SESSION}/SessionRun": Refused(pipeline, _SESSION),
+        f"{PREDICTION}/GetModelMetadata": TfsDescribeMethod(pipeline, "GetModelMetadataRequest", get_model_metadata),
+        f"{MODEL}/GetModelStatus": TfsDescribeMethod(pipeline, "GetModelStatusRequest", get_model_status),
+        f"{MODEL}/HandleReloadConfigRequest": TfsDescribeMethod(pipeline, "ReloadConfigRequest", reload_config),
+        f"{SESSION}/SessionRun": UnsupportedMethod(pipeline, _SESSION),
     }
     return {f"/{name}".encode(): method for name, method in methods.items()}
