@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
-from bms.app.control import parts
+from bms.app.control import assembly as parts
 from bms.web.api.openapi.document import describe
 
 GOLDEN = Path(__file__).parent / "openapi.json"

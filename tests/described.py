@@ -9,7 +9,7 @@ from unittest.mock import MagicMock
 
 import httpx
 
-from bms.app.control import parts
+from bms.app.control import assembly as parts
 from bms.web.api.endpoint import Endpoint
 from bms.web.api.openapi.document import describe
 

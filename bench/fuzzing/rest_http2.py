@@ -15,8 +15,8 @@ from bms.web.inference.http.request import HttpRequest
 from bms.web.inference.http2 import frames
 from bms.web.inference.http2.frames import PREFACE, frame
 from bms.web.inference.http2.session import Http2Session
-from bms.web.inference.pass_on import passed_head
 from bms.web.inference.rest.server import RestServer
+from bms.web.inference.reverse_proxy import passed_head
 from fuzzing.http2 import BYTES_MOST, LIMITS, check
 from fuzzing.memory_site import MemoryHost, Recorder
 from fuzzing.target import Decoder as Target

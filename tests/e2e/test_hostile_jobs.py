@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from bms.adapters.clusters.isolation import probing
+from bms.adapters.clusters.isolation import capabilities as probing
 from bms.core.workloads.isolation import reaches
 from bms.sdk import Client
 from bms.sdk.deployments import Target

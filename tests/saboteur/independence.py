@@ -7,10 +7,11 @@ from unittest.mock import patch
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.tensors.signature import Signature
 from bms.core.tensors.tensor import Array
-from bms.serving.inference import independence, probe
-from bms.serving.inference.independence import LARGE, Limit
-from bms.serving.lifecycle.made_up import Domain, question
-from bms.serving.lifecycle.strangers import UnusualRow
+from bms.serving.inference import probe
+from bms.serving.inference import row_independence as independence
+from bms.serving.inference.row_independence import LARGE, Limit
+from bms.serving.lifecycle.synthetic_rows import Domain, question
+from bms.serving.lifecycle.unusual_rows import UnusualRow
 from tests.planted.rows import LIARS, Inputs, Outputs, honest, judge
 from tests.saboteur.frame import Proof, Saboteur
 

@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from bms.adapters.clusters.isolation import confinement, probing
+from bms.adapters.clusters.isolation import capabilities as probing
+from bms.adapters.clusters.isolation import confinement
 from bms.app.home.directory import Home
 from bms.app.supervisor.supervisor import running
 from bms.core.serving.snapshot import SnapshotUpdate
@@ -167,7 +168,7 @@ def test_a_home_inside_what_all_may_read_stays_hidden(tmp_path: Path) -> None:
 
 
 def places_around(root: Path, home: Path) -> set[str]:
-    from bms.adapters.clusters.local.places import _around
+    from bms.adapters.clusters.local.mounts import _around
 
     return {str(path) for path in _around(root, (home,))}
 
@@ -177,8 +178,9 @@ def _bootstrapped(python: Path, folder: Path) -> str:
     import msgspec
 
     from bms.adapters.clusters.isolation import bootstrap
-    from bms.adapters.clusters.local import enclosing, places
-    from bms.adapters.clusters.local.supplies import ResolvedInputs
+    from bms.adapters.clusters.local import mounts as places
+    from bms.adapters.clusters.local import sandbox_plan as enclosing
+    from bms.adapters.clusters.local.workload_inputs import ResolvedInputs
     from bms.core.workloads.resources import Resources
     from bms.core.workloads.workload import WorkloadSpec
 

@@ -7,7 +7,8 @@ from typing import cast
 
 import pytest
 
-from bms.adapters.clusters.isolation import confinement, probing
+from bms.adapters.clusters.isolation import capabilities as probing
+from bms.adapters.clusters.isolation import confinement
 from bms.app.exit_codes import ExitCode
 from bms.app.home.directory import Home
 from bms.app.supervisor.supervisor import running

@@ -14,8 +14,8 @@ from starlette.applications import Starlette
 from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
-from bms.app.control import parts as composition
-from bms.app.control.parts import ControlPlane, make_parts
+from bms.app.control import assembly as composition
+from bms.app.control.assembly import ControlPlane, make_parts
 from bms.app.home.directory import Home
 from bms.app.rules import WorkloadRules
 from bms.control.deployments.nouns import Replica

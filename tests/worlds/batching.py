@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.workloads.programs import Batching
+from bms.serving.inference.batching.batch_keys import BatchKey, RunProfile, SignatureTarget
 from bms.serving.inference.batching.batcher import Batcher
-from bms.serving.inference.batching.kinds import BatchKey, RunProfile, SignatureTarget
-from bms.serving.inference.batching.parcel import MicroBatch
+from bms.serving.inference.batching.micro_batch import MicroBatch
 from bms.serving.inference.batching.policy import policy_of, warm_up_sizes
 
 ROWS = Signature(

@@ -15,12 +15,12 @@ from bms.adapters.sql.tenants import SqlTenants
 from bms.control.deployments.catalog import ModelCatalog
 from bms.control.deployments.health import Health
 from bms.control.deployments.nouns import DeploymentSpec, Replica, Target, TrafficRoute
-from bms.control.deployments.reconciliation.launching import ReplicaLauncher
+from bms.control.deployments.reconciliation.failure_reports import FailureReports
 from bms.control.deployments.reconciliation.reconciler import SUBJECT, Reconciler
-from bms.control.deployments.reconciliation.suspicions import FailureReports
+from bms.control.deployments.reconciliation.replica_launcher import ReplicaLauncher
 from bms.control.deployments.reconciliation.tokens import ReplicaTokens
 from bms.control.deployments.service import DeploymentService
-from bms.control.deployments.views.reports import HealthReports
+from bms.control.deployments.views.health_reports import HealthReports
 from bms.control.deployments.views.snapshot_source import DeploymentEntries
 from bms.control.models.events import AliasMoved, VersionOffline, VersionReady
 from bms.control.models.nouns import Alias, Gate, Model, Version

@@ -22,7 +22,7 @@ from bms.core.errors import BmsError
 from bms.core.workloads.programs import Batching, ServableConfig, ServableStatus
 from bms.serving.inference.batching.worker import Worker
 from bms.serving.inference.connection import FrameConnection
-from bms.serving.inference.foreign import call_foreign
+from bms.serving.inference.model_errors import call_foreign
 from bms.serving.inference.service import InferenceService
 from bms.serving.lifecycle.loader import load
 from bms.serving.lifecycle.servable import Servable

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from bms.adapters.clusters.local.supplies import ResolvedInputs, WorkloadInputs
 from bms.adapters.clusters.local.workload_files import LocalWorkloadFiles
+from bms.adapters.clusters.local.workload_inputs import ResolvedInputs, WorkloadInputs
 from bms.adapters.jobs.attempt_files import NotedAttemptFiles
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.memory import MemoryObjectStore

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from bms.adapters.clusters.local.cluster import LocalCluster
-from bms.adapters.clusters.local.supplies import WorkloadInputs
+from bms.adapters.clusters.local.workload_inputs import WorkloadInputs
 from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.jobs.attempt_files import NotedAttemptFiles
 from bms.adapters.jobs.tree_cache import LocalTreeCache

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from bms.core.newest import Newest
+from bms.core.latest import Newest
 
 Format = Annotated[
     str,

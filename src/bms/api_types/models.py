@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from bms.api_types.gates import Gate
-from bms.core.newest import Newest
+from bms.core.latest import Newest
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from bms.adapters.clusters.isolation import probing
+from bms.adapters.clusters.isolation import capabilities as probing
 from bms.adapters.clusters.resources import processes
 from bms.app.exit_codes import ExitCode, Refusal, exit_code_of
 from bms.app.gateway.tls import read_certificate
@@ -36,9 +36,9 @@ from bms.app.settings import (
     package_sources,
     trusted_proxies,
 )
-from bms.app.supervisor.endings import end_leftovers, end_services
 from bms.app.supervisor.listening import is_loopback, listen
 from bms.app.supervisor.log_files import open_log
+from bms.app.supervisor.shutdown import end_leftovers, end_services
 from bms.app.supervisor.supervisor import PlatformReady, Supervisor, recorded_services
 from bms.core.errors import BmsError
 from bms.core.workloads.isolation import LEVELS, Level, shortfall

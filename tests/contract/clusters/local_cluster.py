@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bms.adapters.clusters.local.cluster import LocalCluster
-from bms.adapters.clusters.local.supplies import WorkloadInputs
+from bms.adapters.clusters.local.workload_inputs import WorkloadInputs
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.memory import MemoryObjectStore
 from bms.control.platform.environments import Environment, EnvironmentState, EnvironmentStore, Needed, Removed

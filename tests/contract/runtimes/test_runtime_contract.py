@@ -20,7 +20,7 @@ from bms.core.tensors.signature import Signature, TensorSpec, check_inputs
 from bms.core.tensors.tensor import Tensor
 from bms.core.workloads.programs import Batching, ServableConfig
 from bms.serving.inference.batching.policy import warm_up_sizes
-from bms.serving.inference.independence import LARGE
+from bms.serving.inference.row_independence import LARGE
 from bms.serving.lifecycle.examples import rows_of, varied
 from bms.serving.lifecycle.loader import check_outputs, load
 from bms.serving.lifecycle.servable import Servable

@@ -46,7 +46,7 @@ from sklearn.preprocessing import (
 from sklearn.svm import LinearSVC
 
 from bms.adapters.runtimes.available import open_servable
-from bms.adapters.runtimes.sklearn.opened import called_by, fitted_from
+from bms.adapters.runtimes.sklearn.loading import called_by, fitted_from
 from bms.core.clock import SystemClock
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.tensors.signature import Signature, TensorSpec

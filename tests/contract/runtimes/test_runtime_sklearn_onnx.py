@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from bms.adapters.runtimes.sklearn.opened import called_by, fitted_from
+from bms.adapters.runtimes.sklearn.loading import called_by, fitted_from
 from bms.adapters.runtimes.sklearn.parts import parts
 from bms.adapters.toolkits.onnx_trees import thresholds
 from bms.adapters.toolkits.sklearn_onnx import candidates, convertible_input

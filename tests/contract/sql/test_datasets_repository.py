@@ -11,7 +11,7 @@ from bms.adapters.sql.store import SqlStore
 from bms.control.datasets.nouns import Dataset, DatasetVersion, ImportRequest, Source, Split
 from bms.core.clock import ManualClock
 from bms.core.errors import Aborted, AlreadyExists
-from bms.core.newest import Newest
+from bms.core.latest import Newest
 from bms.core.pages import PageRequest, decode_cursor
 from tests.worlds.jobs import add_tenant
 

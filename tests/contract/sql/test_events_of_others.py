@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import event, text
 
 from bms.adapters.sql.database import notices, sqlite
+from bms.adapters.sql.database.commit_watcher import SqliteOthers
 from bms.adapters.sql.database.engine import Database
-from bms.adapters.sql.database.others import SqliteOthers
 from bms.adapters.sql.events import LOOK_S, SqlEventLog, SqlLeases
 from bms.adapters.sql.positions import SqlPositions
 from bms.adapters.sql.store import SqlStore

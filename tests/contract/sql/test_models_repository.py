@@ -34,7 +34,7 @@ from bms.core.access.principal import Principal
 from bms.core.clock import ManualClock
 from bms.core.errors import Aborted, AlreadyExists, FailedPrecondition
 from bms.core.ids import new_id
-from bms.core.newest import Newest
+from bms.core.latest import Newest
 from bms.core.pages import PageRequest, decode_cursor
 from bms.core.tensors.preprocessing import ImagePreprocess
 from bms.core.tensors.signature import Signature, TensorSpec

@@ -9,7 +9,7 @@ from sqlalchemy import delete
 
 from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.tables.events import events
-from bms.control.deployments.reconciliation.attention import EVERYTHING_S
+from bms.control.deployments.reconciliation.work_queue import EVERYTHING_S
 from bms.core.clock import ManualClock
 from tests.worlds.deployments import Deployed, ObedientCluster, follow, principal
 from tests.worlds.jobs import World, add_tenant

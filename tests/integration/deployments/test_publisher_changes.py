@@ -11,7 +11,7 @@ from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.deployments import SqlDeployments
 from bms.adapters.sql.tenants import SqlTenants
 from bms.control.deployments.nouns import DeploymentSpec, Target
-from bms.control.deployments.reconciliation.attention import AT_ONCE, EVERYTHING_S
+from bms.control.deployments.reconciliation.work_queue import AT_ONCE, EVERYTHING_S
 from bms.control.snapshots.feed import SnapshotFeed
 from bms.core.clock import ManualClock
 from bms.core.serving.snapshot import DeploymentEntry, SnapshotUpdate

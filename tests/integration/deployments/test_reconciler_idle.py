@@ -11,7 +11,8 @@ from sqlalchemy import event, select
 
 from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.tables.events import leases
-from bms.control.deployments import health, turns
+from bms.control.deployments import health
+from bms.control.deployments import probe_schedule as turns
 from bms.control.deployments.reconciliation import reconciler
 from bms.control.deployments.reconciliation.loop import ReconcilerLoop
 from bms.control.platform import leading

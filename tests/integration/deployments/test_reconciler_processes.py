@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from bms.adapters.clusters.local.cluster import LocalCluster
-from bms.adapters.clusters.local.supplies import WorkloadInputs
+from bms.adapters.clusters.local.workload_inputs import WorkloadInputs
 from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.local import LocalObjectStore
@@ -19,7 +19,7 @@ from bms.adapters.replicas.link import ReplicaLink
 from bms.adapters.replicas.probe import LinkProbe
 from bms.adapters.sql.database.engine import Database
 from bms.control.deployments.nouns import DeploymentSpec, Target
-from bms.control.deployments.reconciliation import launching
+from bms.control.deployments.reconciliation import replica_launcher as launching
 from bms.control.deployments.reconciliation.loop import ReconcilerLoop
 from bms.control.deployments.views.service import DeploymentViews
 from bms.control.deployments.views.status import DeploymentStatus

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bms.adapters.replicas.call_batches import SentCall
 from bms.adapters.replicas.link import ReplicaLink
-from bms.adapters.replicas.parcels import SentCall
 from bms.core.errors import InvalidArgument, Unavailable
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerMeta, ErrorMeta, FrameType, encode_answer, encode_plain

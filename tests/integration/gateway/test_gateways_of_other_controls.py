@@ -7,14 +7,14 @@ from random import Random
 import pytest
 
 from bms.adapters.sql.database.engine import Database
+from bms.control.deployments.reconciliation.failure_reports import AGAIN_S
 from bms.control.deployments.reconciliation.reconciler import SUBJECT
-from bms.control.deployments.reconciliation.suspicions import AGAIN_S
 from bms.control.deployments.views.service import DeploymentViews
 from bms.control.deployments.views.status import DeploymentStatus
 from bms.control.snapshots.acknowledgements import RECONNECT_S
 from bms.control.snapshots.feed import SnapshotFeed
 from bms.control.snapshots.positions import LIVE_S
-from bms.control.snapshots.releasing import BOUND_S
+from bms.control.snapshots.rollout_barrier import BOUND_S
 from bms.core.clock import ManualClock
 from bms.core.errors import Unavailable
 from bms.core.serving.snapshot import DeploymentEntry

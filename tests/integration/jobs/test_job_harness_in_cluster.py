@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from bms.adapters.clusters.local.cluster import LocalCluster
-from bms.adapters.clusters.local.supplies import WorkloadInputs
+from bms.adapters.clusters.local.workload_inputs import WorkloadInputs
 from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.jobs.tree_cache import LocalTreeCache
 from bms.adapters.objects.memory import MemoryObjectStore

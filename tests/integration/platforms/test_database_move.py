@@ -13,7 +13,7 @@ from bms.adapters.sql.tenants import SqlTenants
 from bms.app.home.database import OWN, remember, remembered
 from bms.app.home.database_move import ASIDE, look, move
 from bms.app.home.directory import Home
-from bms.app.home.taking import take
+from bms.app.home.opening import take
 from bms.control.tenants.authentication import Authenticator
 from bms.control.tenants.service import TenantService
 from bms.core.access.principal import Principal

@@ -11,7 +11,7 @@ from bms.adapters.sql.tenants import SqlTenants
 from bms.app.control.admin_key import recover
 from bms.app.home.database import OWN, remember
 from bms.app.home.directory import Home
-from bms.app.home.taking import take
+from bms.app.home.opening import take
 from bms.control.tenants.authentication import Authenticator
 from bms.control.tenants.service import TenantService
 from bms.core.access.principal import Principal

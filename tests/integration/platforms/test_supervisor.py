@@ -18,7 +18,7 @@ import pytest
 from bms.adapters.clusters.resources import processes
 from bms.app.home.directory import Home
 from bms.app.settings import UpSettings
-from bms.app.supervisor.endings import services_of, workloads_of
+from bms.app.supervisor.shutdown import services_of, workloads_of
 from bms.app.supervisor.supervisor import RunningServices, running
 
 STAND_INS = str(Path(__file__).parents[2] / "peers" / "stand_ins.py")

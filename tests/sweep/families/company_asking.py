@@ -25,9 +25,9 @@ from bms.core.tensors.signature import Signature
 from bms.core.tensors.tensor import Array, Tensor, dtype_of
 from bms.core.workloads.programs import ServableConfig
 from bms.protocols.frames import InferMeta, TensorMeta
+from bms.serving.inference.batching.batch_keys import BatchKey, BatchKeys
 from bms.serving.inference.batching.execution import Executed, execute
-from bms.serving.inference.batching.kinds import BatchKey, BatchKeys
-from bms.serving.inference.batching.parcel import MicroBatch
+from bms.serving.inference.batching.micro_batch import MicroBatch
 from bms.serving.lifecycle.servable import Servable
 
 Call = dict[str, Array]

@@ -218,7 +218,7 @@ def test_the_server_asks_and_tells_nothing_else() -> None:
     elsewhere = {
         kind.__name__
         for kind in of_the_server()
-        if not kind.__module__.startswith(("bms.api_types.", "bms.core.workloads.isolation", "bms.core.newest"))
+        if not kind.__module__.startswith(("bms.api_types.", "bms.core.workloads.isolation", "bms.core.latest"))
     }
     assert elsewhere == {"RepositoryCall"}
 

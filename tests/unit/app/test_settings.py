@@ -17,7 +17,7 @@ from bms.app.settings import (
     package_sources,
     service_environment,
 )
-from bms.app.supervisor.roster import roster
+from bms.app.supervisor.service_list import roster
 from bms.core.errors import InvalidArgument
 
 

@@ -9,7 +9,7 @@ from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec, check_inp
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import InferMeta, TensorMeta
 from bms.protocols.signature_choice import choose_signature, takes
-from bms.serving.inference.batching.kinds import BatchKeys
+from bms.serving.inference.batching.batch_keys import BatchKeys
 from tests.servables import FunctionServable, doubled
 
 X = TensorSpec(name="x", dtype="FP32", shape=(None, 2))

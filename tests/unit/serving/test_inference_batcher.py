@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bms.serving.inference.batching.batch_keys import BatchKey
 from bms.serving.inference.batching.batcher import LEVEL_S, LOWEST_LEVEL, USUAL_LEVEL, Batcher
-from bms.serving.inference.batching.kinds import BatchKey
-from bms.serving.inference.batching.parcel import MicroBatch
+from bms.serving.inference.batching.micro_batch import MicroBatch
 from bms.serving.inference.batching.policy import Adaptive, Static
 from tests.sizes import enough
 from tests.worlds.batching import kind

@@ -7,8 +7,8 @@ from bms.core.clock import ManualClock
 from bms.core.errors import Internal, InvalidArgument, ResourceExhausted
 from bms.core.tensors.tensor import Array
 from bms.serving.inference.batching.execution import CallResult, Executed, execute
-from bms.serving.inference.batching.parcel import MicroBatch
-from bms.serving.inference.foreign import call_foreign
+from bms.serving.inference.batching.micro_batch import MicroBatch
+from bms.serving.inference.model_errors import call_foreign
 from tests.servables import FunctionServable, doubled
 from tests.worlds.batching import Nobody, kind
 

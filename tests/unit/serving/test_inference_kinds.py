@@ -7,8 +7,8 @@ from bms.core.errors import BmsError, InvalidArgument, NotFound
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensors.tensor import Array, Tensor, dtype_of
 from bms.protocols.frames import InferMeta, TensorMeta
-from bms.serving.inference.batching import kinds as module
-from bms.serving.inference.batching.kinds import BatchKey, BatchKeys, check_together
+from bms.serving.inference.batching import batch_keys as module
+from bms.serving.inference.batching.batch_keys import BatchKey, BatchKeys, check_together
 from tests.servables import CountingServable, FunctionServable, doubled
 
 PAIR = Signature(

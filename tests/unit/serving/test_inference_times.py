@@ -4,8 +4,8 @@ import random
 
 import pytest
 
+from bms.serving.inference.batching.inline_run import SHORT_S, SURPRISE_S, InlineRunPolicy
 from bms.serving.inference.batching.rate import Rate
-from bms.serving.inference.batching.shortness import SHORT_S, SURPRISE_S, InlineRunPolicy
 from bms.serving.inference.batching.times import ServiceTimes
 
 

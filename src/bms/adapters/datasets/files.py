@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bms.adapters.datasets.findings import DatasetFinding
 from bms.core.errors import InvalidArgument
-from bms.core.formats.litter import has_dot, is_litter
+from bms.core.formats.junk_files import has_dot, is_litter
 
 _SHOWN = 3
 

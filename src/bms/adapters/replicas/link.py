@@ -9,8 +9,8 @@ from typing import cast
 import msgspec
 
 from bms.adapters.replicas.arena import Arena
+from bms.adapters.replicas.call_batches import FrameAnswerSink, PendingCalls, SentCall
 from bms.adapters.replicas.connecting import connect
-from bms.adapters.replicas.parcels import FrameAnswerSink, PendingCalls, SentCall
 from bms.core.errors import InvalidArgument, Unavailable
 from bms.core.tensors.sequences import SequenceStep
 from bms.core.tensors.tensor import Tensor
@@ -28,7 +28,7 @@ _JOINED = 1 << 18  # one buffer of this size is written faster than many small o
 class ReplicaLink(asyncio.Protocol):
     """Connects at once and again whenever the connection breaks, until `retire` or `close`.
 
-    All calls of one loop turn are written together, in as few frames as they fit into (`parcels.py`). A loss fails
+    All calls of one loop turn are written together, in as few frames as they fit into (`call_batches.py`). A loss fails
     everything pending at once; what was not yet written is worth a retry.
     `address` is in the words of `core.endpoints`: a server of this machine gets memory to share, one behind TLS is sent
     everything, once it showed the certificate that the address names. `on_down` is called whenever the server turns out

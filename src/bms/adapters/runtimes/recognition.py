@@ -7,7 +7,7 @@ from types import MappingProxyType
 from bms.adapters.runtimes.artifacts.description import Listed, described, listed
 from bms.adapters.runtimes.artifacts.model_file import top_files
 from bms.adapters.runtimes.available import RUNTIMES, runtime_named
-from bms.adapters.runtimes.servables.asked import check_asked
+from bms.adapters.runtimes.servables.undeclared import check_asked
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.preprocessing import ImagePreprocess, Preprocess
 from bms.core.tensors.signature import Signature

@@ -10,7 +10,7 @@ from bms.adapters.sql.tables.datasets import dataset_versions as versions
 from bms.adapters.sql.tables.datasets import datasets
 from bms.control.datasets.nouns import Dataset, DatasetVersion
 from bms.core.errors import InvalidArgument
-from bms.core.newest import Newest
+from bms.core.latest import Newest
 from bms.core.pages import Page, PageRequest, page_of
 
 

@@ -14,7 +14,7 @@ from bms.adapters.sql.tables.models import models as models_table
 from bms.control.models.nouns import Alias, Model, Version, VersionFacts, VersionState
 from bms.core.errors import AlreadyExists
 from bms.core.ids import differs_by_case
-from bms.core.newest import Newest
+from bms.core.latest import Newest
 from bms.core.pages import Page, PageRequest, page_of
 from bms.core.tensors.preprocessing import Preprocess
 from bms.core.tensors.signature import Signature

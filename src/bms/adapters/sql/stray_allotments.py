@@ -19,7 +19,7 @@ from bms.control.datasets.nouns import DatasetVersion
 from bms.control.datasets.storage import held_by as held_by_dataset
 from bms.control.deployments.nouns import Replica
 from bms.control.deployments.planning.records import ENDED
-from bms.control.deployments.reconciliation.launching import held_by as held_by_replica
+from bms.control.deployments.reconciliation.replica_launcher import held_by as held_by_replica
 from bms.control.jobs.allotted import held_by as held_by_attempt
 from bms.control.jobs.nouns import Job
 from bms.control.models.nouns import Version

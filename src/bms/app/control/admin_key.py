@@ -5,10 +5,10 @@ from pathlib import Path
 from bms.adapters.sql.database.opening import greet, open_database
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
-from bms.app.control.parts import keep_admin_key
+from bms.app.control.assembly import keep_admin_key
 from bms.app.home.database import OWN, remembered, shown
 from bms.app.home.directory import Home
-from bms.app.home.taking import take
+from bms.app.home.opening import take
 from bms.control.tenants.nouns import NewKey
 from bms.control.tenants.service import TenantService
 from bms.core.clock import SystemClock

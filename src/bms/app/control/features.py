@@ -21,7 +21,7 @@ from bms.adapters.sql.tenant_rows import SqlTenantRows
 from bms.adapters.sql.tenants import SqlTenants
 from bms.adapters.sql.usage import SqlUsage
 from bms.app.control.event_catalogue import CATALOGUE
-from bms.app.control.ground import Platform
+from bms.app.control.platform import Platform
 from bms.app.rules import WorkloadRules
 from bms.control.audit.service import AuditService
 from bms.control.billing.booking import AllotmentBilling

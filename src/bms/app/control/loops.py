@@ -5,7 +5,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
-from bms.app.control.parts import ControlPlane
+from bms.app.control.assembly import ControlPlane
 from bms.control.platform.leading import Leader
 from bms.control.tenants.nouns import Tenant
 from bms.core.errors import BmsError

@@ -1,7 +1,7 @@
 """Control: the API, the bus to the gateways, and the loops that make what should run, run.
 
 `python -m bms.app.launch bms.app.control CONFIG.json`. Reading order: ControlConfig, `run`, then
-`bms.app.control.parts` (what is made of what) and `bms.app.control.loops` (who drives it).
+`bms.app.control.assembly` (what is made of what) and `bms.app.control.loops` (who drives it).
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from bms.adapters.sql.database.migrate import NewerSchema
 from bms.adapters.sql.database.opening import greet, open_database
 from bms.app.control.adoption import watch_supervisor
 from bms.app.control.api_server import ApiServer
+from bms.app.control.assembly import make_parts
 from bms.app.control.loops import run_loops
-from bms.app.control.parts import make_parts
 from bms.app.exit_codes import ExitCode, exit_code_of
 from bms.app.home import node_agent as home_node_agent
 from bms.app.home.database import OWN, remember, shown
 from bms.app.home.directory import Home
-from bms.app.home.taking import take
+from bms.app.home.opening import take
 from bms.app.process.logs import log_to_stderr
 from bms.app.rules import WorkloadRules
 from bms.core.errors import BmsError

@@ -36,20 +36,20 @@ from bms.protocols.bus import Applied, GatewayHello, GatewayStats, ReplicaDown, 
 from bms.serving.pipeline.metrics import GatewayMetrics
 from bms.serving.pipeline.pipeline import Pipeline
 from bms.serving.pipeline.sequence_routing import SequenceRoutings
-from bms.serving.pipeline.turn import WriteBatch
+from bms.serving.pipeline.write_batch import WriteBatch
 from bms.serving.traffic.dispatcher import ReplicaDispatcher
 from bms.serving.traffic.replicas import ReplicaTable
 from bms.serving.traffic.snapshot_index import SnapshotIndex
 from bms.web.inference.describe import Describer
 from bms.web.inference.dialects import DIALECTS, OpenAiEmbeddings
-from bms.web.inference.door import InferenceHandler
 from bms.web.inference.first_bytes import FirstBytes
-from bms.web.inference.grpc.door import GrpcConnectionHandler
+from bms.web.inference.grpc.connection_handler import GrpcConnectionHandler
 from bms.web.inference.grpc.service import gateway_methods
+from bms.web.inference.handler import InferenceHandler
 from bms.web.inference.http.proxies import Proxies
-from bms.web.inference.pass_on import ReverseProxy
+from bms.web.inference.request_gateway import RequestGateway
 from bms.web.inference.rest.server import RestServer
-from bms.web.inference.site import RequestGateway
+from bms.web.inference.reverse_proxy import ReverseProxy
 
 log = logging.getLogger("bms.gateway")
 EXIT_USAGE = 2

@@ -11,7 +11,7 @@ from bms.adapters.sql.database.migrate import in_use, steps, upgrade
 from bms.adapters.sql.database.opening import greet, open_database
 from bms.app.home.database import OWN, identity, remember, remembered, shown
 from bms.app.home.directory import Home
-from bms.app.home.taking import take
+from bms.app.home.opening import take
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 
 FILE, ASIDE, UNFINISHED = "bms.db", "bms.db.moved", "bms.db.moving"

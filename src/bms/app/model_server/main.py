@@ -30,9 +30,9 @@ from bms.core.workloads.programs import ARTIFACT, ENGINES, ModelServerConfig, Pl
 from bms.serving.inference.batching.policy import warm_up_sizes
 from bms.serving.inference.batching.worker import Worker
 from bms.serving.inference.connection import FrameConnection
-from bms.serving.inference.independence import LARGE
 from bms.serving.inference.plan import Plan
 from bms.serving.inference.preparation.prepared import for_runtime
+from bms.serving.inference.row_independence import LARGE
 from bms.serving.inference.service import InferenceService
 from bms.serving.lifecycle.loader import Loaded, load
 from bms.serving.lifecycle.states import Lifecycle

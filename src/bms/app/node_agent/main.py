@@ -22,7 +22,7 @@ import msgspec
 import uvloop
 
 from bms.adapters.clusters.local.cluster import LocalCluster
-from bms.adapters.clusters.local.supplies import WorkloadInputs
+from bms.adapters.clusters.local.workload_inputs import WorkloadInputs
 from bms.adapters.clusters.node_agent.identity import AgentIdentity
 from bms.adapters.clusters.node_agent.kept import AgentCache
 from bms.adapters.clusters.node_agent.objects import ControlsObjects

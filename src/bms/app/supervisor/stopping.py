@@ -8,7 +8,7 @@ from bms.adapters.clusters.resources import processes
 from bms.adapters.clusters.resources.processes import ProcessIdentity
 from bms.app.exit_codes import ExitCode, Refusal
 from bms.app.home.directory import Home
-from bms.app.supervisor.endings import end_leftovers
+from bms.app.supervisor.shutdown import end_leftovers
 
 GRACE_S = 5.0
 

@@ -19,7 +19,7 @@ from bms.app.supervisor.listening import url_of
 from bms.app.supervisor.log_files import cap, tail
 from bms.app.supervisor.readiness import answers_ready, listens
 from bms.app.supervisor.restarts import RestartPolicy, Restarts
-from bms.app.supervisor.roster import CONTROL_SOCKET, roster
+from bms.app.supervisor.service_list import CONTROL_SOCKET, roster
 from bms.app.supervisor.services import Child, Service, ServiceRecord
 
 # What control ends with where another start would end no better: it says why in its last line.

@@ -24,7 +24,7 @@ from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument
 from bms.core.serving.model_config import check_configured, configured
 from bms.core.tensors.signature import Signature
 from bms.core.workloads.programs import Findings, ServableConfig, StdinSecrets, VerifyReport
-from bms.serving.inference.foreign import call_foreign
+from bms.serving.inference.model_errors import call_foreign
 from bms.serving.inference.plan import Plan
 from bms.serving.inference.preparation.prepared import for_runtime
 from bms.serving.lifecycle.examples import varied

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from bms.control.datasets.nouns import Format
 from bms.core.errors import InvalidArgument
-from bms.core.formats.litter import has_dot, is_litter
+from bms.core.formats.junk_files import has_dot, is_litter
 
 _ENDINGS: dict[Format, str] = {
     "csv": r"\.(csv|tsv)",

@@ -7,7 +7,7 @@ import msgspec
 
 from bms.core.errors import InvalidArgument
 from bms.core.formats.reading import Reading, check_reading
-from bms.core.newest import Newest
+from bms.core.latest import Newest
 
 Format = Literal["images", "csv", "npz", "jsonl", "parquet", "tfrecord"]
 SPLIT = ("train", "validation", "test")

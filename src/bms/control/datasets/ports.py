@@ -7,7 +7,7 @@ from typing import Protocol
 from bms.control.datasets.nouns import Dataset, DatasetVersion
 from bms.control.platform.allotments import AllotmentSink
 from bms.core.events import EventSink
-from bms.core.newest import Newest
+from bms.core.latest import Newest
 from bms.core.pages import Page, PageRequest
 
 InUse = Callable[[EventSink, str, str, frozenset[int], bool], Awaitable[str | None]]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from bms.control.deployments.nouns import Replica
 from bms.control.deployments.ports import ReplicaProbe
-from bms.control.deployments.turns import Turns
+from bms.control.deployments.probe_schedule import Turns
 from bms.control.platform.keyed_tasks import KeyedTasks
 from bms.core.clock import Clock
 from bms.core.workloads.programs import ServableStatus

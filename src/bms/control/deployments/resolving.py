@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec
 from bms.control.deployments.planning.builds import build_of
-from bms.control.deployments.planning.observation import Desired, ResolvedTarget
+from bms.control.deployments.planning.observed_state import Desired, ResolvedTarget
 from bms.control.deployments.ports import Catalog, Known
 from bms.control.models.aliases import require_may_force
 from bms.control.models.gates import refusal

@@ -9,7 +9,7 @@ from bms.control.datasets.service import DatasetService
 from bms.control.evaluation.findings import MAX_REASON, result_of
 from bms.control.evaluation.measuring import ENTRY, Measuring
 from bms.control.jobs.events import JobEnded
-from bms.control.jobs.newest import newest_ended
+from bms.control.jobs.latest import newest_ended
 from bms.control.jobs.nouns import Job
 from bms.control.jobs.service import JobService
 from bms.control.models.events import VersionReady

@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 
 from bms.control.jobs.allotted import held_by, size_of_its_own
-from bms.control.jobs.endings import AttemptOutcome, ending, settled
 from bms.control.jobs.events import JobStarted
 from bms.control.jobs.history import History
 from bms.control.jobs.nouns import Job
+from bms.control.jobs.outcomes import AttemptOutcome, ending, settled
 from bms.control.jobs.ports import AttemptFiles, JobsTx
 from bms.control.jobs.progress import clean, clean_result, shown
 from bms.control.jobs.service import job_ended, job_event

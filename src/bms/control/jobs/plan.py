@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from bms.control.jobs.endings import TIMED_OUT
 from bms.control.jobs.nouns import Job, JobCapacity, JobState
+from bms.control.jobs.outcomes import TIMED_OUT
 from bms.control.jobs.queue import next_to_start, too_large
 from bms.core.workloads.workload import WorkloadStatus
 

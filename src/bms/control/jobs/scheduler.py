@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 from bms.control.jobs.attempts import Attempts
-from bms.control.jobs.endings import AttemptOutcome
 from bms.control.jobs.nouns import Job, JobCapacity
+from bms.control.jobs.outcomes import AttemptOutcome
 from bms.control.jobs.pace import NET_S, next_step, wakes
 from bms.control.jobs.plan import (
     Action,
@@ -30,7 +30,7 @@ from bms.control.jobs.plan import (
     plan,
 )
 from bms.control.jobs.ports import AttemptFiles, JobsTx
-from bms.control.jobs.tails import ProgressReader
+from bms.control.jobs.progress_reader import ProgressReader
 from bms.control.platform.clusters import Cluster
 from bms.control.platform.keyed_tasks import KeyedTasks
 from bms.control.platform.leading import FOLLOW_S, Leader

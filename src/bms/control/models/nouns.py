@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from bms.core.formats.figures import Figure
-from bms.core.newest import Newest
+from bms.core.latest import Newest
 from bms.core.tensors.preprocessing import Preprocess
 from bms.core.tensors.signature import Signature
 from bms.core.workloads.environments import EnvironmentSpec

@@ -8,7 +8,7 @@ from bms.control.models.nouns import Alias, Model, Version, VersionFacts, Versio
 from bms.control.platform.allotments import AllotmentSink
 from bms.control.platform.trees import FileEntry
 from bms.core.events import EventSink
-from bms.core.newest import Newest
+from bms.core.latest import Newest
 from bms.core.pages import Page, PageRequest
 
 VersionInUse = Callable[[str, str, int], Awaitable[str | None]]

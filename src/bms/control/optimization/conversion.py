@@ -7,7 +7,7 @@ import msgspec
 
 from bms.control.datasets.service import DatasetService
 from bms.control.jobs.events import JobEnded
-from bms.control.jobs.newest import newest_ended
+from bms.control.jobs.latest import newest_ended
 from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.jobs.service import JobService
 from bms.control.models.events import VersionReady

@@ -16,9 +16,9 @@ import msgspec
 from bms.control.platform.attempting import LIMIT_S, DeadLetter, Outcome, RetryLater, attempt, pause_s
 from bms.control.platform.events import ReactionDismissed, ReactionGivenUp, ReactionRetried
 from bms.control.platform.handlers import Handlers
-from bms.control.platform.lanes import SubjectQueue, SubjectQueues, Work
 from bms.control.platform.leading import Leader
 from bms.control.platform.pending import Reaction, ReactionsTx
+from bms.control.platform.subject_queues import SubjectQueue, SubjectQueues, Work
 from bms.control.platform.transactions import EventLog, Store
 from bms.core.clock import Clock
 from bms.core.errors import BmsError

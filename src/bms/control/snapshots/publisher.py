@@ -13,7 +13,7 @@ from bms.control.platform.transactions import EventLog
 from bms.control.snapshots.acknowledgements import Acknowledgements
 from bms.control.snapshots.feed import SnapshotFeed
 from bms.control.snapshots.positions import KEEP_S, OtherProcesses
-from bms.control.snapshots.releasing import RolloutBarrier
+from bms.control.snapshots.rollout_barrier import RolloutBarrier
 from bms.control.snapshots.sources import Entries, EntrySource
 from bms.control.snapshots.state import SnapshotEntries
 from bms.core.clock import Clock

@@ -11,7 +11,7 @@ from bms.core.errors import InvalidArgument
 from bms.core.tensors.tensor import Tensor
 from bms.core.workloads.programs import ServableStatus
 from bms.protocols.frames import Frame, FrameReader, FrameType, InferMeta, decode_infer, encode_plain
-from bms.serving.inference.batching.parcel import MicroBatch
+from bms.serving.inference.batching.micro_batch import MicroBatch
 from bms.serving.inference.service import InferenceService
 
 MAX_UNREAD = 64 << 20  # bytes

@@ -10,9 +10,10 @@ from msgspec import structs
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import Array, dtype_of
-from bms.serving.inference.independence import apart
+from bms.serving.inference.row_independence import apart
 from bms.serving.lifecycle.examples import rows_of
-from bms.serving.lifecycle.made_up import (
+from bms.serving.lifecycle.servable import Servable
+from bms.serving.lifecycle.synthetic_rows import (
     FIRST,
     HIGHEST,
     QUESTIONS,
@@ -23,8 +24,7 @@ from bms.serving.lifecycle.made_up import (
     whole_numbers,
     wider,
 )
-from bms.serving.lifecycle.servable import Servable
-from bms.serving.lifecycle.strangers import UnusualRow, strangers
+from bms.serving.lifecycle.unusual_rows import UnusualRow, strangers
 
 _PATIENCE_S = 4.0  # for as many first questions
 _FEWEST = 3

@@ -10,10 +10,10 @@ from bms.core.errors import BmsError, Unavailable
 from bms.core.tensors.tensor import Tensor
 from bms.core.workloads.programs import Batching
 from bms.protocols.frames import InferMeta
+from bms.serving.inference.batching.batch_keys import BatchKeys, check_together
 from bms.serving.inference.batching.dispatch import Dispatch
-from bms.serving.inference.batching.kinds import BatchKeys, check_together
-from bms.serving.inference.batching.ledger import InflightCalls, error_frame
-from bms.serving.inference.batching.parcel import Asker, MicroBatch
+from bms.serving.inference.batching.inflight_calls import InflightCalls, error_frame
+from bms.serving.inference.batching.micro_batch import Asker, MicroBatch
 from bms.serving.inference.batching.worker import Worker
 from bms.serving.inference.engines.requests import EngineRequests, engine_of
 from bms.serving.inference.metrics import ModelServerMetrics

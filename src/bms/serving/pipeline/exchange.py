@@ -18,12 +18,12 @@ from bms.core.serving.model_config import check_rows
 from bms.core.serving.snapshot import DeploymentEntry, ServedVersion
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerEnd, AnswerMeta
+from bms.serving.pipeline.collected_answer import Gathered
 from bms.serving.pipeline.context import RequestContext
-from bms.serving.pipeline.gathered import Gathered
 from bms.serving.pipeline.metrics import GatewayMetrics
 from bms.serving.pipeline.step import PipelineStep
 from bms.serving.pipeline.token_counts import added, corrected, counted, told_tokens
-from bms.serving.pipeline.turn import ExchangeAnswer, WriteBatch
+from bms.serving.pipeline.write_batch import ExchangeAnswer, WriteBatch
 from bms.serving.traffic.admission import Admission
 from bms.serving.traffic.dispatcher import ReplicaDispatcher
 from bms.serving.traffic.metering import Usage

@@ -21,7 +21,7 @@ from bms.core.serving.snapshot import KeyEntry, ServedVersion
 from bms.serving.pipeline.exchange import Exchange, GatewayContext
 from bms.serving.pipeline.metrics import GatewayMetrics
 from bms.serving.pipeline.step import PipelineStep, StepMaker
-from bms.serving.pipeline.turn import WriteBatch
+from bms.serving.pipeline.write_batch import WriteBatch
 from bms.serving.traffic.admission import Admission
 from bms.serving.traffic.dispatcher import ReplicaDispatcher
 from bms.serving.traffic.keys import KeyCheck

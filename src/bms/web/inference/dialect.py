@@ -10,7 +10,7 @@ from bms.core.tensors.signature import Signature
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.oip.generate import EVENT_STREAM, encode_error_event
 from bms.serving.pipeline.exchange import IN_A_STREAM
-from bms.serving.pipeline.turn import ExchangeAnswer
+from bms.serving.pipeline.write_batch import ExchangeAnswer
 
 Signatures = Mapping[str, Signature]
 Fields = Mapping[bytes, bytes]  # an HTTP request's headers, names in lower case

@@ -47,7 +47,7 @@ from bms.protocols.tfserving.predict import (
     encode_predict,
 )
 from bms.serving.pipeline.token_counts import told_tokens
-from bms.serving.pipeline.turn import ExchangeAnswer
+from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.web.inference.dialect import Dialect, Fields, Signatures, Streams
 from bms.web.inference.http.answers import JSON
 

@@ -6,7 +6,7 @@ from bms.core.errors import BmsError, ResourceExhausted
 from bms.core.tensors.request import InferResponse
 from bms.core.tensors.tensor import Tensor
 from bms.serving.pipeline.token_counts import told_tokens
-from bms.serving.pipeline.turn import ExchangeAnswer
+from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.web.inference.dialect import Signatures, StreamingDialect
 from bms.web.inference.http.answers import warnings_of
 from bms.web.inference.http_exchange import HttpExchange

@@ -7,7 +7,7 @@ from bms.core.errors import BmsError
 from bms.core.tensors.request import InferResponse
 from bms.core.tensors.tensor import Tensor
 from bms.serving.pipeline.exchange import Exchange
-from bms.serving.pipeline.turn import ExchangeAnswer
+from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.web.inference.dialect import Addressed, Dialect, Fields, Signatures
 from bms.web.inference.dialects import OF_KSERVE
 from bms.web.inference.http.answers import warnings_of

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from bms.adapters.clusters.isolation import probing
+from bms.adapters.clusters.isolation import capabilities as probing
 from bms.adapters.clusters.local.cluster import LocalCluster
 from bms.core.workloads.endpoints import UnixEndpoint, parse_endpoint
 from tests.contract.clusters.sights import MakeSpec, is_alive, until

@@ -7,8 +7,8 @@ import pytest
 
 from bms.adapters.clusters.isolation.cgroups import ControlGroups
 from bms.adapters.clusters.local.cluster import LocalCluster
-from bms.adapters.clusters.resources import families
-from bms.adapters.clusters.resources.watching import ResourceSample, ResourceWatcher, Watched
+from bms.adapters.clusters.resources import process_trees as families
+from bms.adapters.clusters.resources.resource_watcher import ResourceSample, ResourceWatcher, Watched
 from tests.contract.clusters.sights import MakeSpec, ready, until
 
 

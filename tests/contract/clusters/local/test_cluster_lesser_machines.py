@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from bms.adapters.clusters.isolation import bootstrap, confinement, probing, seccomp
-from bms.adapters.clusters.isolation.probing import IsolationMeans
+from bms.adapters.clusters.isolation import bootstrap, confinement, seccomp
+from bms.adapters.clusters.isolation import capabilities as probing
+from bms.adapters.clusters.isolation.capabilities import IsolationMeans
 from bms.adapters.clusters.local.cluster import LocalCluster
 from bms.core.errors import FailedPrecondition
 from tests.contract.clusters.local.neighbours import FOUND

@@ -15,7 +15,7 @@ import pytest
 from bms.adapters.clusters.local.cluster import LocalCluster
 from bms.adapters.clusters.resources import processes
 from bms.app.home.directory import Home
-from bms.app.supervisor.endings import end_leftovers
+from bms.app.supervisor.shutdown import end_leftovers
 from tests.contract.clusters.sights import MARK, MakeSpec, carrying, ended, is_alive, ready, told, until
 from tests.sizes import enough
 from tests.worlds.identities import pid_of

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from bms.adapters.clusters.isolation.cgroups import ControlGroups
-from bms.adapters.clusters.resources import families, processes, watching
-from bms.adapters.clusters.resources.families import ProcessTree, ProcessTrees
+from bms.adapters.clusters.resources import process_trees as families
+from bms.adapters.clusters.resources import processes
+from bms.adapters.clusters.resources import resource_watcher as watching
+from bms.adapters.clusters.resources.process_trees import ProcessTree, ProcessTrees
 from bms.adapters.clusters.resources.processes import ProcessIdentity
-from bms.adapters.clusters.resources.watching import ResourceSample, ResourceWatcher, Watched
+from bms.adapters.clusters.resources.resource_watcher import ResourceSample, ResourceWatcher, Watched
 from bms.core.workloads.resources import Resources
 
 MB = 1_000_000

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from bms.adapters.clusters.resources.footprints import size
+from bms.adapters.clusters.resources.disk_usage import size
 
 BLOCKS = 100_000
 

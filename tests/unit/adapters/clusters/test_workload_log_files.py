@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bms.adapters.clusters import log_files
-from bms.adapters.clusters.local.guarded import piece_of
+from bms.adapters.clusters.local.plain_files import piece_of
 from bms.adapters.clusters.log_files import trim
 
 

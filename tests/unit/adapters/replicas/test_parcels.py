@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bms.adapters.replicas.parcels import LARGE, PendingCalls, SentCall
+from bms.adapters.replicas.call_batches import LARGE, PendingCalls, SentCall
 from bms.core.errors import InvalidArgument
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import (

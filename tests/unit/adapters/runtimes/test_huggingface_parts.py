@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bms.adapters.runtimes.huggingface.answers import pooled
-from bms.adapters.runtimes.huggingface.company import Tokenised, company, grouped
+from bms.adapters.runtimes.huggingface.batch_independence import Tokenised, company, grouped
 from bms.adapters.runtimes.huggingface.dense import dense_of
 from bms.adapters.runtimes.huggingface.keys import DENSE, KEYS, STRICT, check_known
 from bms.adapters.runtimes.huggingface.length import max_length

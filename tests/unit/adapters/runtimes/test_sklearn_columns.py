@@ -7,7 +7,7 @@ import pytest
 
 from bms.adapters.runtimes.examples.file import Example
 from bms.adapters.runtimes.sklearn.columns import MAX_LEVELS, Learnt, learnt_of, unknown
-from bms.adapters.runtimes.sklearn.ways import column_of
+from bms.adapters.runtimes.sklearn.input_forms import column_of
 from bms.core.tensors.columns import Column
 
 NAMES = ("age", "city", "note")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bms.adapters.runtimes.recognition import recognise
-from bms.adapters.runtimes.sklearn.needs import needs_of
+from bms.adapters.runtimes.sklearn.requirements import needs_of
 
 NAMED = pickle.dumps({"feature_names_in_": np.array(["age"]), "coef_": np.zeros(100_000)})
 PLAIN = pickle.dumps({"coef_": np.zeros(10)})

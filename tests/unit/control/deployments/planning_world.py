@@ -16,7 +16,7 @@ from bms.control.deployments.planning.actions import (
     StartReplica,
     StopReplica,
 )
-from bms.control.deployments.planning.observation import Desired, ObservedDeployment, ResolvedTarget
+from bms.control.deployments.planning.observed_state import Desired, ObservedDeployment, ResolvedTarget
 from bms.control.deployments.planning.plan import plan
 from bms.control.deployments.planning.records import born, changed
 from bms.core.clock import ManualClock

@@ -6,8 +6,8 @@ import pytest
 from bms.control.deployments.batching import within
 from bms.control.deployments.nouns import Deployment, DeploymentSpec, Target, TrafficRoute, TrafficShare
 from bms.control.deployments.planning.builds import build_of
-from bms.control.deployments.planning.observation import Desired, ResolvedTarget
-from bms.control.deployments.reconciliation.launching import workload_spec
+from bms.control.deployments.planning.observed_state import Desired, ResolvedTarget
+from bms.control.deployments.reconciliation.replica_launcher import workload_spec
 from bms.control.deployments.views.snapshot_entries import deployment_entry
 from bms.core.errors import InvalidArgument
 from bms.core.tensors.signature import Signature, TensorSpec

@@ -11,7 +11,7 @@ from bms.control.deployments.nouns import (
     TrafficRoute,
     TrafficShare,
 )
-from bms.control.deployments.planning.observation import Desired, ResolvedTarget
+from bms.control.deployments.planning.observed_state import Desired, ResolvedTarget
 from bms.control.deployments.signatures import loaded, served
 from bms.control.deployments.views.snapshot_entries import deployment_entry
 from bms.control.models.nouns import Version

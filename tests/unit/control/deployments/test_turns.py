@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from bms.control.deployments.nouns import Replica
-from bms.control.deployments.turns import A_SECOND, AT_ONCE, EARLY_S, READY_S, STARTING_S, Turns
+from bms.control.deployments.probe_schedule import A_SECOND, AT_ONCE, EARLY_S, READY_S, STARTING_S, Turns
 
 
 def _replica(id: str, state: str = "ready") -> Replica:

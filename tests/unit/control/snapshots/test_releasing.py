@@ -1,6 +1,6 @@
 """When a drained replica may be stopped."""
 
-from bms.control.snapshots.releasing import BOUND_S, REMEMBERED_S, RolloutBarrier
+from bms.control.snapshots.rollout_barrier import BOUND_S, REMEMBERED_S, RolloutBarrier
 
 R = frozenset({"r"})
 

@@ -11,7 +11,7 @@ from bms.core.tensors.fitting import fit_inputs
 from bms.core.tensors.request import InferRequest, InferResponse
 from bms.core.tensors.signature import DEFAULT
 from bms.core.tensors.tensor import Tensor
-from bms.serving.pipeline.turn import ExchangeAnswer
+from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.web.inference.dialect import Fields, Signatures, Streams
 from bms.web.inference.http.answers import JSON
 

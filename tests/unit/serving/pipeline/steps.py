@@ -10,7 +10,7 @@ from bms.protocols.frames import AnswerMeta
 from bms.serving.pipeline.context import RequestContext
 from bms.serving.pipeline.exchange import Exchange
 from bms.serving.pipeline.step import PipelineStep, StepMaker
-from bms.serving.pipeline.turn import ExchangeAnswer
+from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.serving.traffic.snapshot_index import DeploymentRoute
 
 

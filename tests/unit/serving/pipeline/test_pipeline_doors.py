@@ -16,15 +16,15 @@ from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerEnd, AnswerMeta, ErrorMeta
 from bms.protocols.protobuf.pool import message
-from bms.serving.pipeline import gathered
+from bms.serving.pipeline import collected_answer as gathered
 from bms.web.inference.dialects import DIALECTS
-from bms.web.inference.door import HttpHandler, InferenceHandler
 from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.call_head import CallHead
 from bms.web.inference.grpc.infer import ModelInfer
 from bms.web.inference.grpc.infer_stream import ModelStreamInfer
 from bms.web.inference.grpc.tfserving.infer import Predict
 from bms.web.inference.grpc.tfserving.multi import MultiInference
+from bms.web.inference.handler import HttpHandler, InferenceHandler
 from bms.web.inference.http.answers import JSON, plain_error
 from bms.web.inference.http.heads import Heads
 from bms.web.inference.http.limits import HttpLimits

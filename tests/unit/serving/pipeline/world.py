@@ -20,7 +20,7 @@ from bms.serving.pipeline.exchange import Exchange
 from bms.serving.pipeline.metrics import GatewayMetrics
 from bms.serving.pipeline.pipeline import Pipeline
 from bms.serving.pipeline.step import StepMaker
-from bms.serving.pipeline.turn import ExchangeAnswer, WriteBatch
+from bms.serving.pipeline.write_batch import ExchangeAnswer, WriteBatch
 from bms.serving.traffic.dispatcher import ReplicaDispatcher
 from bms.serving.traffic.metering import Usage
 from bms.serving.traffic.replicas import ReplicaTable

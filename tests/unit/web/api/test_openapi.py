@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 from unittest.mock import MagicMock
 
-from bms.app.control import parts
+from bms.app.control import assembly as parts
 from bms.web.api.openapi.document import PREFIX, describe
 from bms.web.api.openapi.errors import PROBLEM
 from bms.web.api.openapi.operations import OPERATIONS, TAGS

@@ -11,7 +11,7 @@ from bms.core.errors import BmsError, DeadlineExceeded, InvalidArgument, Payload
 from bms.core.serving.snapshot import DeploymentEntry
 from bms.protocols.frames import AnswerMeta
 from bms.serving.pipeline.metrics import STAGES, GatewayMetrics
-from bms.serving.pipeline.turn import ExchangeAnswer, WriteBatch
+from bms.serving.pipeline.write_batch import ExchangeAnswer, WriteBatch
 from bms.serving.traffic.metering import Usage
 from bms.web.inference.http.answers import warnings_of
 from bms.web.inference.http.compression import inflate

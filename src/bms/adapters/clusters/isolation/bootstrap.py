@@ -6,7 +6,7 @@ Run by its path, by the platform's own interpreter, isolated and without its pac
 
 GATE is the number of a pipe's reading end. One byte means that the workload's record is on disk and its limits
 are set. The end of the pipe without it means that whoever started this died first: nobody knows of this process,
-so it must not run anything. WALLS is a JSON file with what `walls.put_up` takes; it is there until the word has come.
+so it must not run anything. WALLS is a JSON file with what `sandbox.put_up` takes; it is there until the word has come.
 
 PYTHON, the environment's interpreter, begins only when this process is confined, because an environment is made of
 packages that a tenant chose, and packages may bring code that runs whenever their interpreter starts.
@@ -32,7 +32,7 @@ def run(gate: int, walls: str, python: str, slim: str, program: str, config: str
     # Before the gate, so that it is done while the record is written.
     folder = os.path.dirname(os.path.abspath(__file__))
     sys.path.insert(0, os.path.dirname(folder))
-    put_up = importlib.import_module(f"{os.path.basename(folder)}.walls").put_up
+    put_up = importlib.import_module(f"{os.path.basename(folder)}.sandbox").put_up
     if not os.read(gate, 1):
         os._exit(NOBODY_KNOWS)
     os.close(gate)

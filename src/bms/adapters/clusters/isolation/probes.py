@@ -1,6 +1,6 @@
 """What this machine's kernel can do to keep workloads in, found out by doing it in processes that end at once.
 
-Standard library only, like all that it tries. `probing` runs it, in a process of its own.
+Standard library only, like all that it tries. `capabilities` runs it, in a process of its own.
 """
 
 import json
@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import TypedDict, cast
 
-from . import cgroups, confinement, namespaces, seccomp, walls
+from . import cgroups, confinement, namespaces, sandbox, seccomp
 
 _SECRET, _OWN = "secret", "own"
 _FILES = {"read": ("/proc", "/sys"), "run": ("/usr", "/bin", "/lib", "/lib64"), "device": ("/dev/null",)}
@@ -86,8 +86,8 @@ def _namespaces(folder: str) -> tuple[str, str, str]:
     return ("" if network and root else how), network, root
 
 
-def _walls(folder: str, **different: object) -> walls.Sandbox:
-    base = walls.Sandbox(
+def _walls(folder: str, **different: object) -> sandbox.Sandbox:
+    base = sandbox.Sandbox(
         files={**_FILES, "own": (f"{folder}/{_OWN}",)},
         namespaces="",
         network="",
@@ -97,29 +97,29 @@ def _walls(folder: str, **different: object) -> walls.Sandbox:
         processes=0,
         room=1 << 20,
     )
-    return cast(walls.Sandbox, base | different)
+    return cast(sandbox.Sandbox, base | different)
 
 
 def _files(folder: str) -> None:
-    walls.put_up(_walls(folder), "/bin/sh")
+    sandbox.put_up(_walls(folder), "/bin/sh")
     _refused(lambda: open(f"{folder}/{_SECRET}").close(), "a file that was not allowed could be read")
     os.close(os.open(f"{folder}/{_OWN}/file", os.O_CREAT | os.O_WRONLY, 0o600))
 
 
 def _filter(folder: str) -> None:
-    walls.put_up(_walls(folder, network="filter", filter=True), "/bin/sh")
+    sandbox.put_up(_walls(folder, network="filter", filter=True), "/bin/sh")
     socket.socket(socket.AF_UNIX).close()
     _refused(lambda: socket.socket(socket.AF_INET).close(), "a socket was made in spite of the filter")
 
 
 def _network(folder: str, how: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        walls.put_up(_walls(folder, namespaces=how, network="namespace"), "/bin/sh")
+        sandbox.put_up(_walls(folder, namespaces=how, network="namespace"), "/bin/sh")
         _refused(lambda: socket.create_connection(server.getsockname(), 1).close(), "the machine's network was reached")
 
 
 def _root(folder: str, how: str) -> None:
-    walls.put_up(_walls(folder, namespaces=how, root=True), "/bin/sh")
+    sandbox.put_up(_walls(folder, namespaces=how, root=True), "/bin/sh")
     if os.path.lexists(f"{folder}/{_SECRET}"):
         raise OSError(0, "a file that was not allowed can be seen")
     os.close(os.open(f"{folder}/{_OWN}/seen", os.O_CREAT | os.O_WRONLY, 0o600))
@@ -128,7 +128,7 @@ def _root(folder: str, how: str) -> None:
 
 def _hidden(folder: str) -> None:
     parent = str(os.getppid())
-    walls.put_up(_walls(folder, namespaces="root", root=True, hide=True), "/bin/sh")
+    sandbox.put_up(_walls(folder, namespaces="root", root=True, hide=True), "/bin/sh")
     shown = os.listdir("/proc")
     if parent in shown or str(os.getpid()) not in shown:
         raise OSError(0, "other processes can be seen")

@@ -12,19 +12,21 @@ from pathlib import Path
 import msgspec
 
 from bms.adapters.clusters import log_files
-from bms.adapters.clusters.isolation import probing
+from bms.adapters.clusters.isolation import capabilities as probing
 from bms.adapters.clusters.isolation.cgroups import ControlGroups
-from bms.adapters.clusters.local import directories, enclosing, recovery
+from bms.adapters.clusters.local import directories, recovery
+from bms.adapters.clusters.local import sandbox_plan as enclosing
 from bms.adapters.clusters.local.changes import EndingCounter
 from bms.adapters.clusters.local.launching import ProcessLauncher
 from bms.adapters.clusters.local.records import Record, Records, check_id
-from bms.adapters.clusters.local.supplies import ResolvedInputs, WorkloadInputs
 from bms.adapters.clusters.local.tracking import Tracked
 from bms.adapters.clusters.local.workload_files import LocalWorkloadFiles
-from bms.adapters.clusters.resources import processes, watching
-from bms.adapters.clusters.resources.allotting import DeviceAllocations
+from bms.adapters.clusters.local.workload_inputs import ResolvedInputs, WorkloadInputs
+from bms.adapters.clusters.resources import processes
+from bms.adapters.clusters.resources import resource_watcher as watching
+from bms.adapters.clusters.resources.device_allocation import DeviceAllocations
 from bms.adapters.clusters.resources.processes import Process
-from bms.adapters.clusters.resources.watching import ResourceWatcher
+from bms.adapters.clusters.resources.resource_watcher import ResourceWatcher
 from bms.control.platform.clusters import Tell
 from bms.core.cancellation import in_thread
 from bms.core.clock import Clock

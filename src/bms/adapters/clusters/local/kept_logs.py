@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from bms.adapters.clusters.local.guarded import piece_of
+from bms.adapters.clusters.local.plain_files import piece_of
 from bms.adapters.clusters.local.records import check_id
 from bms.control.platform.workload_files import FilePiece, WorkloadFiles
 from bms.core.clock import Clock

@@ -12,11 +12,13 @@ from pathlib import Path
 import msgspec
 
 from bms.adapters.clusters.isolation import bootstrap
+from bms.adapters.clusters.isolation.capabilities import IsolationMeans
 from bms.adapters.clusters.isolation.cgroups import ControlGroups
-from bms.adapters.clusters.isolation.probing import IsolationMeans
-from bms.adapters.clusters.local import directories, enclosing, places
+from bms.adapters.clusters.local import directories
+from bms.adapters.clusters.local import mounts as places
+from bms.adapters.clusters.local import sandbox_plan as enclosing
 from bms.adapters.clusters.local.records import Record, Records
-from bms.adapters.clusters.local.supplies import ResolvedInputs
+from bms.adapters.clusters.local.workload_inputs import ResolvedInputs
 from bms.adapters.clusters.log_files import WORKLOAD_LOG
 from bms.adapters.clusters.resources import devices, limits, processes
 from bms.adapters.clusters.resources.surroundings import surroundings

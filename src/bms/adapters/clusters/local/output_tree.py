@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import BinaryIO
 
-from bms.adapters.clusters.local.guarded import opened_directory, opened_file
+from bms.adapters.clusters.local.plain_files import opened_directory, opened_file
 from bms.control.platform.objects import BlobStore
 from bms.control.platform.trees import MAX_FILES, FileEntry, Tree, put_tree, tree_of
 from bms.core.cancellation import opened

@@ -12,7 +12,8 @@ import msgspec
 
 from bms.adapters.clusters.isolation.cgroups import ControlGroups, OomKills
 from bms.adapters.clusters.local.records import Record, Records
-from bms.adapters.clusters.resources import processes, verdicts, watching
+from bms.adapters.clusters.resources import processes, verdicts
+from bms.adapters.clusters.resources import resource_watcher as watching
 from bms.adapters.clusters.resources.processes import Process, ProcessIdentity
 
 KILL_PATIENCE_S = 10.0

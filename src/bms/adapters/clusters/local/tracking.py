@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bms.adapters.clusters.local.records import Record
 from bms.adapters.clusters.resources.processes import ProcessIdentity
-from bms.adapters.clusters.resources.watching import Watched
+from bms.adapters.clusters.resources.resource_watcher import Watched
 
 
 @dataclass(eq=False)

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from bms.adapters.clusters.local.guarded import extent_of, opened_directory, opened_file, piece_of
 from bms.adapters.clusters.local.output_tree import store_directory
+from bms.adapters.clusters.local.plain_files import extent_of, opened_directory, opened_file, piece_of
 from bms.adapters.clusters.log_files import JOB_LOG, WORKLOAD_LOG
 from bms.control.platform.objects import BlobStore
 from bms.control.platform.trees import Tree

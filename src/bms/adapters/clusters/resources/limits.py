@@ -54,7 +54,7 @@ def apply(pid: int, kind: WorkloadKind, cores: tuple[int, ...], resources: Resou
     """Limits a process that waits at its gate; whatever it starts later inherits them.
 
     No limit on address space (CUDA and torch map far more than they use) and none of this kind on the number of
-    processes (the kernel counts it per user, so it would hit the neighbours): see `watching` and `cgroups`.
+    processes (the kernel counts it per user, so it would hit the neighbours): see `resource_watcher` and `cgroups`.
     """
     os.sched_setaffinity(pid, cores)
     _, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)

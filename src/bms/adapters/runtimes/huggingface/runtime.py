@@ -13,7 +13,7 @@ from bms.adapters.runtimes.artifacts.model_file import unexpected
 from bms.adapters.runtimes.examples.file import Example
 from bms.adapters.runtimes.huggingface.agreement import check_tokenizer
 from bms.adapters.runtimes.huggingface.answers import Floats, Scores, normalised, pooled
-from bms.adapters.runtimes.huggingface.company import company, grouped
+from bms.adapters.runtimes.huggingface.batch_independence import company, grouped
 from bms.adapters.runtimes.huggingface.dense import Dense
 from bms.adapters.runtimes.huggingface.directory import TOKENIZER, ModelDirectory, is_huggingface, layout
 from bms.adapters.runtimes.huggingface.onnx import OnnxForward

@@ -14,9 +14,9 @@ from bms.adapters.runtimes.artifacts.model_file import lacking, top_files, unexp
 from bms.adapters.runtimes.mxnet.lengths import Lengths, check_lengths, lengths_of
 from bms.adapters.runtimes.mxnet.params import NotParams, is_params, names_of
 from bms.adapters.runtimes.mxnet.symbol import MAX_BYTES, arguments, check, parsed, probabilities, spec
-from bms.adapters.runtimes.servables.asked import served_as_asked
 from bms.adapters.runtimes.servables.called import CalledServable, served
 from bms.adapters.runtimes.servables.class_scores import classify
+from bms.adapters.runtimes.servables.undeclared import served_as_asked
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.signature import DEFAULT, Signature
 from bms.core.tensors.tensor import Array

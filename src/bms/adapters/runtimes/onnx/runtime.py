@@ -23,7 +23,7 @@ from bms.adapters.runtimes.onnx.signature import (
 )
 from bms.adapters.runtimes.onnx.weights import weights_mapped
 from bms.adapters.runtimes.servables.declared import ask
-from bms.adapters.runtimes.servables.settling import asked_of, given_examples, settle
+from bms.adapters.runtimes.servables.signature_resolution import asked_of, given_examples, settle
 from bms.core.errors import FailedPrecondition, Internal, InvalidArgument
 from bms.core.tensors.signature import DEFAULT, Signature
 from bms.core.tensors.tensor import Array

@@ -9,7 +9,7 @@ import numpy as np
 
 from bms.adapters.runtimes.examples.file import Example
 from bms.adapters.runtimes.servables.declared import ask
-from bms.adapters.runtimes.servables.settling import asked_of, given_examples, settle
+from bms.adapters.runtimes.servables.signature_resolution import asked_of, given_examples, settle
 from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument
 from bms.core.tensors.signature import Signature
 from bms.core.tensors.tensor import Array

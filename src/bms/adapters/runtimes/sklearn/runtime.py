@@ -9,11 +9,11 @@ from bms.adapters.runtimes.artifacts.description import described
 from bms.adapters.runtimes.artifacts.model_file import first_format, model_file, top_files
 from bms.adapters.runtimes.examples.file import read_example
 from bms.adapters.runtimes.mlflow.example import mlflow_example
-from bms.adapters.runtimes.servables.settling import alone, not_batched
+from bms.adapters.runtimes.servables.signature_resolution import alone, not_batched
 from bms.adapters.runtimes.sklearn.file import SUFFIXES, format_of, read_estimator
-from bms.adapters.runtimes.sklearn.needs import needs_of
-from bms.adapters.runtimes.sklearn.opened import called_by, fitted_from
+from bms.adapters.runtimes.sklearn.loading import called_by, fitted_from
 from bms.adapters.runtimes.sklearn.parts import parts
+from bms.adapters.runtimes.sklearn.requirements import needs_of
 from bms.adapters.runtimes.sklearn.servable import Called, SklearnServable
 from bms.core.errors import FailedPrecondition
 from bms.core.formats.pickles import refusal

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
-from bms.adapters.runtimes.sklearn.calls import Calls
+from bms.adapters.runtimes.sklearn.denylist import refused
 from bms.adapters.runtimes.sklearn.inputs import InputForm
-from bms.adapters.runtimes.sklearn.refused import refused
+from bms.adapters.runtimes.sklearn.methods import Calls
 from bms.adapters.runtimes.sklearn.signature import REFUSALS
 from bms.core.errors import BmsError, FailedPrecondition, Internal
 from bms.core.tensors.signature import Signature

@@ -5,15 +5,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bms.adapters.runtimes.sklearn.calls import PROBABILITIES, Calls, calls_of, class_names
 from bms.adapters.runtimes.sklearn.inputs import InputForm
+from bms.adapters.runtimes.sklearn.methods import PROBABILITIES, Calls, calls_of, class_names
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.tensors.signature import Signature, TensorSpec, is_table
 from bms.core.tensors.tensor import Array, dtype_of
-from bms.serving.inference.independence import LARGE, companies
 from bms.serving.inference.reasons import reason
+from bms.serving.inference.row_independence import LARGE, companies
 from bms.serving.lifecycle.examples import constant, rows_of, varied
-from bms.serving.lifecycle.made_up import QUESTIONS
+from bms.serving.lifecycle.synthetic_rows import QUESTIONS
 
 REFUSALS = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError)  # what estimators say no with
 _ROWS = 4

@@ -12,9 +12,9 @@ import msgspec
 from bms.adapters.runtimes.artifacts.description import small_file
 from bms.adapters.runtimes.artifacts.model_file import lacking, unexpected
 from bms.adapters.runtimes.python.errors import for_caller
-from bms.adapters.runtimes.servables.asked import check_asked, served_as_asked
 from bms.adapters.runtimes.servables.called import CalledServable
 from bms.adapters.runtimes.servables.class_scores import classify
+from bms.adapters.runtimes.servables.undeclared import check_asked, served_as_asked
 from bms.adapters.runtimes.torch.run import REFUSALS, REQUIREMENTS, calling, parsed, torch_with
 from bms.adapters.runtimes.torch.state import check_steady
 from bms.core.errors import FailedPrecondition

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bms.adapters.runtimes.artifacts.model_file import model_file
-from bms.adapters.runtimes.servables.asked import check_asked, served_as_asked
 from bms.adapters.runtimes.servables.called import CalledServable
 from bms.adapters.runtimes.servables.class_scores import classify
+from bms.adapters.runtimes.servables.undeclared import check_asked, served_as_asked
 from bms.adapters.runtimes.torch.advice import refusal
 from bms.adapters.runtimes.torch.archive import SUFFIXES, first_file, first_kind
 from bms.adapters.runtimes.torch.run import REFUSALS, REQUIREMENTS, calling, torch_with

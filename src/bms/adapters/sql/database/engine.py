@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError, OperationalError, StatementErr
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bms.adapters.sql.database.others import CommitWatcher, SqliteOthers
+from bms.adapters.sql.database.commit_watcher import CommitWatcher, SqliteOthers
 from bms.adapters.sql.database.postgresql import postgresql_engine
 from bms.adapters.sql.database.sqlite import WRITE, sqlite_engine, sqlite_engine_at_once
 from bms.adapters.sql.database.telling import TELLS, Telling

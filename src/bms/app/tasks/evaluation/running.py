@@ -13,7 +13,7 @@ from bms.core.errors import FailedPrecondition
 from bms.core.tensors.columns import mask_name
 from bms.core.tensors.signature import is_table
 from bms.core.tensors.tensor import Array
-from bms.serving.inference.batching.closeness import close
+from bms.serving.inference.batching.tolerance import close
 from bms.serving.lifecycle.servable import Servable
 
 ROWS = 256  # at a time: bounds memory, and is what a server's large batch looks like

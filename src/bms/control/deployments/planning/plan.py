@@ -23,11 +23,11 @@ from bms.control.deployments.planning.actions import (
     StartReplica,
     StopReplica,
 )
-from bms.control.deployments.planning.observation import Desired, ObservedDeployment
+from bms.control.deployments.planning.observed_state import Desired, ObservedDeployment
 from bms.control.deployments.planning.records import ENDED
+from bms.control.deployments.planning.replica_states import SettledReplicas, settle
 from bms.control.deployments.planning.retries import retry_at, streak
 from bms.control.deployments.planning.routing import route
-from bms.control.deployments.planning.settling import SettledReplicas, settle
 
 MARGIN_S = 2.0  # beyond the drain that the process allows itself, before it is killed
 

@@ -7,7 +7,7 @@ import msgspec
 
 from bms.control.deployments.nouns import Replica, TrafficRoute
 from bms.control.deployments.planning.actions import Drain, MarkFailed, MarkReady, Move, StartReplica, StopReplica
-from bms.control.deployments.planning.observation import Desired
+from bms.control.deployments.planning.observed_state import Desired
 from bms.core.formats.shortening import shortened
 
 ReplicaAction = MarkReady | Move | MarkFailed | Drain | StopReplica

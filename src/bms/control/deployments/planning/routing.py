@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from bms.control.deployments.nouns import Retired, TrafficRoute, TrafficShare
-from bms.control.deployments.planning.observation import Desired
-from bms.control.deployments.planning.settling import SettledReplicas
+from bms.control.deployments.planning.observed_state import Desired
+from bms.control.deployments.planning.replica_states import SettledReplicas
 
 
 def route(desired: Desired, seen: SettledReplicas, previous: TrafficRoute, now: datetime) -> TrafficRoute:

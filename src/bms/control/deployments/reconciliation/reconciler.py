@@ -15,15 +15,15 @@ from bms.control.deployments.logs import NoLogs, ReplicaLogSource
 from bms.control.deployments.nouns import Deployment, Replica
 from bms.control.deployments.planning.actions import Action, EndWorkload, ForgetWorkload, Launch
 from bms.control.deployments.planning.loading import LoadLimiter
-from bms.control.deployments.planning.observation import ObservedDeployment
+from bms.control.deployments.planning.observed_state import ObservedDeployment
 from bms.control.deployments.planning.plan import plan
 from bms.control.deployments.planning.records import ENDED, forgettable, rests
 from bms.control.deployments.ports import BulkCatalog, DeploymentsTx, Known, LastWords, no_words
 from bms.control.deployments.reading import DeploymentRows, in_parts
-from bms.control.deployments.reconciliation.applying import Recorder
-from bms.control.deployments.reconciliation.attention import Sight, WorkQueue
-from bms.control.deployments.reconciliation.following import follow
-from bms.control.deployments.reconciliation.launching import ReplicaLauncher, held_by
+from bms.control.deployments.reconciliation.alias_tracking import follow
+from bms.control.deployments.reconciliation.recorder import Recorder
+from bms.control.deployments.reconciliation.replica_launcher import ReplicaLauncher, held_by
+from bms.control.deployments.reconciliation.work_queue import Sight, WorkQueue
 from bms.control.deployments.resolving import resolve
 from bms.control.platform.allotments import DeviceMemory, no_devices
 from bms.control.platform.clusters import Cluster

@@ -8,7 +8,7 @@ from msgspec import structs
 from bms.control.deployments.ports import BulkCatalog, DeploymentsTx
 from bms.control.deployments.reading import in_parts
 from bms.control.deployments.resolving import resolve
-from bms.control.deployments.views.reports import ReportsOf
+from bms.control.deployments.views.health_reports import ReportsOf
 from bms.control.deployments.views.status import DeploymentStatus, ListedDeployment, view
 from bms.control.platform.transactions import Store
 from bms.core.clock import Clock

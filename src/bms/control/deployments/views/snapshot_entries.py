@@ -6,7 +6,7 @@ import msgspec
 
 from bms.control.deployments.batching import rows_together
 from bms.control.deployments.nouns import Deployment, Replica, TrafficRoute
-from bms.control.deployments.planning.observation import Desired
+from bms.control.deployments.planning.observed_state import Desired
 from bms.control.deployments.planning.routing import led_by
 from bms.control.deployments.signatures import served
 from bms.control.models.nouns import Version, VersionFacts

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from bms.control.deployments.nouns import Deployment, Replica, ReplicaState, TrafficRoute
-from bms.control.deployments.planning.observation import Desired
+from bms.control.deployments.planning.observed_state import Desired
 from bms.control.deployments.planning.retries import retry_at
 from bms.control.deployments.planning.routing import led_by
 from bms.core.workloads.programs import ServableStatus

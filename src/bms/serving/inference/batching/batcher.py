@@ -3,8 +3,8 @@
 from bisect import insort
 from collections import deque
 
-from bms.serving.inference.batching.kinds import BatchKey
-from bms.serving.inference.batching.parcel import Batch, MicroBatch
+from bms.serving.inference.batching.batch_keys import BatchKey
+from bms.serving.inference.batching.micro_batch import Batch, MicroBatch
 from bms.serving.inference.batching.policy import Decision, Policy, Static, WaitingGroup
 
 USUAL_LEVEL = 10  # what priority 0 stands for

@@ -9,11 +9,11 @@ from bms.core.errors import BmsError, DeadlineExceeded
 from bms.core.workloads.programs import Batching
 from bms.serving.inference.batching.batcher import Batcher
 from bms.serving.inference.batching.execution import Executed, execute
-from bms.serving.inference.batching.ledger import InflightCalls
-from bms.serving.inference.batching.parcel import Batch, MicroBatch
+from bms.serving.inference.batching.inflight_calls import InflightCalls
+from bms.serving.inference.batching.micro_batch import Batch, MicroBatch
 from bms.serving.inference.batching.policy import policy_of
 from bms.serving.inference.batching.worker import Worker
-from bms.serving.inference.foreign import call_foreign
+from bms.serving.inference.model_errors import call_foreign
 from bms.serving.lifecycle.servable import InterruptibleServable, Servable, WaitingServable
 
 TURN_S = 500e-6  # for so long one turn goes on with short runs before the loop reads and writes

@@ -8,9 +8,9 @@ import numpy as np
 from bms.core.errors import BmsError, Internal, InvalidArgument
 from bms.core.tensors.parameters import read_parameters
 from bms.core.tensors.tensor import Array
-from bms.serving.inference.batching.kinds import BatchKey
-from bms.serving.inference.batching.parcel import MicroBatch
-from bms.serving.inference.foreign import call_foreign
+from bms.serving.inference.batching.batch_keys import BatchKey
+from bms.serving.inference.batching.micro_batch import MicroBatch
+from bms.serving.inference.model_errors import call_foreign
 from bms.serving.lifecycle.servable import ParameterizedServable, Servable
 
 

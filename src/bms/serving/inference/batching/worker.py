@@ -7,7 +7,7 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 from bms.core.errors import BmsError
-from bms.serving.inference.foreign import call_foreign
+from bms.serving.inference.model_errors import call_foreign
 
 T = TypeVar("T")
 Done = Callable[[T | None, BmsError | None], None]  # exactly one of them is given, unless the function returns None

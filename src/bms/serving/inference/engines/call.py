@@ -8,7 +8,7 @@ from bms.core.errors import BmsError
 from bms.core.tensors.tensor import Array
 from bms.protocols.frames import MOST_TOKENS, AnswerEnd
 from bms.serving.engines.engine import End
-from bms.serving.inference.batching.parcel import MicroBatch
+from bms.serving.inference.batching.micro_batch import MicroBatch
 
 MOST_FINISH = 40  # characters of an engine's own word for why it ended
 

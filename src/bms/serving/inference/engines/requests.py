@@ -18,12 +18,12 @@ from bms.serving.engines.engine import End, Engine, EngineCapacity, EngineFull, 
 from bms.serving.engines.generators import GeneratorEngine
 from bms.serving.inference.batching.batcher import order_of
 from bms.serving.inference.batching.execution import CallResult, aligned, check_answers
-from bms.serving.inference.batching.ledger import InflightCalls
-from bms.serving.inference.batching.parcel import MicroBatch
+from bms.serving.inference.batching.inflight_calls import InflightCalls
+from bms.serving.inference.batching.micro_batch import MicroBatch
 from bms.serving.inference.batching.worker import Worker
 from bms.serving.inference.engines.call import EngineCall, calls_of, told_end
-from bms.serving.inference.foreign import call_foreign
 from bms.serving.inference.metrics import EngineCounts
+from bms.serving.inference.model_errors import call_foreign
 from bms.serving.lifecycle.servable import Servable, StreamingServable
 
 _FEW = 64  # that were given up are left in the heap

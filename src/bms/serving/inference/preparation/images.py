@@ -9,7 +9,7 @@ from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.tensors.preprocessing import IMAGE, ImagePreprocess, fed, target_of
 from bms.core.tensors.signature import Signature, TensorSpec, shape_text
 from bms.core.tensors.tensor import NUMPY, Array
-from bms.serving.lifecycle.made_up import QUESTIONS
+from bms.serving.lifecycle.synthetic_rows import QUESTIONS
 
 _SEED = 20260101
 # Of darkest and lightest pixels: what is scaled by the largest of its batch shows beside a row of another brightness.

@@ -10,10 +10,10 @@ import numpy as np
 
 from bms.core.errors import BmsError
 from bms.core.tensors.tensor import Array
-from bms.serving.inference.batching.kinds import BatchKeys, Prepare
-from bms.serving.inference.batching.ledger import InflightCalls
-from bms.serving.inference.batching.parcel import MicroBatch
-from bms.serving.inference.foreign import call_foreign
+from bms.serving.inference.batching.batch_keys import BatchKeys, Prepare
+from bms.serving.inference.batching.inflight_calls import InflightCalls
+from bms.serving.inference.batching.micro_batch import MicroBatch
+from bms.serving.inference.model_errors import call_foreign
 
 
 class PreparedInputs(NamedTuple):

@@ -9,8 +9,8 @@ from bms.core.errors import BmsError, Cancelled, DeadlineExceeded
 from bms.core.tensors.sequences import Sequence, SequenceStep
 from bms.core.tensors.tensor import Array
 from bms.serving.inference.batching.execution import Executed
-from bms.serving.inference.batching.ledger import InflightCalls
-from bms.serving.inference.batching.parcel import MicroBatch
+from bms.serving.inference.batching.inflight_calls import InflightCalls
+from bms.serving.inference.batching.micro_batch import MicroBatch
 from bms.serving.inference.batching.worker import Worker
 from bms.serving.inference.metrics import SequenceCounts
 from bms.serving.inference.sequences.sequences import OpenSequences

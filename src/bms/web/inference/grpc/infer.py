@@ -11,7 +11,7 @@ from bms.protocols.oip.grpc.infer import decode_infer, encode_infer, read_versio
 from bms.protocols.oip.grpc.outline import InferMessage, read_infer
 from bms.protocols.oip.infer import DecodedInfer
 from bms.protocols.oip.kserve_labels import labels_asked, labels_told, with_labels
-from bms.serving.pipeline.turn import ExchangeAnswer
+from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.deadlines import left_s
 from bms.web.inference.grpc.unary import UnaryExchange, UnaryMethod

@@ -14,7 +14,7 @@ from bms.core.tensors.tensor import Tensor
 from bms.protocols.oip.grpc.infer import encode_stream_end, encode_stream_error, encode_stream_part, wants_empty_final
 from bms.protocols.oip.grpc.outline import read_infer
 from bms.serving.pipeline.pipeline import Pipeline
-from bms.serving.pipeline.turn import ExchangeAnswer
+from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.deadlines import left_s
 from bms.web.inference.grpc.infer import GrpcExchange

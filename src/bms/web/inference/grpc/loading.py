@@ -16,7 +16,7 @@ from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.method import QuietMethod
 from bms.web.inference.http.framing import Header
 from bms.web.inference.http.request import HttpRequest, RequestHead
-from bms.web.inference.pass_on import ReverseProxy
+from bms.web.inference.reverse_proxy import ReverseProxy
 
 _MOST = 1 << 16  # bytes of control's answer
 

@@ -13,9 +13,9 @@ from bms.web.inference.grpc.infer_stream import ModelStreamInfer
 from bms.web.inference.grpc.loading import RepositoryLoad
 from bms.web.inference.grpc.method import Method
 from bms.web.inference.grpc.reflection import reflection_methods
-from bms.web.inference.grpc.refused import UnsupportedMethod
 from bms.web.inference.grpc.tfserving.service import tfserving_methods
-from bms.web.inference.pass_on import ReverseProxy
+from bms.web.inference.grpc.unsupported import UnsupportedMethod
+from bms.web.inference.reverse_proxy import ReverseProxy
 
 _REFUSED = {
     f"{kind}SharedMemory{verb}": NO_SHARED_MEMORY
@@ -27,7 +27,8 @@ _REFUSED = {
 def gateway_methods(
     pipeline: Pipeline, pass_on: ReverseProxy, ready: Callable[[], bool], version: str
 ) -> dict[bytes, Method]:
-    """`pass_on` asks control; `ready` says whether a snapshot is there, `version` is this software's."""
+    """`inference.reverse_proxy` asks control; `ready` says whether a snapshot is there, `version` is this
+    software's."""
     methods: dict[str, Method] = {
         **GrpcDescriber(pipeline, ready, version).methods(),
         "ModelInfer": ModelInfer(pipeline),

@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 
 from bms.core.errors import BmsError
 from bms.web.inference.http.answers import error_headers
-from bms.web.inference.http.host import ServerContext
 from bms.web.inference.http.request import HttpRequest
+from bms.web.inference.http.server_context import ServerContext
 from bms.web.inference.http1.answer_head import framing, opening, whole
 from bms.web.inference.http1.reader import DRAINED
 

@@ -5,8 +5,8 @@ from collections import deque
 from typing import cast
 
 from bms.core.errors import BmsError
-from bms.web.inference.http.host import ServerContext
 from bms.web.inference.http.request import HttpRequest, RequestHead, request_id
+from bms.web.inference.http.server_context import ServerContext
 from bms.web.inference.http1.answer_side import AnswerSide
 from bms.web.inference.http1.bulk import BulkBody
 from bms.web.inference.http1.reader import RequestReader

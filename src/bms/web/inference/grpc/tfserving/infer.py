@@ -15,7 +15,7 @@ from bms.protocols.tfserving.grpc.predict_outline import PredictMessage, read_pr
 from bms.protocols.tfserving.grpc.results import classification_result, regression_result, result_response
 from bms.protocols.tfserving.predict import DecodedPredict
 from bms.serving.pipeline.pipeline import Pipeline
-from bms.serving.pipeline.turn import ExchangeAnswer
+from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.deadlines import left_s
 from bms.web.inference.grpc.status import warnings_of

@@ -11,7 +11,7 @@ from bms.core.tensors.tensor import Tensor
 from bms.protocols.tfserving.grpc.examples import examples_of, read_tasks
 from bms.protocols.tfserving.grpc.model_spec import Meant, read_spec
 from bms.protocols.tfserving.grpc.results import task_result
-from bms.serving.pipeline.turn import ExchangeAnswer
+from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.deadlines import left_s
 from bms.web.inference.grpc.tfserving.asked import worded

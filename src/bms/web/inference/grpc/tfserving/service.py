@@ -3,7 +3,6 @@
 from bms.protocols.protobuf.tfserving import MODEL, PREDICTION, SESSION
 from bms.serving.pipeline.pipeline import Pipeline
 from bms.web.inference.grpc.method import Method
-from bms.web.inference.grpc.refused import UnsupportedMethod
 from bms.web.inference.grpc.tfserving.describe import (
     TfsDescribeMethod,
     get_model_metadata,
@@ -12,6 +11,7 @@ from bms.web.inference.grpc.tfserving.describe import (
 )
 from bms.web.inference.grpc.tfserving.infer import OfExamples, Predict
 from bms.web.inference.grpc.tfserving.multi import MultiInference
+from bms.web.inference.grpc.unsupported import UnsupportedMethod
 
 _SESSION = "graphs are not run by the names of their tensors: ask one of the model's signatures by Predict"
 

@@ -9,12 +9,12 @@ from bms.adapters.runtimes.artifacts.model_file import lacking
 from bms.adapters.runtimes.examples.file import Example
 from bms.adapters.runtimes.examples.inputs import example_inputs
 from bms.adapters.runtimes.servables.declared import settled
-from bms.adapters.runtimes.sklearn.calls import calls_of
 from bms.adapters.runtimes.sklearn.columns import learnt_of, unknown
+from bms.adapters.runtimes.sklearn.input_forms import FittedEstimator, names_of, ways
 from bms.adapters.runtimes.sklearn.inputs import matrix_of
+from bms.adapters.runtimes.sklearn.methods import calls_of
 from bms.adapters.runtimes.sklearn.servable import Called
 from bms.adapters.runtimes.sklearn.signature import DoesNotRun, inferred
-from bms.adapters.runtimes.sklearn.ways import FittedEstimator, names_of, ways
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.signature import DEFAULT, MATRIX, Signature, is_table
 

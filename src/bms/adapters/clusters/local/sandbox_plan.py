@@ -1,9 +1,9 @@
 """Which walls to put up around one workload, from what this machine can do and what the workload was given."""
 
-from bms.adapters.clusters.isolation import probing
-from bms.adapters.clusters.isolation.probing import IsolationMeans
+from bms.adapters.clusters.isolation import capabilities as probing
+from bms.adapters.clusters.isolation.capabilities import IsolationMeans
 from bms.adapters.clusters.isolation.roots import SCRATCH
-from bms.adapters.clusters.isolation.walls import Sandbox
+from bms.adapters.clusters.isolation.sandbox import Sandbox
 from bms.adapters.clusters.resources.limits import most_processes
 from bms.core.errors import FailedPrecondition
 from bms.core.workloads.isolation import Isolation, reaches, shortfall

@@ -10,7 +10,7 @@ from bms.core.tensors.tensor import Array, Tensor
 from bms.protocols.frames import AnswerEnd, encode_answer, encode_error
 from bms.serving.engines.engine import EngineFull
 from bms.serving.inference.batching.execution import CallResult, Executed
-from bms.serving.inference.batching.parcel import Asker, MicroBatch
+from bms.serving.inference.batching.micro_batch import Asker, MicroBatch
 from bms.serving.inference.metrics import ModelServerMetrics
 
 

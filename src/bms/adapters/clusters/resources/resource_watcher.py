@@ -8,8 +8,8 @@ from typing import NamedTuple
 from bms.adapters.clusters import log_files
 from bms.adapters.clusters.isolation.cgroups import ControlGroups
 from bms.adapters.clusters.resources import processes, surroundings, verdicts
-from bms.adapters.clusters.resources.families import ProcessTrees
-from bms.adapters.clusters.resources.footprints import DiskUsage
+from bms.adapters.clusters.resources.disk_usage import DiskUsage
+from bms.adapters.clusters.resources.process_trees import ProcessTrees
 from bms.adapters.clusters.resources.processes import Process, ProcessIdentity
 from bms.core.workloads.resources import Resources
 

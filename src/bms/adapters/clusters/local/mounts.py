@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bms.adapters.clusters.local.supplies import ResolvedInputs
+from bms.adapters.clusters.local.workload_inputs import ResolvedInputs
 
 _PROGRAMS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix/store")
 _FACTS = (

@@ -6,7 +6,7 @@ import msgspec
 
 from bms.control.deployments.events import DeploymentChanged
 from bms.control.deployments.nouns import Deployment, DeploymentRevision
-from bms.control.deployments.planning.observation import Desired
+from bms.control.deployments.planning.observed_state import Desired
 from bms.control.deployments.ports import DeploymentsTx
 from bms.core.events import Event
 

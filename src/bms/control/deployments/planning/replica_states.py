@@ -6,9 +6,9 @@ from datetime import datetime
 import msgspec
 
 from bms.control.deployments.nouns import Replica
-from bms.control.deployments.planning.observation import Desired, ObservedDeployment
+from bms.control.deployments.planning.observed_state import Desired, ObservedDeployment
 from bms.control.deployments.planning.retries import GONE, NOT_HERE, PLATFORM_STOPPED
-from bms.control.jobs.endings import exit_text
+from bms.control.jobs.outcomes import exit_text
 from bms.core.workloads.limits import OVER_MEMORY
 from bms.core.workloads.workload import WorkloadStatus
 

@@ -22,18 +22,18 @@ from bms.adapters.sql.positions import SqlPositions
 from bms.adapters.sql.replies import SqlReplies
 from bms.adapters.telemetry.control_metrics import ControlMetrics
 from bms.app.control.features import UseCases, make_features
-from bms.app.control.ground import Platform, describe, open_ground
+from bms.app.control.platform import Platform, describe, open_ground
 from bms.app.home.directory import write_private
 from bms.app.rules import WorkloadRules
 from bms.control.billing.service import UsageService
 from bms.control.deployments.health import Health
-from bms.control.deployments.reconciliation.launching import ReplicaLauncher
+from bms.control.deployments.reconciliation.failure_reports import FailureReports
 from bms.control.deployments.reconciliation.loop import ReconcilerLoop
 from bms.control.deployments.reconciliation.reconciler import SUBJECT as DEPLOYMENTS
 from bms.control.deployments.reconciliation.reconciler import Reconciler
-from bms.control.deployments.reconciliation.suspicions import FailureReports
+from bms.control.deployments.reconciliation.replica_launcher import ReplicaLauncher
 from bms.control.deployments.repository import ModelRepository
-from bms.control.deployments.views.reports import HealthReports
+from bms.control.deployments.views.health_reports import HealthReports
 from bms.control.deployments.views.service import DeploymentViews
 from bms.control.deployments.views.snapshot_source import DeploymentEntries
 from bms.control.jobs.attempts import Attempts

@@ -8,9 +8,9 @@ from bms.core.tensors.parameters import chosen_parameters, read_parameters
 from bms.core.tensors.signature import DEFAULT, Signature, check_inputs
 from bms.core.tensors.tensor import Array, Tensor
 from bms.protocols.frames import InferMeta
+from bms.serving.inference.batching.inline_run import InlineRunPolicy
 from bms.serving.inference.batching.policy import WaitStatistics
 from bms.serving.inference.batching.rate import Rate
-from bms.serving.inference.batching.shortness import InlineRunPolicy
 from bms.serving.inference.batching.times import ServiceTimes
 from bms.serving.inference.plan import Plan
 from bms.serving.lifecycle.servable import Servable, StatefulServable, StreamingServable

@@ -10,7 +10,7 @@ from bms.protocols.mlflow.scoring import error_body
 from bms.serving.pipeline.metrics import GatewayMetrics
 from bms.serving.pipeline.pipeline import Pipeline
 from bms.web.inference.describe import Describer
-from bms.web.inference.door import InferenceHandler
+from bms.web.inference.handler import InferenceHandler
 from bms.web.inference.http.answers import JSON, PROBLEM, openai_error, plain_error, problem
 from bms.web.inference.http.cors import Cors, Preflight
 from bms.web.inference.http.heads import Heads
@@ -18,8 +18,8 @@ from bms.web.inference.http.limits import HttpLimits
 from bms.web.inference.http.media import check_media
 from bms.web.inference.http.request import HttpRequest
 from bms.web.inference.http1.connection import HttpConnection
-from bms.web.inference.pass_on import ReverseProxy
 from bms.web.inference.paths import PUBLIC, VERBS, Operation, read_path, speaks_mlflow, speaks_openai
+from bms.web.inference.reverse_proxy import ReverseProxy
 
 _REMEMBERED = 4096
 _PLAIN = (b"/v1", b"/v2")

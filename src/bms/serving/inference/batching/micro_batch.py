@@ -3,7 +3,7 @@
 from typing import NamedTuple, Protocol
 
 from bms.core.tensors.tensor import Array
-from bms.serving.inference.batching.kinds import BatchKey
+from bms.serving.inference.batching.batch_keys import BatchKey
 from bms.serving.inference.batching.policy import Reason
 
 

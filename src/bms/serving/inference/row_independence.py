@@ -7,10 +7,10 @@ import numpy as np
 
 from bms.core.errors import BmsError
 from bms.core.tensors.tensor import Array
-from bms.serving.inference.batching.closeness import close, loosest, precision
+from bms.serving.inference.batching.tolerance import close, loosest, precision
 from bms.serving.lifecycle.examples import rows_of
-from bms.serving.lifecycle.made_up import QUESTIONS
-from bms.serving.lifecycle.strangers import UnusualRow
+from bms.serving.lifecycle.synthetic_rows import QUESTIONS
+from bms.serving.lifecycle.unusual_rows import UnusualRow
 
 Run = Callable[[dict[str, Array]], dict[str, Array]]
 Answers = Mapping[str, Array]

@@ -26,7 +26,7 @@ from bms.control.deployments.planning.actions import (
     StartReplica,
     StopReplica,
 )
-from bms.control.deployments.planning.observation import Desired
+from bms.control.deployments.planning.observed_state import Desired
 from bms.control.deployments.planning.records import ENDED, ReplicaAction, born, changed
 from bms.control.deployments.ports import DeploymentsTx
 from bms.core.events import Event

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bms.adapters.clusters.local.cluster import LocalCluster
 from bms.adapters.clusters.local.kept_logs import KeptLogs
-from bms.adapters.clusters.local.supplies import WorkloadInputs
+from bms.adapters.clusters.local.workload_inputs import WorkloadInputs
 from bms.adapters.clusters.node_agent.client import NodeAgentCluster
 from bms.adapters.clusters.node_agent.far_caches import AgentEnvironments, AgentTrees
 from bms.adapters.clusters.node_agent.secret import read_secret
@@ -20,7 +20,7 @@ from bms.adapters.replicas.connecting import connect
 from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.events import SqlEventLog, SqlLeases
 from bms.adapters.vault.aes_gcm import AesGcmVault
-from bms.app.control.last_words import last_words
+from bms.app.control.exit_reason import last_words
 from bms.app.home.database import identity
 from bms.app.home.directory import Home
 from bms.app.machine import machine
