@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import sqlite3
 import sys
@@ -57,7 +58,7 @@ def serving(tmp_path: Path) -> Iterator[WholePlatform]:
 
 
 async def test_the_pages_have_the_same_commands_and_they_run_as_written(serving: WholePlatform, tmp_path: Path) -> None:
-    roles, operations = commands_of("roles", blocks=1), commands_of("operations", blocks=10)
+    roles, operations = commands_of("roles", blocks=1), commands_of("operations", blocks=11)
     said = ran(roles, serving, tmp_path)
     assert "it may ask models, and nothing else" in said
     assert "deleted ci and its keys" in said
@@ -81,6 +82,7 @@ async def test_the_pages_have_the_same_commands_and_they_run_as_written(serving:
     assert said.count("version 1 answers") >= 2, said
     assert "nothing waits, and there are no dead letters" in said
     assert "deleted acme" in said
+    assert re.search(r"objects +default +\d+ +\d", said), "the disk is measured"
     assert sorted(path.name for path in (tmp_path / "moved").glob("bms.db*")) == ["bms.db", "bms.db.moved"]
     with closing(sqlite3.connect(tmp_path / "moved" / "bms.db")) as books_now:
         ((requests,),) = books_now.execute("SELECT sum(requests) FROM request_blocks WHERE tenant = 'default'")

@@ -53,6 +53,27 @@ class ReactionsView(msgspec.Struct, frozen=True, kw_only=True):
     dead_since: datetime | None = None
 
 
+class DiskUse(msgspec.Struct, frozen=True, kw_only=True):
+    """Files of one kind, of one tenant where they are kept by tenant, in bytes on the disk. A file with several names
+    counts once. About `freeable` bytes go by `command`."""
+
+    kind: str
+    tenant: str = ""
+    files: int = 0
+    bytes: int = 0
+    freeable: int = 0
+    command: str = ""
+
+
+class Disk(msgspec.Struct, frozen=True, kw_only=True):
+    """What the platform's home takes of the disk: `bytes` in all, of a file system of `size` bytes with `free` left."""
+
+    uses: tuple[DiskUse, ...]
+    bytes: int
+    size: int
+    free: int
+
+
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     """`snapshot` is the newest revision. `isolation` is what keeps workloads in; gateways, devices, the database,
     usage events that wait for a release that reads them, reactions and why a protection lacks are shown to the

@@ -43,6 +43,7 @@ COMMANDS: dict[str, Entry] = {
     "usage": Entry("commands.usage", "What was used, from the books."),
     "audit": Entry("commands.audit", "Who did what."),
     "reaction": Entry("commands.reaction", "What was to follow from events and could not be done."),
+    "disk": Entry("commands.disk", "What takes room in the platform's home."),
     "node": Entry("commands.node", "Machines that run models and jobs of a platform elsewhere."),
     "database": Entry("commands.database", "The database that holds a home's books."),
     "profile": Entry("commands.profile", "The server and key that commands use unless told otherwise."),

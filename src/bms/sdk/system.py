@@ -1,10 +1,19 @@
 """How the platform itself is doing."""
 
-from bms.api_types.system import DeviceView, GatewayView, ReactionsView, SystemStatus, WorkloadView
+from bms.api_types.system import DeviceView, Disk, DiskUse, GatewayView, ReactionsView, SystemStatus, WorkloadView
 from bms.sdk.binding.resources import API, D, Resource, operation
 from bms.sdk.transport.flow import ClientRequest, Flow
 
-__all__ = ["DeviceView", "GatewayView", "ReactionsView", "System", "SystemStatus", "WorkloadView"]
+__all__ = [
+    "DeviceView",
+    "Disk",
+    "DiskUse",
+    "GatewayView",
+    "ReactionsView",
+    "System",
+    "SystemStatus",
+    "WorkloadView",
+]
 
 
 class System(Resource[D]):
@@ -13,6 +22,11 @@ class System(Resource[D]):
     @operation
     def status(self) -> Flow[SystemStatus]:
         return self._get("/system/status", SystemStatus)
+
+    @operation
+    def disk(self) -> Flow[Disk]:
+        """What takes room in the platform's home, by kind and tenant; for keys of the operator's tenant."""
+        return self._get("/system/disk", Disk)
 
     @operation
     def metrics(self) -> Flow[str]:

@@ -6,18 +6,22 @@ from pathlib import Path
 
 import pytest
 
+from bms.adapters.disk.home import HomeDisk
 from bms.adapters.environments.sources import PackageSources
 from bms.adapters.environments.uv import UvEnvironments
 from bms.adapters.sql.database.engine import Database
+from bms.adapters.sql.database.size import DatabaseSize
 from bms.adapters.sql.environments import SqlEnvironmentUses
 from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.store import SqlStore
 from bms.control.environments.service import EnvironmentService
 from bms.control.jobs.nouns import Job, JobSpec, JobState
+from bms.control.retention.disk import DiskService
 from bms.core.clock import ManualClock
 from bms.core.errors import FailedPrecondition
 from bms.core.formats.requirement_lines import parse_lock
 from bms.core.workloads.environments import EnvironmentSpec
+from bms.web.api.resources import disk as disk_doors
 from bms.web.api.resources import environments as doors
 from tests.wheels import slim_wheels, wheel
 from tests.worlds.api import Api
@@ -40,7 +44,8 @@ class Furnished:
         self.database = database
         store = SqlStore(database, SqlEnvironmentUses)
         self.service = EnvironmentService(self.environments, store, operator="default")
-        self.api = Api(database, clock, doors.endpoints(self.service))
+        disk = DiskService(HomeDisk(folder / "home"), DatabaseSize(database), self.service, operator="default")
+        self.api = Api(database, clock, [*doors.endpoints(self.service), *disk_doors.endpoints(disk)])
         self.registry = Registry(database, clock)
         self.acme = ""
 
@@ -163,6 +168,27 @@ async def test_a_log_is_read_while_it_is_built_and_says_how_that_ended(furnished
 def on_disk(folder: Path) -> int:
     """Bytes that the files below take."""
     return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*") if not path.is_dir())
+
+
+async def test_the_operator_is_told_what_the_disk_holds_and_what_pruning_frees(furnished: Furnished) -> None:
+    for spec in (TINY, OTHER):
+        await furnished.environments.ensure(spec)
+    await furnished.version(1, TINY, "acme")
+    async with furnished.api.client(furnished.acme) as acme:
+        assert (await acme.get("/system/disk")).status_code == 403
+    async with furnished.api.as_admin as admin:
+        before = (await admin.get("/system/disk")).json()
+        freed = (await admin.post("/environments/prune")).json()["freed"]
+        after = (await admin.get("/system/disk")).json()
+    kinds = [{use["kind"]: use for use in disk["uses"]} for disk in (before, after)]
+    assert kinds[0]["environments"]["command"] == "bms environment prune"
+    assert 0.9 * freed < kinds[0]["environments"]["freeable"] < 1.1 * freed
+    assert (kinds[1]["environments"]["freeable"], kinds[1]["environments"]["command"]) == (0, "")
+    assert kinds[0]["environments"]["bytes"] - kinds[1]["environments"]["bytes"] >= freed
+    assert 0 < after["bytes"] < before["bytes"] < before["size"] > before["free"]
+    if furnished.database.dialect == "postgresql":  # elsewhere, and not of the home's bytes
+        assert kinds[0]["database"]["bytes"] > 2**20
+        assert sum(use["bytes"] for use in before["uses"]) == before["bytes"] + kinds[0]["database"]["bytes"]
 
 
 async def test_pruning_keeps_what_somebody_may_need_and_tells_what_it_freed(furnished: Furnished) -> None:

@@ -42,6 +42,7 @@ from bms.control.models import nouns as of_models
 from bms.control.monitoring import nouns as of_monitoring
 from bms.control.platform import environments as of_specs
 from bms.control.platform import pending
+from bms.control.retention import nouns as of_retention
 from bms.control.secrets.nouns import SecretView
 from bms.control.tenants import nouns as of_tenants
 from bms.control.training import nouns as of_training
@@ -122,6 +123,8 @@ PAIRS: list[tuple[type, type, set[str]]] = [
     (of_monitoring.WorkloadView, system.WorkloadView, set()),
     (of_monitoring.DeviceView, system.DeviceView, set()),
     (of_monitoring.ReactionsView, system.ReactionsView, set()),
+    (of_retention.DiskUse, system.DiskUse, set()),
+    (of_retention.DiskView, system.Disk, set()),
     (of_tenants.Tenant, tenants.Tenant, set()),
     (of_tenants.User, users.User, set()),
     (of_tenants.Key, api_types.keys.Key, set()),

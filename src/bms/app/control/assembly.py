@@ -59,6 +59,7 @@ from bms.web.api.resources import (
     blobs,
     datasets,
     deployments,
+    disk,
     environments,
     jobs,
     models,
@@ -257,6 +258,7 @@ def _endpoints(
         *usage.endpoints(f.usage, f.tenant_deletion.tenant),
         *audit.endpoints(f.audit),
         *system.endpoints(monitoring),
+        *disk.endpoints(f.disk),
         *reactions.endpoints(f.reaction_service),
     ]
 

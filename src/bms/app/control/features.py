@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bms.adapters.disk.home import HomeDisk
 from bms.adapters.jobs.attempt_files import NotedAttemptFiles
 from bms.adapters.objects.unpacking import Unpacker
 from bms.adapters.recipes import PackagedRecipes
 from bms.adapters.runtimes.available import RUNTIMES
 from bms.adapters.sql.audit import SqlAudit
+from bms.adapters.sql.database.size import DatabaseSize
 from bms.adapters.sql.datasets import SqlDatasets
 from bms.adapters.sql.deployments import SqlDeployments
 from bms.adapters.sql.environments import SqlEnvironmentUses
@@ -58,6 +60,7 @@ from bms.control.platform.reactions import SUBJECT as REACTIONS
 from bms.control.platform.reactions import ReactionLoop
 from bms.control.platform.sweeps import Finder, Sweeps
 from bms.control.platform.trees import digests_of
+from bms.control.retention.disk import DiskService
 from bms.control.secrets.service import SecretService
 from bms.control.tenants.authentication import Authenticator
 from bms.control.tenants.deletion import TenantDeletion
@@ -118,6 +121,7 @@ class UseCases:
     sweeps: Sweeps
     reaction_service: ReactionService
     collector: Collector
+    disk: DiskService
 
 
 def make_features(ground: Platform, rules: WorkloadRules) -> UseCases:
@@ -145,6 +149,8 @@ def make_features(ground: Platform, rules: WorkloadRules) -> UseCases:
     deployments = DeploymentService(stores.deployments, catalog, clock)
     work = WorkOf(stores.deployments, stores.jobs)
     leading = ground.leadership.of(REACTIONS)
+    uses = SqlStore(database, SqlEnvironmentUses)
+    environments = EnvironmentService(ground.environments, uses, operator=DEFAULT_TENANT)
     return UseCases(
         stores=stores,
         files=files,
@@ -179,9 +185,7 @@ def make_features(ground: Platform, rules: WorkloadRules) -> UseCases:
         datasets=datasets,
         dataset_deletion=DatasetDeletion(stores.datasets, clock, DatasetUse(stores.jobs, stores.models)),
         jobs=jobs,
-        environments=EnvironmentService(
-            ground.environments, SqlStore(database, SqlEnvironmentUses), operator=DEFAULT_TENANT
-        ),
+        environments=environments,
         training=TrainingService(jobs, datasets, objects, PackagedRecipes(), TARGETS),
         conversion=conversion,
         gates=gates,
@@ -205,6 +209,7 @@ def make_features(ground: Platform, rules: WorkloadRules) -> UseCases:
         ),
         sweeps=sweeps,
         collector=_collector(ground, stores, datasets, jobs),
+        disk=DiskService(HomeDisk(ground.home), DatabaseSize(database), environments, operator=DEFAULT_TENANT),
     )
 
 

@@ -65,6 +65,11 @@ class EnvironmentService:
             freed=removed.freed,
         )
 
+    async def unneeded(self) -> int:
+        """Bytes of the environments that `prune` would remove now; files that others hold, too, are among them."""
+        needed = await self.needed()
+        return sum(each.size for each in await self._environments.built() if each.digest not in needed)
+
     async def needed(self) -> frozenset[str]:
         """The digests that may not be removed now."""
         async with self._store.read() as tx:

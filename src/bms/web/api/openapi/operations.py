@@ -129,6 +129,8 @@ OPERATIONS = {
     "get_system_status": "What runs for the key's tenant; for the operator's also gateways, devices and the database.",
     "get_system_metrics": "Prometheus text 0.0.4 of control, all gateways and model servers. For the operator's "
     "tenant.",
+    "get_system_disk": "Measured now, by kind and tenant, with what could be freed and by which command. For the "
+    "operator's tenant.",
     "get_system_reactions": "What waits for another try, and dead letters, of all tenants, oldest event first. For "
     "owners of the operator's tenant.",
     "post_system_reactions_reaction_retry": "One that waits is tried at once; a dead letter waits again, and is tried "

@@ -2,6 +2,7 @@
 
 from bms.api_types import system
 from bms.control.monitoring.nouns import DeviceView, GatewayView, ReactionsView, SystemStatus, WorkloadView
+from bms.control.retention.nouns import DiskUse, DiskView
 
 
 def status(one: SystemStatus) -> system.SystemStatus:
@@ -18,6 +19,21 @@ def status(one: SystemStatus) -> system.SystemStatus:
         unread_usage=one.unread_usage,
         unseen=one.unseen,
         reactions=None if one.reactions is None else _reactions(one.reactions),
+    )
+
+
+def disk(one: DiskView) -> system.Disk:
+    return system.Disk(uses=tuple(_use(each) for each in one.uses), bytes=one.bytes, size=one.size, free=one.free)
+
+
+def _use(one: DiskUse) -> system.DiskUse:
+    return system.DiskUse(
+        kind=one.kind,
+        tenant=one.tenant,
+        files=one.files,
+        bytes=one.bytes,
+        freeable=one.freeable,
+        command=one.command,
     )
 
 

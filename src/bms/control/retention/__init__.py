@@ -1,0 +1,4 @@
+"""How much room the platform takes, and what is removed of it once nothing needs it any more. It stands above the
+features whose rows it removes.
+
+Reading order: nouns, ports, disk."""
