@@ -1,6 +1,7 @@
 """The jobs repository keeps its contract on both databases."""
 
 import asyncio
+import tracemalloc
 from datetime import timedelta
 
 import msgspec
@@ -148,3 +149,18 @@ async def test_references_are_all_trees_and_blobs_a_tenant_s_jobs_still_need(sto
     async with store.read() as tx:
         found = await tx.references("acme")
     assert (found.trees, found.blobs) == (frozenset("cido"), frozenset("le"))
+
+
+async def test_references_of_many_jobs_are_found_in_little_memory(store: Jobs) -> None:
+    said = {"report": {"text": "r" * 20_000}, "state": "succeeded", "output": "o"}
+    for start in range(0, 1200, 100):
+        await _add(store, *(job(f"job_{n}", log=f"l{n}", **said) for n in range(start, start + 100)))
+    async with store.read() as tx:
+        tracemalloc.start()
+        try:
+            found = await tx.references("acme")
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert (found.trees, len(found.blobs)) == (frozenset("o"), 1200)
+    assert most < 4 << 20, "of 24 MB of rows"

@@ -4,18 +4,30 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any, get_args
 
-from sqlalchemy import func, or_, select, update
+import msgspec
+from sqlalchemy import LargeBinary, func, or_, select, type_coerce, update
 
 from bms.adapters.sql.datasets_needed import hold
 from bms.adapters.sql.store import Repository, noun
 from bms.adapters.sql.tables.jobs import jobs
-from bms.control.jobs.nouns import TERMINAL, Job, JobState
+from bms.control.jobs.nouns import TERMINAL, Job, JobState, TreeInput
 from bms.control.jobs.ports import References
 from bms.core.errors import InvalidArgument
 from bms.core.pages import Page, PageRequest, page_of
 
 _LIVE = sorted(set(get_args(JobState)) - TERMINAL)
 _ACTIVE = ["running", "starting"]
+_AT_ONCE = 500  # rows whose digests are read together
+
+
+class _ReferringSpec(msgspec.Struct):
+    """As much of a job's spec as names trees."""
+
+    code: str | None = None
+    inputs: tuple[TreeInput, ...] = ()
+
+
+_REFERRING = msgspec.json.Decoder(_ReferringSpec)
 
 
 class SqlJobs(Repository):
@@ -98,12 +110,17 @@ class SqlJobs(Repository):
         )
 
     async def references(self, tenant: str) -> References:
-        query = select(jobs).where(jobs.c.tenant == tenant)
+        c = jobs.c
+        spec = type_coerce(c.spec, LargeBinary).label("packed")
+        query = select(c.number, c.state, spec, c.output, c.log, c.events).where(c.tenant == tenant).order_by(c.number)
         trees: set[str] = set()
         blobs: set[str] = set()
-        for job in await self._all(Job, query):
-            trees.update(_trees(job))
-            blobs.update(digest for digest in (job.log, job.events) if digest is not None)
+        last = 0
+        while rows := list(await self._connection.execute(query.where(c.number > last).limit(_AT_ONCE))):
+            for row in rows:
+                trees.update(_trees(_REFERRING.decode(row.packed), row.state, row.output))
+                blobs.update(digest for digest in (row.log, row.events) if digest is not None)
+            last = rows[-1].number
         return References(trees=frozenset(trees), blobs=frozenset(blobs))
 
     async def _claimed(self, statement: Any) -> Job | None:
@@ -111,10 +128,10 @@ class SqlJobs(Repository):
         return None if row is None else noun(Job, row)
 
 
-def _trees(job: Job) -> Iterator[str]:
-    if not job.ended:
-        yield from (given.tree for given in job.spec.inputs)
-    yield from (digest for digest in (job.spec.code, job.output) if digest is not None)
+def _trees(spec: _ReferringSpec, state: JobState, output: str | None) -> Iterator[str]:
+    if state not in TERMINAL:
+        yield from (given.tree for given in spec.inputs)
+    yield from (digest for digest in (spec.code, output) if digest is not None)
 
 
 def _number(cursor: str) -> int:
