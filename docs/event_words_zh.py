@@ -28,6 +28,7 @@ WORDS = {
     "reaction.dismissed": "运营者要忘掉一个反应。",
     "reaction.given_up": "一个反应无法完成：死信。写在其租户（`of`）和运营者的日志里。",
     "reaction.retried": "运营者要立刻再试一个反应。",
+    "records.removed": "一些不再需要的行因为超过了运营者规定的保留期而被删除；主体是它们的种类，作业或事件。",
     "replica.draining": "一个模型服务器不再得到新请求。",
     "replica.failed": "一个模型服务器自己结束了，或者从未应答。",
     "replica.moved": "一个模型服务器改由另一种方式到达。",

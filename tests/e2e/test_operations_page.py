@@ -42,7 +42,9 @@ def serving(tmp_path: Path) -> Iterator[WholePlatform]:
     platform = WholePlatform(tmp_path)
     platform.home = tmp_path / "bms-home"
     prepare(platform.home)
-    assert platform.bms("up", "--port", port, "--detach", TMPDIR=str(platform.temporary)).status == 0
+    assert (
+        platform.bms("up", "--port", port, "--keep-jobs", "30d", "--detach", TMPDIR=str(platform.temporary)).status == 0
+    )
     platform.port = int(port)
     with np.load(DATA / "digits.npz") as data:
         (tmp_path / "rows.json").write_text(json.dumps(data["x"][:2].tolist()))
@@ -58,7 +60,7 @@ def serving(tmp_path: Path) -> Iterator[WholePlatform]:
 
 
 async def test_the_pages_have_the_same_commands_and_they_run_as_written(serving: WholePlatform, tmp_path: Path) -> None:
-    roles, operations = commands_of("roles", blocks=1), commands_of("operations", blocks=11)
+    roles, operations = commands_of("roles", blocks=1), commands_of("operations", blocks=12)
     said = ran(roles, serving, tmp_path)
     assert "it may ask models, and nothing else" in said
     assert "deleted ci and its keys" in said
@@ -66,6 +68,7 @@ async def test_the_pages_have_the_same_commands_and_they_run_as_written(serving:
         (tmp_path / "fruit.csv").write_text("width,kind\n" + "1.5,apple\n2.5,pear\n" * 20)
         client.datasets.import_files("fruit", tmp_path / "fruit.csv", "csv", label="kind")
         client.users.create("bob")
+        assert client.system.expired().keep_jobs_s == 30 * 86_400, "as it was started"
         client.tenants.create("acme")
         client.datasets.wait("fruit", 1)
         until(lambda: sum(row.requests for row in client.usage.summary()) >= 1, "it is billed")
@@ -83,6 +86,7 @@ async def test_the_pages_have_the_same_commands_and_they_run_as_written(serving:
     assert "nothing waits, and there are no dead letters" in said
     assert "deleted acme" in said
     assert re.search(r"objects +default +\d+ +\d", said), "the disk is measured"
+    assert "nothing is older: jobs are kept for 90 days, events for 400 days" in said
     assert sorted(path.name for path in (tmp_path / "moved").glob("bms.db*")) == ["bms.db", "bms.db.moved"]
     with closing(sqlite3.connect(tmp_path / "moved" / "bms.db")) as books_now:
         ((requests,),) = books_now.execute("SELECT sum(requests) FROM request_blocks WHERE tenant = 'default'")

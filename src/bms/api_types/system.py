@@ -74,6 +74,25 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
     free: int
 
 
+class ExpiredRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """How many `jobs` or `events` of one tenant are older than they are to be kept, which is from `before`."""
+
+    kind: str
+    tenant: str
+    count: int
+    before: datetime
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
+    """How long rows are kept, in seconds, None for ever; and what was removed because of that, or would be. `more`:
+    there is more, which takes another request."""
+
+    keep_jobs_s: float | None
+    keep_events_s: float | None
+    expired: tuple[ExpiredRecords, ...]
+    more: bool = False
+
+
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     """`snapshot` is the newest revision. `isolation` is what keeps workloads in; gateways, devices, the database,
     usage events that wait for a release that reads them, reactions and why a protection lacks are shown to the

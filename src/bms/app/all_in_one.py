@@ -11,6 +11,7 @@ services, restarts, supervisor, endings, adoption.
 
 import argparse
 import asyncio
+import math
 import os
 import socket
 import sys
@@ -40,6 +41,7 @@ from bms.app.supervisor.listening import is_loopback, listen
 from bms.app.supervisor.log_files import open_log
 from bms.app.supervisor.shutdown import end_leftovers, end_services
 from bms.app.supervisor.supervisor import PlatformReady, Supervisor, recorded_services
+from bms.control.retention.nouns import EVENTS_S, JOBS_S, RetentionPolicy
 from bms.core.errors import BmsError
 from bms.core.workloads.isolation import LEVELS, Level, shortfall
 from bms.web.inference.http.cors import check_origin
@@ -159,11 +161,17 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--allow-origin", action="append", default=[], help="whose pages may read answers")
     parser.add_argument("--trust-proxy", action="append", default=[], help="whose Forwarded headers are believed")
     parser.add_argument("--verification-timeout", type=float, default=300.0, help="seconds to load and try a version")
+    parser.add_argument("--keep-jobs", type=float, default=JOBS_S, help="seconds from a job's end; inf: for ever")
+    parser.add_argument("--keep-events", type=float, default=EVENTS_S, help="seconds; inf: for ever")
     parser.add_argument("--node-agent", default="", metavar="ENDPOINT", help="where models and jobs run")
     parser.add_argument("--node-agent-secret", default="", metavar="FILE", help="what the agent asks for")
     parser.add_argument("--ready-fd", type=int, help="a pipe that is told when the platform is ready")
     parser.add_argument("--adopt", type=int, metavar="FD", help="take over what runs, with this listening socket")
     return parser.parse_args(argv)
+
+
+def _finite(seconds: float) -> float | None:
+    return None if math.isinf(seconds) else seconds
 
 
 def _absolute(path: str) -> str:
@@ -199,6 +207,7 @@ def main(argv: list[str]) -> int:
                     verification_s=given.verification_timeout,
                     node_agent=agent,
                     node_agent_secret=agent_secret,
+                    retention=RetentionPolicy(jobs_s=_finite(given.keep_jobs), events_s=_finite(given.keep_events)),
                 ),
             )
             up(settings, given.ready_fd)

@@ -1,8 +1,10 @@
-"""What the operator decides about models and jobs: told to `bms up`, kept by control."""
+"""What the operator decides about models and jobs, and how long what they leave is kept: told to `bms up`, kept by
+control."""
 
 import msgspec
 
 from bms.adapters.environments.sources import PackageSources
+from bms.control.retention.nouns import RetentionPolicy
 from bms.core.errors import InvalidArgument
 from bms.core.serving.upstreams import parse_allowed
 from bms.core.workloads.endpoints import parse_endpoint
@@ -22,6 +24,7 @@ class WorkloadRules(msgspec.Struct, frozen=True, kw_only=True):
     verification_s: float = 300.0
     node_agent: str = ""
     node_agent_secret: str = ""
+    retention: RetentionPolicy = RetentionPolicy()
 
     def __post_init__(self) -> None:
         parse_allowed(self.allowed_upstreams)

@@ -1,6 +1,16 @@
 """How the platform itself is doing."""
 
-from bms.api_types.system import DeviceView, Disk, DiskUse, GatewayView, ReactionsView, SystemStatus, WorkloadView
+from bms.api_types.system import (
+    DeviceView,
+    Disk,
+    DiskUse,
+    ExpiredRecords,
+    GatewayView,
+    ReactionsView,
+    Retention,
+    SystemStatus,
+    WorkloadView,
+)
 from bms.sdk.binding.resources import API, D, Resource, operation
 from bms.sdk.transport.flow import ClientRequest, Flow
 
@@ -8,8 +18,10 @@ __all__ = [
     "DeviceView",
     "Disk",
     "DiskUse",
+    "ExpiredRecords",
     "GatewayView",
     "ReactionsView",
+    "Retention",
     "System",
     "SystemStatus",
     "WorkloadView",
@@ -27,6 +39,17 @@ class System(Resource[D]):
     def disk(self) -> Flow[Disk]:
         """What takes room in the platform's home, by kind and tenant; for keys of the operator's tenant."""
         return self._get("/system/disk", Disk)
+
+    @operation
+    def expired(self) -> Flow[Retention]:
+        """How long jobs and events are kept, and what would be removed now; for owners of the operator's tenant."""
+        return self._get("/system/retention", Retention)
+
+    @operation
+    def prune(self) -> Flow[Retention]:
+        """Removes jobs and events that are older than they are to be kept, for some seconds: once more while there is
+        `more`. For owners of the operator's tenant."""
+        return self._post("/system/retention/prune", Retention)
 
     @operation
     def metrics(self) -> Flow[str]:

@@ -125,6 +125,7 @@ PAIRS: list[tuple[type, type, set[str]]] = [
     (of_monitoring.ReactionsView, system.ReactionsView, set()),
     (of_retention.DiskUse, system.DiskUse, set()),
     (of_retention.DiskView, system.Disk, set()),
+    (of_retention.ExpiredRecords, system.ExpiredRecords, set()),
     (of_tenants.Tenant, tenants.Tenant, set()),
     (of_tenants.User, users.User, set()),
     (of_tenants.Key, api_types.keys.Key, set()),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bms.cli.options.durations import parse_duration
+from bms.cli.options.durations import parse_duration, parse_period, period_text
 from bms.core.errors import InvalidArgument
 
 
@@ -23,3 +23,15 @@ def test_what_no_date_can_bear_is_refused(text: str) -> None:
 def test_what_is_no_length_of_time_says_how_to_write_one(text: str) -> None:
     with pytest.raises(InvalidArgument, match="write for example 90s"):
         parse_duration(text)
+
+
+def test_a_period_may_have_no_end() -> None:
+    assert parse_period("90d") == 90 * 86400
+    assert parse_period(" forever") == float("inf")
+    assert [period_text(seconds) for seconds in (90 * 86400.0, 129600.0, None)] == [
+        "for 90 days",
+        "for 1.5 days",
+        "for ever",
+    ]
+    with pytest.raises(InvalidArgument, match="write for example 90s"):
+        parse_period("for ever")

@@ -13,7 +13,7 @@ from bms.control.audit.service import AuditEntry
 from bms.core.errors import InvalidArgument
 from bms.core.pages import Page, PageRequest, page_of
 
-_MADE = ("user.created", "key.created")  # events that tell a name
+MADE = ("user.created", "key.created")  # events that tell a name
 
 
 class SqlAudit(Repository):
@@ -47,7 +47,7 @@ class SqlAudit(Repository):
         return found
 
     async def _made(self, tenant: str, ids: Collection[str] | None = None) -> list[Any]:
-        query = select(events.c.subject, events.c.details).where(events.c.tenant == tenant, events.c.name.in_(_MADE))
+        query = select(events.c.subject, events.c.details).where(events.c.tenant == tenant, events.c.name.in_(MADE))
         if ids is not None:
             query = query.where(events.c.subject.in_(ids))
         return list(await self._connection.execute(query))

@@ -66,6 +66,7 @@ from bms.web.api.resources import (
     reactions,
     replicas,
     repository,
+    retention,
     secrets,
     system,
     tenants,
@@ -153,6 +154,7 @@ async def make_parts(
         texts=[
             metrics.texts,
             lambda: _usage_texts(features.usage),
+            features.retention.texts,
             lambda: _node_texts(ground.cluster),
             lambda: _gateway_texts(bus),
             lambda: _replica_texts(reconciler.health, publisher),
@@ -259,6 +261,7 @@ def _endpoints(
         *audit.endpoints(f.audit),
         *system.endpoints(monitoring),
         *disk.endpoints(f.disk),
+        *retention.endpoints(f.retention),
         *reactions.endpoints(f.reaction_service),
     ]
 

@@ -6,8 +6,9 @@ from bms.control.jobs import events as jobs
 from bms.control.models import events as models
 from bms.control.offboarding import events as offboarding
 from bms.control.platform import events as platform
+from bms.control.retention import events as retention
 from bms.control.secrets import events as secrets
 from bms.control.tenants import events as tenants
 from bms.core.event_catalogue import Catalogue
 
-CATALOGUE = Catalogue([tenants, secrets, datasets, jobs, models, deployments, offboarding, platform])
+CATALOGUE = Catalogue([tenants, secrets, datasets, jobs, models, deployments, offboarding, platform, retention])

@@ -16,6 +16,7 @@ from bms.adapters.sql.environments import SqlEnvironmentUses
 from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.models import SqlModels
 from bms.adapters.sql.reactions import SqlReactions
+from bms.adapters.sql.retention import SqlRetention
 from bms.adapters.sql.secrets import SqlSecrets
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.stray_allotments import SqlStrayAllotments
@@ -56,11 +57,12 @@ from bms.control.optimization.conversion import TARGETS, ConversionService
 from bms.control.platform.handlers import Handlers
 from bms.control.platform.leading import Leader
 from bms.control.platform.objects import ObjectStore
+from bms.control.platform.reactions import READER, ReactionLoop
 from bms.control.platform.reactions import SUBJECT as REACTIONS
-from bms.control.platform.reactions import ReactionLoop
 from bms.control.platform.sweeps import Finder, Sweeps
 from bms.control.platform.trees import digests_of
 from bms.control.retention.disk import DiskService
+from bms.control.retention.service import RetentionService
 from bms.control.secrets.service import SecretService
 from bms.control.tenants.authentication import Authenticator
 from bms.control.tenants.deletion import TenantDeletion
@@ -122,6 +124,7 @@ class UseCases:
     reaction_service: ReactionService
     collector: Collector
     disk: DiskService
+    retention: RetentionService
 
 
 def make_features(ground: Platform, rules: WorkloadRules) -> UseCases:
@@ -210,6 +213,9 @@ def make_features(ground: Platform, rules: WorkloadRules) -> UseCases:
         sweeps=sweeps,
         collector=_collector(ground, stores, datasets, jobs),
         disk=DiskService(HomeDisk(ground.home), DatabaseSize(database), environments, operator=DEFAULT_TENANT),
+        retention=RetentionService(
+            SqlStore(database, SqlRetention), clock, rules.retention, operator=DEFAULT_TENANT, reader=READER
+        ),
     )
 
 

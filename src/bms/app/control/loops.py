@@ -12,6 +12,7 @@ from bms.core.errors import BmsError
 from bms.core.pages import PageRequest, decode_cursor
 
 log = logging.getLogger("bms.loops")
+RETENTION = "retention"  # rows are removed for their age
 UPKEEP = "upkeep"  # what of the store is cleared away and read again: by one process at a time
 RETRY_S = 0.5
 COLLECT_S = 3600.0
@@ -22,7 +23,7 @@ async def run_loops(parts: ControlPlane) -> None:
     """Runs until cancelled. Of what is led, each loop does nothing while another process leads it."""
     await parts.bus.start()
     leadership = parts.ground.leadership
-    upkeep = leadership.of(UPKEEP)
+    upkeep, retention = leadership.of(UPKEEP), leadership.of(RETENTION)
     try:
         async with asyncio.TaskGroup() as tasks:
             # Every process: its gateways, and what lies on its machine.
@@ -35,6 +36,7 @@ async def run_loops(parts: ControlPlane) -> None:
             tasks.create_task(parts.reconciling.run(), name="deployments")
             tasks.create_task(parts.scheduler.run(parts.ground.events), name="jobs")
             tasks.create_task(_react(parts), name="reactions")
+            tasks.create_task(_repeat("retention", COLLECT_S, parts, _remove_old, retention), name="retention")
             # Led together.
             tasks.create_task(_remove_tenants(parts, upkeep), name="removal")
             tasks.create_task(_read_usage_again(parts, upkeep), name="usage")
@@ -160,6 +162,12 @@ async def _collect(parts: ControlPlane) -> None:
         swept = await parts.features.collector.collect(tenant.id)
         if swept:
             log.info("swept %d blobs of tenant %s", len(swept), tenant.id)
+
+
+async def _remove_old(parts: ControlPlane) -> None:
+    """Removes rows that are older than the operator lets them become."""
+    for each in (await parts.features.retention.step()).expired:
+        log.info("removed %d %s of tenant %s from before %s", each.count, each.kind, each.tenant, each.before)
 
 
 async def _prune_trees(parts: ControlPlane) -> None:

@@ -13,6 +13,7 @@ from bms.app.home.directory import Home
 from bms.app.home.node_agent import chosen, left
 from bms.app.settings import DEFAULT_HOME, node_agent, package_sources
 from bms.cli.detaching import detached
+from bms.cli.options.durations import parse_period
 
 app = typer.Typer(add_completion=False)
 
@@ -57,6 +58,12 @@ def up(
     verification_timeout: Annotated[
         float, typer.Option(help="Seconds that a version may take to be loaded and tried.")
     ] = 300.0,
+    keep_jobs: Annotated[
+        str, typer.Option(help="How long jobs are kept after their end, with logs and outputs: 3d or more, or forever.")
+    ] = "90d",
+    keep_events: Annotated[
+        str, typer.Option(help="How long events are kept, which are the audit: 3d or more, or forever.")
+    ] = "400d",
     allow_upstream: Annotated[
         list[str] | None,
         typer.Option(help="Let models forward to this network or HOST:PORT, not public ones alone; repeatable."),
@@ -98,6 +105,7 @@ def up(
             command += [option, str(file.expanduser().absolute())]
     command += _packages(index_url, extra_index_url or (), find_links or (), index or (), offline)
     command += ["--verification-timeout", str(verification_timeout)]
+    command += ["--keep-jobs", str(parse_period(keep_jobs)), "--keep-events", str(parse_period(keep_events))]
     for allowed in allow_upstream or ():
         command += ["--allow-upstream", allowed]
     for origin in allow_origin or ():

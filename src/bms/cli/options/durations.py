@@ -1,5 +1,6 @@
 """Lengths of time as people write them."""
 
+import math
 import re
 
 from bms.core.errors import InvalidArgument
@@ -18,3 +19,16 @@ def parse_duration(text: str) -> float:
     if seconds > LONGEST_S:
         raise InvalidArgument(f"{text.strip()[:40]!r} is longer than a hundred years: write a shorter time, as 30d")
     return seconds
+
+
+FOREVER = "forever"
+
+
+def parse_period(text: str) -> float:
+    """Seconds as `parse_duration` reads them, infinity for `forever`. Raises InvalidArgument."""
+    return math.inf if text.strip() == FOREVER else parse_duration(text)
+
+
+def period_text(seconds: float | None) -> str:
+    """`for 90 days`; None: `for ever`."""
+    return "for ever" if seconds is None else f"for {seconds / 86_400:g} days"

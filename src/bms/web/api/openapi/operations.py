@@ -131,6 +131,10 @@ OPERATIONS = {
     "tenant.",
     "get_system_disk": "Measured now, by kind and tenant, with what could be freed and by which command. For the "
     "operator's tenant.",
+    "get_system_retention": "What would be removed now, of all tenants; nothing is. For owners of the operator's "
+    "tenant.",
+    "post_system_retention_prune": "What is removed daily in any case: ended jobs, with their logs and outputs, and "
+    "events from which nothing follows any more, older than the periods of `bms up`. Repeat it while there is `more`.",
     "get_system_reactions": "What waits for another try, and dead letters, of all tenants, oldest event first. For "
     "owners of the operator's tenant.",
     "post_system_reactions_reaction_retry": "One that waits is tried at once; a dead letter waits again, and is tried "

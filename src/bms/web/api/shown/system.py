@@ -2,7 +2,7 @@
 
 from bms.api_types import system
 from bms.control.monitoring.nouns import DeviceView, GatewayView, ReactionsView, SystemStatus, WorkloadView
-from bms.control.retention.nouns import DiskUse, DiskView
+from bms.control.retention.nouns import DiskUse, DiskView, ExpiredRecords, Retained
 
 
 def status(one: SystemStatus) -> system.SystemStatus:
@@ -35,6 +35,19 @@ def _use(one: DiskUse) -> system.DiskUse:
         freeable=one.freeable,
         command=one.command,
     )
+
+
+def retention(one: Retained) -> system.Retention:
+    return system.Retention(
+        keep_jobs_s=one.policy.jobs_s,
+        keep_events_s=one.policy.events_s,
+        expired=tuple(_expired(each) for each in one.expired),
+        more=one.more,
+    )
+
+
+def _expired(one: ExpiredRecords) -> system.ExpiredRecords:
+    return system.ExpiredRecords(kind=one.kind, tenant=one.tenant, count=one.count, before=one.before)
 
 
 def _workload(one: WorkloadView) -> system.WorkloadView:

@@ -1,0 +1,1 @@
+"""The disk: what takes room, and what goes for its age."""

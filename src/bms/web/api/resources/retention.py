@@ -1,0 +1,19 @@
+"""What is older than it is to be kept over HTTP, for the operator: look, remove."""
+
+from bms.api_types.system import Retention
+from bms.control.retention.service import MAY, RetentionService
+from bms.web.api.endpoint import ApiCall, Endpoint
+from bms.web.api.shown import system as shown
+
+
+def endpoints(service: RetentionService) -> list[Endpoint]:
+    async def expired(call: ApiCall[None]) -> Retention:
+        return shown.retention(await service.expired(call.principal))
+
+    async def prune(call: ApiCall[None]) -> Retention:
+        return shown.retention(await service.prune(call.principal))
+
+    return [
+        Endpoint("GET", "/system/retention", MAY, expired, "What is older than it is to be kept", Retention),
+        Endpoint("POST", "/system/retention/prune", MAY, prune, "Remove what is older", Retention),
+    ]
