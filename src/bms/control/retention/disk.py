@@ -26,15 +26,16 @@ class DiskService:
         self._measuring = asyncio.Lock()
 
     async def view(self, by: Principal) -> DiskView:
-        """Measures it now, one at a time. Raises PermissionDenied, and Unavailable where the environments are elsewhere
-        and can't be asked for."""
+        """Measures it now, one at a time. Raises PermissionDenied."""
         if by.tenant != self._operator:
             raise PermissionDenied("only the operator's tenant may see what the disk holds: all tenants share it")
-        unneeded = await self._environments.unneeded()
         elsewhere = await self._database.size()
         async with self._measuring:
             uses = await self._meter.uses()
             system = await self._meter.file_system()
+        # Where workloads run elsewhere, the environments are there, too, and need not be asked for.
+        here = any(use.kind == "environments" for use in uses)
+        unneeded = await self._environments.unneeded() if here else 0
         taken = sum(use.bytes for use in uses)
         if elsewhere is not None:
             uses.append(DiskUse(kind="database", bytes=elsewhere))
