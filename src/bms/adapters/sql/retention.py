@@ -27,9 +27,8 @@ _OF_EVENT = exists().where(reactions.c.number == events.c.number)
 class SqlRetention(Repository):
     """`RetentionTx` on SQL."""
 
-    async def tenants(self, after: str, limit: int) -> list[str]:
-        query = select(tenants.c.id).where(tenants.c.id > after).order_by(tenants.c.id).limit(limit)
-        return list((await self._connection.execute(query)).scalars())
+    async def tenants(self) -> list[str]:
+        return list((await self._connection.execute(select(tenants.c.id).order_by(tenants.c.id))).scalars())
 
     async def done(self, reader: str) -> int:
         newest = (await self._connection.execute(select(func.max(events.c.number)))).scalar() or 0

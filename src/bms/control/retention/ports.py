@@ -14,8 +14,8 @@ class RetentionTx(EventSink, Protocol):
     follows from its end waits or is a dead letter; an event once the same is true of it, unless it
     tells the name of a user or key, which the audit shows for as long as any event names their ids."""
 
-    async def tenants(self, after: str, limit: int) -> list[str]:
-        """Ids in order, of deleted ones, too."""
+    async def tenants(self) -> list[str]:
+        """Ids of all, in order, of deleted ones, too."""
         ...
 
     async def done(self, reader: str) -> int:

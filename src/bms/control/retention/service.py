@@ -3,9 +3,10 @@
 What blobs a job's row named is swept by the next collection (`models/collection.py`).
 """
 
+import itertools
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import get_args
 
@@ -62,29 +63,26 @@ class RetentionService:
 
     async def prune(self, by: Principal) -> Retained:
         """Removes what is expired, for some seconds at most."""
-        self._require_operator(by)
-        return await self._remove(by.user, self._clock.monotonic() + LIMIT_S)
+        tenants = sorted({each.tenant for each in (await self.expired(by)).expired})
+        return await self._remove(tenants, by.user, self._clock.monotonic() + LIMIT_S)
 
     async def step(self) -> Retained:
         """Removes all that is expired."""
-        return await self._remove("system", math.inf)
+        return await self._remove(await self._tenants(), "system", math.inf)
 
-    async def _remove(self, actor: str, until: float) -> Retained:
+    async def _remove(self, tenants: Iterable[str], actor: str, until: float) -> Retained:
         """`until` in monotonic seconds."""
         async with self._store.read() as tx:
             before, upto = await self._cutoffs(tx)
         found: list[ExpiredRecords] = []
-        more = False
-        async for tenant in self._tenants():
-            if before.jobs is not None and not more:
-                count, more = await self._remove_pages("jobs", tenant, before.jobs, upto, actor, until)
-                found += _told("jobs", {tenant: count}, before.jobs)
-            if before.events is not None and not more:
-                count, more = await self._remove_pages("events", tenant, before.events, upto, actor, until)
-                found += _told("events", {tenant: count}, before.events)
-            if more:
-                break
-        return Retained(policy=self._policy, expired=tuple(found), more=more)
+        kinds: list[tuple[RecordKind, datetime | None]] = [("jobs", before.jobs), ("events", before.events)]
+        for tenant, (kind, cut) in itertools.product(tenants, kinds):
+            if cut is not None:
+                count, more = await self._remove_pages(kind, tenant, cut, upto, actor, until)
+                found += _told(kind, {tenant: count}, cut)
+                if more:
+                    return Retained(policy=self._policy, expired=tuple(found), more=True)
+        return Retained(policy=self._policy, expired=tuple(found))
 
     async def _remove_pages(
         self, kind: RecordKind, tenant: str, before: datetime, upto: int, actor: str, until: float
@@ -127,16 +125,9 @@ class RetentionService:
             before = before._replace(jobs=min(before.jobs, unhandled))
         return before, await tx.done(self._reader)
 
-    async def _tenants(self) -> AsyncIterator[str]:
-        after = ""
-        while True:
-            async with self._store.read() as tx:
-                page = await tx.tenants(after, PAGE)
-            for tenant in page:
-                yield tenant
-            if len(page) < PAGE:
-                return
-            after = page[-1]
+    async def _tenants(self) -> list[str]:
+        async with self._store.read() as tx:
+            return await tx.tenants()
 
     def texts(self) -> Iterator[tuple[dict[str, str], str]]:
         """Prometheus text of what this process removed."""
