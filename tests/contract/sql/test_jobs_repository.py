@@ -146,9 +146,10 @@ async def test_references_are_all_trees_and_blobs_a_tenant_s_jobs_still_need(sto
     old = {"code": "d", "inputs": (TreeInput(name="data", tree="j"),)}
     await _add(store, job(spec=spec), job("job_2", tenant="other", log="foreign"))
     await _add(store, job("job_3", spec=old, state="succeeded", output="o", log="l", events="e"))
+    await _add(store, job("job_4", checkpoint="k"))
     async with store.read() as tx:
         found = await tx.references("acme")
-    assert (found.trees, found.blobs) == (frozenset("cido"), frozenset("le"))
+    assert (found.trees, found.blobs) == (frozenset("cidok"), frozenset("le"))
 
 
 async def test_references_of_many_jobs_are_found_in_little_memory(store: Jobs) -> None:

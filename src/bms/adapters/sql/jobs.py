@@ -112,13 +112,14 @@ class SqlJobs(Repository):
     async def references(self, tenant: str) -> References:
         c = jobs.c
         spec = type_coerce(c.spec, LargeBinary).label("packed")
-        query = select(c.number, c.state, spec, c.output, c.log, c.events).where(c.tenant == tenant).order_by(c.number)
+        columns = (c.number, c.state, spec, c.output, c.checkpoint, c.log, c.events)
+        query = select(*columns).where(c.tenant == tenant).order_by(c.number)
         trees: set[str] = set()
         blobs: set[str] = set()
         last = 0
         while rows := list(await self._connection.execute(query.where(c.number > last).limit(_AT_ONCE))):
             for row in rows:
-                trees.update(_trees(_REFERRING.decode(row.packed), row.state, row.output))
+                trees.update(_trees(_REFERRING.decode(row.packed), row.state, row.output, row.checkpoint))
                 blobs.update(digest for digest in (row.log, row.events) if digest is not None)
             last = rows[-1].number
         return References(trees=frozenset(trees), blobs=frozenset(blobs))
@@ -128,10 +129,11 @@ class SqlJobs(Repository):
         return None if row is None else noun(Job, row)
 
 
-def _trees(spec: _ReferringSpec, state: JobState, output: str | None) -> Iterator[str]:
+def _trees(spec: _ReferringSpec, state: JobState, *kept: str | None) -> Iterator[str]:
+    """`kept`: what its attempts have left."""
     if state not in TERMINAL:
         yield from (given.tree for given in spec.inputs)
-    yield from (digest for digest in (spec.code, output) if digest is not None)
+    yield from (digest for digest in (spec.code, *kept) if digest is not None)
 
 
 def _number(cursor: str) -> int:
