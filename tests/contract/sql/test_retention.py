@@ -237,9 +237,12 @@ async def test_pages_are_bounded_and_two_at_once_remove_nothing_twice(
     services = [world.retention(), world.retention()]
     await asyncio.gather(*(service.step() for service in services))
     assert sum(service.removed["jobs"] for service in services) == 50
-    assert sum(service.removed["events"] for service in services) == 100
+    left = len(await world.told("test.done"))
+    assert left in (0, 1), "the newest stays for who looks before there is a newer one, which tells of the removal"
+    assert sum(service.removed["events"] for service in services) == 101 - left
     told = [(row.subject, row.details["count"]) for row in await world.told()]
     assert sum(count for kind, count in told if kind == "jobs") == 50
+    assert sum(count for kind, count in told if kind == "events") == 101 - left
     assert max(count for _, count in told) <= 20
     assert min(count for _, count in told) > 0
 
