@@ -1,4 +1,4 @@
-"""Deployments: names that clients call, and which versions answer them."""
+"""Deployments: the names that clients call, and which model versions serve them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -44,21 +44,21 @@ UNSETTLED = frozenset({"starting", "rolling"})
 
 
 class Deployments(ReplicaLogs[D]):
-    """/api/v1/deployments"""
+    """Creates, changes, stops and watches deployments (`/api/v1/deployments`)."""
 
     _clock: Clock = SystemClock()
 
     @operation
     def create(self, name: str, spec: DeploymentSpec, *, force: bool = False) -> Flow[Deployment]:
-        """Raises AlreadyExists; FailedPrecondition for a version that is not ready, or has not passed every gate of its
-        model (which admins may `force`)."""
+        """Creates a deployment. Raises AlreadyExists; FailedPrecondition for a version that is not ready, or has not
+        passed every gate of its model (which admins may `force`)."""
         return self._post("/deployments", Deployment, said(CreateDeployment(name=name, **_asked(spec, force))))
 
     @operation
     def put(
         self, name: str, spec: DeploymentSpec, *, revision: int | None = None, force: bool = False
     ) -> Flow[Deployment]:
-        """Makes the deployment, or changes it to `spec`. Gates are asked for versions that it does not serve yet."""
+        """Creates the deployment, or changes it to `spec`. Gates are asked for versions that it does not serve yet."""
         return self._change("PUT", _one(name), Deployment, said(Deploy(**_asked(spec, force))), revision)
 
     @operation
@@ -75,22 +75,23 @@ class Deployments(ReplicaLogs[D]):
 
     @operation
     def rollback(self, name: str, *, to: int | None = None) -> Flow[Deployment]:
-        """Serves again what revision `to` meant, by default the newest that meant other versions than now."""
+        """Returns to the versions of revision `to`, by default the newest whose versions differ from the present
+        ones."""
         return self._post(f"{_one(name)}/rollback", Deployment, said(Rollback(to=to)))
 
     @operation
     def stop(self, name: str) -> Flow[Deployment]:
-        """Nothing runs for it any more; its name and settings stay."""
+        """Stops all replicas; the deployment's name and settings stay."""
         return self._post(f"{_one(name)}/stop", Deployment)
 
     @operation
     def start(self, name: str) -> Flow[Deployment]:
-        """Serves again what was stopped."""
+        """Starts a stopped deployment again."""
         return self._post(f"{_one(name)}/start", Deployment)
 
     @stream
     def revisions(self, name: str) -> Stream[DeploymentRevision]:
-        """Newest first."""
+        """Lists the revisions of a deployment, newest first."""
         return self._pages(f"{_one(name)}/revisions", DeploymentRevision)
 
     @operation
@@ -105,7 +106,8 @@ class Deployments(ReplicaLogs[D]):
         *,
         timeout_s: float | None = 300.0,
     ) -> Flow[DeploymentStatus]:
-        """The status once all that is wanted is served. Raises FailedPrecondition with the reason when it fails."""
+        """Waits until the deployment serves all that its spec wants, and returns its status. Raises FailedPrecondition
+        with the reason when it fails."""
         status = yield from until(
             partial(self._status, name),
             lambda status: status.state not in UNSETTLED,

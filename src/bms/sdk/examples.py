@@ -1,4 +1,4 @@
-"""An example of what a model takes, for the file `example.json` of its artifact: one request, as JSON.
+"""Builds the file `example.json` of an artifact: one example request, as JSON.
 
 It tells the types of a table's columns, and is what the model is tried with before anybody may use it.
 """
@@ -41,7 +41,7 @@ _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 @dataclass(frozen=True)
 class DescribedVersion:
-    """What a version is to be, and the content of its example, where there is one."""
+    """The settings of a new version, and the content of its example file, if there is one."""
 
     new: NewVersion
     example: bytes | None = None

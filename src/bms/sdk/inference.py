@@ -1,4 +1,4 @@
-"""Predictions: arrays or tables in, numpy arrays out."""
+"""Predictions: arrays or tables in, NumPy arrays out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -29,7 +29,7 @@ JSON = {"content-type": "application/json"}
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model answered. `version` is None where the wire does not tell it (TF Serving's).
+    """The answer of a model. `version` is None where the wire does not tell it (TF Serving's).
 
     `outputs` are numpy arrays by name: numbers in the model's type, texts as `str` (arrays of objects; as `bytes` where
     one of them is no UTF-8).
@@ -50,7 +50,7 @@ class Prediction:
 
     @property
     def text(self) -> str:
-        """The only output as text, its elements put together. Raises InvalidArgument where it holds numbers."""
+        """The only output as one text, its elements joined. Raises InvalidArgument where it holds numbers."""
         array = self.array
         if array.dtype.kind != "O":
             raise InvalidArgument(f"this model answers with {array.dtype}, not with texts: take it from `array`")
@@ -80,7 +80,7 @@ class _Statuses(msgspec.Struct):
 
 
 class Inference(Resource[D]):
-    """The paths under /v1/models and /v2/models."""
+    """Asks served models (`/v1/models` and `/v2/models`)."""
 
     @operation
     def predict(
@@ -153,7 +153,7 @@ class Inference(Resource[D]):
 
     @operation
     def metadata(self, name: str, *, version: int | None = None, alias: str | None = None) -> Flow[ModelInfo]:
-        """The tensors, or the columns of the table, that a served model takes, and what it gives."""
+        """The tensors, or the table's columns, that a served model takes, and the outputs that it gives."""
         if alias is not None:
             version = yield from self._version_of(name, alias)
         return (yield from self._metadata(name, version))
@@ -229,7 +229,7 @@ def _step(id: SequenceId | None, *, start: bool, end: bool, wire: Wire) -> Seque
 
 
 def which(version: int | None, alias: str | None) -> str:
-    """What a path says after the model's name, to mean one version."""
+    """The part of a path after the model's name that selects a version."""
     if version is not None:
         return f"/versions/{version}"
     return "" if alias is None else f"/labels/{path_part(alias)}"

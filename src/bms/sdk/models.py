@@ -1,4 +1,4 @@
-"""Models, their immutable versions, and the aliases that name them."""
+"""Models, their immutable versions, and the aliases that point at versions."""
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
@@ -49,14 +49,14 @@ SETTLED = frozenset({"ready", "rejected", "offline", "deleted"})
 
 
 class _Made(NamedTuple):
-    """A job, and the version that it made."""
+    """A job, and the version that it produced."""
 
     job: Job
     version: Version | None
 
 
 class Models(Uploading[D]):
-    """/api/v1/models"""
+    """Uploads, verifies, converts and evaluates versions of models, and moves aliases (`/api/v1/models`)."""
 
     _clock: Clock = SystemClock()
 
@@ -87,7 +87,7 @@ class Models(Uploading[D]):
 
     @operation
     def delete(self, name: str) -> Flow[None]:
-        """With all versions. Raises FailedPrecondition while one is used."""
+        """Deletes a model with all its versions. Raises FailedPrecondition while one is used."""
         return self._change("DELETE", _model(name), type(None))
 
     @operation
@@ -96,7 +96,7 @@ class Models(Uploading[D]):
 
     @stream
     def versions(self, name: str, *, state: str | None = None) -> Stream[Version]:
-        """Newest first."""
+        """Lists a model's versions, newest first."""
         return self._pages(f"{_model(name)}/versions", Version, {"state": state})
 
     @operation
@@ -162,13 +162,13 @@ class Models(Uploading[D]):
 
     @operation
     def files(self, name: str, number: int) -> Flow[tuple[FileEntry, ...]]:
-        """The files of a version."""
+        """Lists the files of a version."""
         tree = yield from self._get(f"{_numbered(name, number)}/files", FileTree)
         return tree.files
 
     @stream
     def download(self, name: str, number: int, path: str) -> Stream[bytes]:
-        """The content of one file of a version, in pieces."""
+        """Downloads one file of a version, in pieces."""
         return self._download(f"{_numbered(name, number)}/files/{quote(path)}")
 
     @operation
@@ -180,7 +180,8 @@ class Models(Uploading[D]):
         *,
         timeout_s: float | None = 600.0,
     ) -> Flow[Version]:
-        """The version once it is verified. Raises FailedPrecondition with the reason when it was rejected."""
+        """Waits until a version is verified, and returns it. Raises FailedPrecondition with the reason when it was
+        rejected."""
         version = yield from until(
             partial(self._version, name, number),
             lambda version: version.state in SETTLED,
@@ -202,7 +203,7 @@ class Models(Uploading[D]):
         *,
         timeout_s: float | None = 600.0,
     ) -> Flow[Version]:
-        """The verified version that a training job, which succeeded, made of model `name`.
+        """Waits for the version that a succeeded training job registers in model `name`, until it is verified.
 
         Raises FailedPrecondition with the reason when it made none, or when the version was rejected.
         """
@@ -223,12 +224,12 @@ class Models(Uploading[D]):
 
     @operation
     def publish(self, name: str, number: int) -> Flow[Version]:
-        """An offline version becomes ready again."""
+        """Makes an offline version ready again."""
         return self._post(f"{_numbered(name, number)}/publish", Version)
 
     @operation
     def take_offline(self, name: str, number: int) -> Flow[Version]:
-        """A ready version can't be used any more, but may be published again."""
+        """Takes a ready version out of use until it is published again."""
         return self._post(f"{_numbered(name, number)}/offline", Version)
 
     @operation
@@ -237,21 +238,21 @@ class Models(Uploading[D]):
 
     @operation
     def convert(self, name: str, number: int, to: str = "onnx", *, tolerance: float | None = None) -> Flow[Job]:
-        """Starts a job that makes a child version in another format, refused unless its outputs are its parent's."""
+        """Starts a job that converts a version to another format; refused unless its outputs equal its parent's."""
         body = Convert(to=to) if tolerance is None else Convert(to=to, tolerance=tolerance)
         return self._post(f"{_numbered(name, number)}/convert", Job, said(body))
 
     @stream
     def evaluate(self, name: str, number: int) -> Stream[Evaluation]:
-        """Starts a job per gate of the model, and gives those jobs; one that measures the same already is given as it
-        is, with `ran_already`."""
+        """Starts a job for each gate of the model, and returns those jobs; one that already measures the same is
+        returned with `ran_already`."""
         started = yield from self._post(f"{_numbered(name, number)}/evaluate", jobs.Evaluation)
         for job in started.items:
             yield Item(Evaluation(**msgspec.structs.asdict(job), ran_already=job.id in started.running))
 
     @operation
     def gates(self, name: str, number: int) -> Flow[tuple[GateStanding, ...]]:
-        """How a version stands with each gate of its model."""
+        """The state of each of the model's gates for a version."""
         return self._gates(name, number)
 
     @operation
@@ -264,7 +265,7 @@ class Models(Uploading[D]):
         jobs: Sequence[str] = (),
         timeout_s: float | None = 1800.0,
     ) -> Flow[tuple[GateStanding, ...]]:
-        """The same once none is being measured; with `jobs`, that `evaluate` started, once these have been heard."""
+        """The same once no gate is being measured; with `jobs`, which `evaluate` started, once their results are in."""
         return (
             yield from until(
                 partial(self._gates, name, number),

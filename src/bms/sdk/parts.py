@@ -1,4 +1,4 @@
-"""Models that answer in parts, words as they are found: each part is handed on as it comes."""
+"""Streaming predictions: each part of an answer, such as a word, is handed on as it comes."""
 
 import base64
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _SAID = frozenset({"model_name", "model_version", "id"})
 
 
 class Parts(Contents[D]):
-    """What `predict` is for whole answers, for those in parts."""
+    """Streaming predictions, as methods of a client."""
 
     @stream
     def predict_stream(
@@ -35,7 +35,7 @@ class Parts(Contents[D]):
         signature: str | None = None,
         timeout_s: float | None = None,
     ) -> Stream[Prediction]:
-        """What deployment `name` answers to `inputs`, which are those of `predict`, part by part as the model gives it:
+        """Yields the answer of deployment `name` to `inputs`, which are those of `predict`, part by part:
 
             for part in client.predict_stream("poet", {"prompt": "to be"}):
                 print(part.text)

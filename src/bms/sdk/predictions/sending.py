@@ -1,4 +1,4 @@
-"""What callers hand over, made what travels: columns by name, or arrays, in the types that they have."""
+"""Converts what callers pass to `predict` into columns by name or arrays, each in the type that it has."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,8 @@ Taken = tuple[TensorInfo, ...]
 
 
 def sent_of(given: Any, taken: Taken) -> SentInputs | None:
-    """`given` as the inputs of a model that takes `taken`. None for one array where the model takes several inputs.
+    """Converts `given` to the inputs of a model that takes `taken`. None for one array where the model takes several
+    inputs.
 
     Raises InvalidArgument, naming column and row, for what can't be sent.
     """

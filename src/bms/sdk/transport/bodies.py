@@ -1,5 +1,4 @@
-"""Bodies of requests: types of the API without what has its default, so that a server of any version takes them and
-gives its own to what is left out."""
+"""Encodes request bodies without members that have their default, so that servers of any version take them."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
