@@ -1,4 +1,4 @@
-"""What the control API says and is told, as types: answers and bodies, which the server and the SDK share.
+"""The request and answer types of the control API, shared by the server and the SDK.
 
 A file has the name of the paths that it is about. Nothing here is a table's row or an entity: `web/api/shown` makes
 answers of those, member by member, so that what is not said there never leaves. Bodies that only servers read refuse
