@@ -1,4 +1,5 @@
-"""How to ask a model that is served: a command that runs as it is printed, with rows that the model takes."""
+"""Suggests a `bms predict` command for a served model: one that runs as it is printed, with rows that the model
+takes."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""`bms predict`: asks a served model."""
+"""`bms predict`: sends a prediction to a served model."""
 
 import sys
 from pathlib import Path
@@ -32,7 +32,10 @@ def predict(
     text: Annotated[str | None, typer.Option(help="A text, or - for stdin.")] = None,
     example: Annotated[
         bool,
-        typer.Option("--example", help="The first row that its version was verified with, its maker's or made up."),
+        typer.Option(
+            "--example",
+            help="Send the first row that the version was verified with: its maker's example, or a synthetic one.",
+        ),
     ] = False,
     top: Annotated[
         int | None,
@@ -40,9 +43,9 @@ def predict(
             help="How many classes to show of an image or a text, where the model tells classes; by default 5.", min=1
         ),
     ] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="Its outputs as they are, where it tells classes, too.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Print outputs as they are, also of a classifier.")] = False,
     version: Annotated[int | None, typer.Option(help="Ask this version.")] = None,
-    alias: Annotated[str | None, typer.Option(help="Ask what this alias names.")] = None,
+    alias: Annotated[str | None, typer.Option(help="Ask the version that this alias points at.")] = None,
     param: Annotated[
         list[str] | None,
         typer.Option(
