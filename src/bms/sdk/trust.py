@@ -9,8 +9,9 @@ END = "-----END CERTIFICATE-----"
 
 
 class Trust:
-    """Which server certificates are trusted. `certificate`: a PEM file whose first certificate is the server's own, and
-    the only one that is believed, whatever name it is for. Neither: the usual authorities."""
+    """Which server certificates are trusted. `ca`: authorities in a PEM file, instead of the usual ones. `certificate`:
+    a PEM file whose first certificate is the server's own, and the only one that is trusted, whatever name it is for.
+    Neither: the usual authorities."""
 
     def __init__(self, ca: Path | None = None, certificate: Path | None = None) -> None:
         self.ca = ca

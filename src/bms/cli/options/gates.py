@@ -13,7 +13,8 @@ _GATE = re.compile(r"\s*([^:<>=]+):([^:<>=]+)(?::([^:<>=]+))?(>=|<=)\s*(\S+)\s*"
 
 
 def gate_of(text: str) -> Gate:
-    """Parses a gate."""
+    """Parses a gate. Raises BadParameter for what is not of that form; which metrics there are, and which way is
+    better, the server says."""
     found = _GATE.fullmatch(text)
     number = _number(found[5]) if found is not None else None
     if found is None or number is None:

@@ -14,7 +14,7 @@ from bms.sdk.transport.flow import TimedOut, Unreachable
 
 def check_url(url: str) -> str:
     """Checks a server's URL, and returns it without a trailing slash and surrounding blanks. Raises InvalidArgument
-    unless it is an http(s) URL, and for one that holds a password, which would be sent in place of the key and be told
+    unless it is an http(s) URL, and for one that holds a password, which would be sent in place of the key and be shown
     in errors."""
     url = url.strip()
     if "@" in url:

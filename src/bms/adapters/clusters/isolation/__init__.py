@@ -1,4 +1,4 @@
-"""What keeps a workload in. Standard library alone, but for probing: `bootstrap` loads this folder as a package of its
+"""Sandboxing of workloads. Standard library alone, but for probing: `bootstrap` loads this folder as a package of its
 own.
 
 Read in this order: bootstrap (a workload's first lines), sandbox (all of it: namespaces, roots, confinement, seccomp,

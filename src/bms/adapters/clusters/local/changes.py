@@ -1,11 +1,12 @@
-"""A bell that rings when a workload ended, and whose ring is not lost on one who was busy."""
+"""Wakes tasks that wait for a workload to end, without losing an ending that happens while they are busy."""
 
 import asyncio
 from weakref import WeakKeyDictionary
 
 
 class EndingCounter:
-    """Counts endings. Whoever looked (`seen`) before the last ending does not wait: it is told at once.
+    """Counts the endings of workloads, so that a waiter can tell whether there was one since it last looked. Whoever
+    looked (`seen`) before the last ending does not wait: it is told at once.
 
     What each task has seen is kept per task, because several loops look at one cluster; a task that never
     looked (a wrapper around the wait, say) counts as having seen what the last looker saw.
@@ -23,13 +24,13 @@ class EndingCounter:
         self._bell = asyncio.Event()
 
     def seen(self) -> None:
-        """The running task is looking now."""
+        """Records that the running task has seen all endings so far."""
         self._last_seen = self._count
         if task := asyncio.current_task():
             self._seen[task] = self._count
 
     async def wait(self, timeout_s: float) -> None:
-        """Returns when something ended since the running task last looked, or after the timeout."""
+        """Waits until a workload ends, or has ended since the running task last looked, or until the timeout."""
         task = asyncio.current_task()
         seen = self._seen.get(task, self._last_seen) if task else self._last_seen
         if seen == self._count:

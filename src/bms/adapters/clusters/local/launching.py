@@ -1,4 +1,4 @@
-"""How a workload's process is made: recorded, started up to its gate, limited, recorded again, let go."""
+"""Starts a workload's process: recorded, started up to its gate, limited, recorded again, released."""
 
 import contextlib
 import errno
@@ -31,7 +31,7 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, er
 
 
 class ProcessLauncher:
-    """Starts processes so that dying at any instant leaves neither a double start nor an unknown process.
+    """Starts processes so that a crash at any instant leaves neither a double start nor an unrecorded process.
 
     The record says `starting` before there is a process, and `running`, with the process's identity, before the
     process passes its gate. Whoever dies in between closes the gate's pipe, and the process ends by itself.
@@ -49,8 +49,8 @@ class ProcessLauncher:
     def launch(
         self, record: Record, supplied: ResolvedInputs, own: Places, gpus: Iterable[Device] = (), sealed: bytes = b""
     ) -> tuple[Record, int]:
-        """The record with its process, and the process's pidfd; its directory and that of its socket are made,
-        `sealed` waits in the process's standard input. Blocks for several fsyncs.
+        """Starts a workload, and returns its record with the process, and the process's pidfd; its directory and that
+        of its socket are made, `sealed` waits in the process's standard input. Blocks for several fsyncs.
 
         Raises FailedPrecondition when it can't be started, ResourceExhausted when disk, memory or processes
         are used up; then nothing of it is left but its directories.

@@ -1,4 +1,4 @@
-"""A workload as the cluster has it in memory while it runs, and afterwards until it is forgotten."""
+"""The in-memory state of a workload, while it runs and until it is forgotten."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -11,7 +11,8 @@ from bms.adapters.clusters.resources.resource_watcher import Watched
 
 @dataclass(eq=False)
 class Tracked:
-    """`record` is newer than its file in what the watch fills in; `pidfd` is of its leader while that runs."""
+    """A workload in memory. `record` is newer than its file in what the watch fills in; `pidfd` is of its leader while
+    that runs."""
 
     record: Record
     pidfd: int | None

@@ -1,4 +1,4 @@
-"""The cluster of a machine with a node agent, as control has it: every call is a question to the agent."""
+"""Control's side of a remote cluster: every call of the port is a request to the node agent."""
 
 import asyncio
 import contextlib
@@ -98,7 +98,7 @@ class NodeAgentCluster:
         return f"the node agent at {str(self._endpoint).partition('#')[0]}"
 
     async def open(self) -> None:
-        """Returns when the agent is there, or when it is clear that it is away for now.
+        """Connects to the agent; returns when it is there, or when it is clear that it is unreachable for now.
 
         Raises FailedPrecondition for an agent that does not want us, or is not what it should be: nothing but another
         setting helps there.
@@ -114,7 +114,7 @@ class NodeAgentCluster:
             _log.warning("%s; control starts without seeing what runs there", self._error.message)
 
     async def close(self) -> None:
-        """Lets the agent go; workloads run on."""
+        """Disconnects from the agent; workloads run on."""
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
@@ -170,7 +170,8 @@ class NodeAgentCluster:
         await self._changes.wait(timeout_s)
 
     async def ask(self, what: msgspec.Struct, kind: "AgentMessageDecoder[T]", tell: Tell | None = None) -> T:
-        """What the agent answers. Raises Unavailable while it is away, and what it raises."""
+        """Sends a request to the agent, and returns its answer. Raises Unavailable while it is away, and what it
+        raises."""
         if self._agent is None:
             raise Unavailable(self._error.message)
         return await self._agent.ask(what, kind, tell)
@@ -238,18 +239,18 @@ class NodeAgentCluster:
         return said
 
     async def answer(self, what: msgspec.Raw, agent: Peer) -> Any:
-        """What the agent asks for. Raises BmsError."""
+        """Answers a request of the agent. Raises BmsError."""
         asked = to_control.decode(what)
         if isinstance(asked, NeededEnvironments):
             return await self.needed()
         return await self._objects.answer(asked, agent)
 
     def ring(self) -> None:
-        """Something ended there."""
+        """Wakes waiters: a workload ended there."""
         self._changes.ring()
 
     def lost(self, agent: Peer) -> None:
-        """It is blind from now on, until the agent is back."""
+        """Called when the connection is lost: nothing can be observed until the agent is back."""
         if self._agent is agent:
             self._agent = None
             self._error = Unavailable(f"the connection to {self.name} is lost; what runs there runs on")
@@ -258,7 +259,7 @@ class NodeAgentCluster:
 
 
 class _FromAgent:
-    """One connection's side of control."""
+    """Control's side of one connection."""
 
     def __init__(self, cluster: NodeAgentCluster) -> None:
         self._cluster = cluster

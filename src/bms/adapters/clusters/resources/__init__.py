@@ -1,3 +1,1 @@
-"""How much of the machine workloads get and take: processes (what /proc says), limits, devices, allotting,
-surroundings, families, footprints, watching, verdicts.
-"""
+"""Resources of workloads, their limits and use."""

@@ -1,4 +1,4 @@
-"""Who belongs to each running workload, from one look to the next: only what has moved since is read.
+"""Tracks which processes belong to each running workload, reading on each look only what has changed.
 
 A process that did anything shows it in its line of the process table: time it ran, pages it touched, threads it began.
 A process that begins takes the machine's next number: where none was taken nobody is new, else only new ones are read
@@ -24,7 +24,7 @@ _LINE = 1024  # bytes; more than there are
 
 
 class Member:
-    """One process, and what was last read of it."""
+    """One process of a workload, and what was last read of it."""
 
     __slots__ = ("_line", "_text", "process")
 
@@ -44,7 +44,7 @@ class Member:
             self._line = None
 
     def moved(self) -> bool:
-        """Whether it did anything since this was last asked, and be it that it ended."""
+        """Whether the process did anything since this was last asked; ending counts."""
         pid = self.process.identity.pid
         if self._line is None:
             now = processes.read(pid)
@@ -82,16 +82,16 @@ class ProcessTree:
 
     @property
     def led(self) -> bool:
-        """Whether its leader lives: else its number may be another's."""
+        """Whether the leader lives; if not, its pid may be another process's."""
         return self.leader.pid in self._members
 
     @property
     def sleeps(self) -> bool:
-        """Whether it has done nothing for long."""
+        """Whether all its processes have been idle for long."""
         return self._still > _STILL and not self.moved
 
     def look(self, *, seldom: bool) -> None:
-        """`seldom`: it is the turn of those that sleep, too."""
+        """Reads the processes again; `seldom`: also those that sleep."""
         self._still = 0 if self.moved else self._still + 1
         self.moved = False
         if self.sleeps and not seldom:
@@ -103,7 +103,7 @@ class ProcessTree:
                 self._drop(pid)
 
     def take(self, found: Iterable[Process]) -> None:
-        """These are its processes now, as a sweep found them."""
+        """Replaces the processes by those that a full scan found."""
         table = {process.identity.pid: process for process in found}
         for pid in [pid for pid, member in self._members.items() if member.process.identity != _identity(table, pid)]:
             self._drop(pid)
@@ -125,7 +125,7 @@ class ProcessTree:
 
 
 class ProcessTrees:
-    """The families of all running workloads, by the workload's id. To be used by one thread at a time."""
+    """The process trees of all running workloads, by the workload's id. To be used by one thread at a time."""
 
     def __init__(self) -> None:
         self._families: dict[str, ProcessTree] = {}
@@ -138,8 +138,8 @@ class ProcessTrees:
         self._sweep_at = 0.0
 
     def due(self) -> bool:
-        """Whether there is anything to look at, if the same workloads run as at the last look. To be asked at every
-        tick; so cheap that it needs no thread."""
+        """Whether a look is due, if the same workloads run as at the last one. To be asked at every tick; so cheap that
+        it needs no thread."""
         self._ticks += 1
         if self._ticks % _SELDOM == 0 or not self._asleep or not self._told:
             return True
@@ -148,7 +148,8 @@ class ProcessTrees:
     def look(
         self, watched: Iterable[tuple[str, ProcessIdentity, frozenset[ProcessIdentity]]]
     ) -> dict[str, ProcessTree]:
-        """(id, leader, who was known to belong) of each workload that runs -> its family as it is now."""
+        """Updates the trees: (id, leader, who was known to belong) of each workload that runs -> its tree as it is
+        now."""
         given = {id: (leader, known) for id, leader, known in watched}
         for gone in [id for id, family in self._families.items() if id not in given or family.leader != given[id][0]]:
             self._families.pop(gone).close()
@@ -212,13 +213,13 @@ class ProcessTrees:
 
 
 def newest_pid() -> int:
-    """The number that a process or thread was last given."""
+    """The pid or thread id that the kernel assigned last."""
     with open("/proc/loadavg", "rb") as file:
         return int(file.read().split()[-1])
 
 
 def numbers_are_told() -> bool:
-    """Whether `newest_pid` keeps pace with what begins. Where containers are shown a file of their own it may not."""
+    """Whether `newest_pid` follows new processes. Where containers are shown a file of their own it may not."""
     trial = threading.Thread(target=lambda: None)
     trial.start()
     trial.join()
