@@ -1,4 +1,4 @@
-"""Rows in memory, column by column."""
+"""A table in memory, column by column."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,14 @@ from bms.core.errors import InvalidArgument
 
 
 def row_place(row: int) -> str:
-    """What a person calls a row, counted from 0 here."""
+    """The default name of a row in messages; counted from 0 here."""
     return f"row {row + 1}"
 
 
 @dataclass(frozen=True)
 class Table:
-    """`columns` holds one entry per feature of `schema`, all of `rows` rows. `findings` are its source's.
+    """A data set's rows in memory. `columns` holds one entry per feature of `schema`, all of `rows` rows. `findings`
+    are its source's.
 
     `where` says what a person calls a row, counted from 0. `parts`: the rows of the splits that the source itself has.
     """
@@ -40,17 +41,17 @@ class Table:
         return column
 
     def texts(self, name: str) -> list[str | None]:
-        """None where missing."""
+        """The values of a text column; None where missing."""
         return [None if cell is None else str(cell) for cell in self.columns[name]]
 
     def take(self, indices: NDArray[np.int64]) -> "Table":
-        """The rows at `indices`, in their order."""
+        """Selects the rows at `indices`, in their order."""
         columns = {name: _taken(column, indices) for name, column in self.columns.items()}
         return Table(self.schema, columns, len(indices), self.findings)
 
 
 def table_of(schema: TableSchema, columns: dict[str, Column], findings: tuple[DatasetFinding, ...] = ()) -> Table:
-    """A checked table, its columns and features `settled`.
+    """Makes a checked table, its columns and features `settled`.
 
     Raises InvalidArgument unless every feature has a column and all are equally long.
     """
@@ -68,7 +69,8 @@ def table_of(schema: TableSchema, columns: dict[str, Column], findings: tuple[Da
 
 
 class Files(Sequence[bytes]):
-    """Contents of files, read each time they are asked for, so that a large set need not fit in memory."""
+    """Contents of files as a sequence, read each time they are asked for, so that a large set need not fit in
+    memory."""
 
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths

@@ -1,4 +1,4 @@
-"""Running uv: with which settings, and what becomes of its words."""
+"""Runs uv with the right settings, and passes on its output."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ _FROM_PIP = {
 
 
 def settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment of a uv process, from that of ours: its own settings, pip's in its words, and nothing
+    """Builds all environment variables of a uv process, from ours: uv's own settings, pip's translated, and nothing
     else. What uv was told directly wins over what pip was told."""
     translated = {
         name: separator.join(environ[pip].split()) if separator else environ[pip]
@@ -56,7 +56,7 @@ async def run_uv(
     keep_open: int,
     patience_s: float,
 ) -> None:
-    """Runs uv to its end and tells each line it says, without the passwords in URLs.
+    """Runs uv to its end, and passes on each line of its output, without the passwords in URLs.
 
     `keep_open` is a descriptor that stays open as long as uv runs, even when we die. Raises FailedPrecondition
     with uv's last words when it fails or takes longer than `patience_s`.
@@ -88,7 +88,7 @@ async def run_uv(
 
 
 async def ended(process: asyncio.subprocess.Process) -> None:
-    """Kills it if it still runs, and all that it started: it was started in a session of its own."""
+    """Kills the process if it still runs, and all that it started: it was started in a session of its own."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

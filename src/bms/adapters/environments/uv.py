@@ -1,4 +1,4 @@
-"""Environments built by uv, below HOME/environments, each under its digest, shared by whatever asks for the same."""
+"""Environments built by uv, below HOME/environments, each under its digest, shared by all specs of that digest."""
 
 import asyncio
 import contextlib
@@ -106,7 +106,8 @@ class UvEnvironments:
         return await asyncio.to_thread(read_piece, self._log(self._target(digest)), offset, limit)
 
     async def prune(self, needed: Needed) -> Removed:
-        """Also removes what interrupted and failed builds left. One that is being built is left alone."""
+        """Removes environments that are not needed, and what interrupted and failed builds left. One that is being
+        built is left alone."""
         removed, freed = [], 0
         keep = await needed()
         for environment in await self.built():
@@ -123,7 +124,7 @@ class UvEnvironments:
         return Removed(environments=tuple(removed), freed=freed)
 
     def slim_path(self) -> str:
-        """Copies the slim part when first asked."""
+        """The path of the slim part, which is copied when first asked for."""
         if self._slim_path is None:
             self._slim_path = str(slim.place(Path(__file__).parents[2], self._slim_folder))
         return self._slim_path

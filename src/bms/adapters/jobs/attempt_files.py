@@ -1,4 +1,4 @@
-"""What an attempt leaves: our notes before it starts, kept here, then its own files, wherever it runs."""
+"""The files of a job's attempt: control's notes, kept here, and the attempt's own files, wherever it runs."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Uploaded archives into blobs: unpacked in a scratch directory of their own, stored file by file, then forgotten."""
+"""Stores uploaded archives as blobs: unpacked in a scratch directory, stored file by file, then removed."""
 
 import asyncio
 import fcntl
@@ -61,8 +61,8 @@ class Unpacker:
 
 
 def wanted(paths: list[str]) -> dict[str, str]:
-    """The paths to keep, and what they are called then: without what archivers of desktops add, and without the one
-    folder that everything lies in."""
+    """Maps the paths to keep to their names: without files that desktop archivers add, and without the one folder that
+    everything lies in."""
     kept = [path for path in paths if not path.startswith("__MACOSX/") and not path.endswith(".DS_Store")] or paths
     tops = {path.partition("/")[0] for path in kept}
     if len(tops) == 1 and all("/" in path for path in kept):

@@ -1,4 +1,4 @@
-"""How a file writes its decimals: with points or with commas, told from all its columns at once.
+"""Detects a file's decimal mark, point or comma, from all its columns at once.
 
 `0,5` can only be a half. `1,234` may be a thousand and more, or one and a bit: which, the file's other numbers tell, or
 nobody.
@@ -16,8 +16,9 @@ _GROUPS = re.compile(r"[+-]?[1-9]\d{0,2}(?:(?:,\d{3})+(?:\.\d+)?|(?:\.\d{3})+(?:
 
 @dataclass(frozen=True)
 class Decimals:
-    """`commas` names the columns whose decimals stand behind a comma; `doubts` has, by name, a cell of each column that
-    could be read in two ways. `told`: the mark of all columns, as a person says."""
+    """The decimal marks of a file's columns. `commas` names the columns whose decimals stand behind a comma; `doubts`
+    has, by name, a cell of each column that could be read in two ways. `told`: the mark of all columns, as a person
+    says."""
 
     commas: frozenset[str] = frozenset()
     doubts: Mapping[str, str] = field(default_factory=dict)
@@ -30,7 +31,7 @@ class Decimals:
 
 
 def decimals_of(columns: Mapping[str, Sequence[str]]) -> Decimals:
-    """How the columns are to be read, whose cells these are, without the missing."""
+    """Detects the decimal marks of columns with these cells, without the missing."""
     marked = {
         (name, mark): found for name, cells in columns.items() for mark in FLOAT if (found := _marked(cells, mark))
     }

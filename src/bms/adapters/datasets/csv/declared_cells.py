@@ -1,4 +1,4 @@
-"""Columns of the type that a person declared for them: every cell is of it, or the first that is not is refused."""
+"""Converts cells to a column's declared type; the first cell that is not of it is refused."""
 
 import re
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ _BOOLEANS = {
 
 
 def declared(column: TextColumn, word: str, decimals: Decimals) -> ReadColumn:
-    """The column as "number", "integer", "boolean", "datetime" or "text". Of a text only the empty cell is missing, and
-    the words of `na`; of others also the usual words, as a finding says.
+    """Converts the column to "number", "integer", "boolean", "datetime" or "text". Of a text only the empty cell is
+    missing, and the words of `na`; of others also the usual words, as a finding says.
 
     Raises InvalidArgument, naming the line and the column.
     """

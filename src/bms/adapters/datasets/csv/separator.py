@@ -1,4 +1,4 @@
-"""What separates the cells of a CSV file."""
+"""Detects the separator of a CSV file's cells."""
 
 import csv
 import re
@@ -12,7 +12,8 @@ _SAID = re.compile(r"sep=([,;\t|])\s*")
 
 
 class Separator(NamedTuple):
-    """`findings` say what a person may want to look at; `said_in` is how many lines at the beginning say it."""
+    """A CSV file's separator. `findings` say what a person may want to look at; `said_in` is how many lines at the
+    beginning say it."""
 
     text: str
     findings: list[DatasetFinding]
@@ -20,9 +21,9 @@ class Separator(NamedTuple):
 
 
 def separator_of(file: TextIO) -> Separator:
-    """The one of `SEPARATORS` by which the header and the first rows have the same number of cells, the most of them if
-    several do; if none does, that of the header. What stands within quotes separates nothing. A first line `sep=;`, as
-    spreadsheets write it, says it."""
+    """Detects the one of `SEPARATORS` by which the header and the first rows have the same number of cells, the most of
+    them if several do; if none does, that of the header. What stands within quotes separates nothing. A first line
+    `sep=;`, as spreadsheets write it, says it."""
     if said := _SAID.fullmatch(file.readline()):
         message = f"the first line says that {said[1]!r} separates the columns, and is left out"
         return Separator(said[1], [DatasetFinding(kind="understood", count=1, message=message)], said_in=1)
@@ -45,8 +46,8 @@ def separator_of(file: TextIO) -> Separator:
 
 
 def told_separator(file: TextIO, told: str) -> Separator:
-    """The one that is `told`, with a finding where it separates nothing and another would. A line `sep=;` is passed
-    over."""
+    """Uses the declared separator, `told`, with a finding where it separates nothing and another would. A line `sep=;`
+    is passed over."""
     if _SAID.fullmatch(file.readline()):
         return Separator(told, [], said_in=1)
     if _widths(file, told)[:1] != [1]:

@@ -1,4 +1,4 @@
-"""Tables from CSV: a header line, then a line a row, in the form that the file shows or that is told of it."""
+"""Imports CSV: a header line, then a line a row, in a form that is detected or declared."""
 
 import csv
 from array import array
@@ -44,8 +44,8 @@ def load(source: Path, reading: Reading = Reading()) -> Table:
 
 
 class _Lines(NamedTuple):
-    """`first` is the header's line, `numbers` those in which the rows begin, `blank` counts lines of nothing between
-    them."""
+    """The lines of a file, with their numbers. `first` is the header's line, `numbers` those in which the rows begin,
+    `blank` counts lines of nothing between them."""
 
     first: int
     written: list[str]  # the names with the blanks around them
