@@ -1,5 +1,4 @@
-"""Package indexes: configured by the operator, never by a tenant, who may only choose one by its name. A tenant may
-name an index, by its name."""
+"""Package indexes: configured by the operator, never by a tenant, who may only choose one by its name."""
 
 import re
 from collections.abc import Mapping

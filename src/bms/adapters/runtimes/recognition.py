@@ -1,4 +1,5 @@
-"""What an artifact is, told by its content, and what it needs: asked of all runtimes before any of them loads it."""
+"""Recognises an artifact's format and requirements from its content, by asking all runtimes, before any of them loads
+it."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -37,7 +38,7 @@ def recognise(
     signatures: Mapping[str, Signature] = MappingProxyType({}),
     allow_pickle: bool = False,
 ) -> Recognised:
-    """What is in `directory`; the rest is what its maker said.
+    """Recognises the artifact in `directory`; the other arguments are what its maker declared.
 
     Raises InvalidArgument for an unknown runtime, and FailedPrecondition when the artifact is nothing that is known,
     not what it was said to be, or several things at once; and, since no environment need be built to say it, when it
@@ -69,7 +70,7 @@ def recognise(
 
 
 def merged(first: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
-    """`first`, and those of `more` whose packages are not among them."""
+    """Appends to `first` those of `more` whose packages are not among them."""
     kept = list(first)
     names = {package(text) for text in kept}
     kept += [text for text in more if package(text) not in names]

@@ -1,4 +1,4 @@
-"""CatBoost models, from files that its `save_model` writes: its own binary format (`.cbm`) and JSON."""
+"""The CatBoost runtime, for files that its `save_model` writes: its own binary format (`.cbm`) and JSON."""
 
 import re
 from typing import Any
@@ -57,7 +57,7 @@ class CatboostRuntime:
 
 
 class CatboostOutputs:
-    """What a model answers to rows, as CatBoost's estimator for its loss does."""
+    """A model's outputs, as CatBoost's estimator for its loss gives them."""
 
     def __init__(self, catboost: Any, model: Any, features: int, threads: int) -> None:
         self._pool = catboost.Pool
@@ -81,7 +81,7 @@ class CatboostOutputs:
         self._classes = classes
 
     def signature(self, inputs: tuple[TensorSpec, ...]) -> Signature:
-        """That of the model where it takes these inputs."""
+        """The signature of the model for these inputs."""
         made = trees_signature(self._gives, inputs)
         if self._gives.kind != "classes":
             return made
@@ -92,7 +92,7 @@ class CatboostOutputs:
         return structs.replace(made, outputs=outputs, labels=tuple(map(str, self._classes.tolist())))
 
     def to(self, rows: Array, wanted: tuple[str, ...]) -> dict[str, Array]:
-        """The wanted outputs, all where none is said. Raises what CatBoost raises."""
+        """Computes the wanted outputs, all where none is named. Raises what CatBoost raises."""
         pool = self._rows(rows)
         if self._gives.kind == "values":
             return {_PREDICTION: self._predict(pool, self._predicted)}

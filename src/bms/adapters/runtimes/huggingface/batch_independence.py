@@ -1,4 +1,4 @@
-"""Which texts may run together, found by running some: padding must not change what a model says of a text."""
+"""Finds which texts may be batched, by running some: padding must not change a text's answer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
@@ -16,7 +16,7 @@ Run = Callable[[Sequence[Encoding]], Mapping[str, Array]]
 
 
 class Tokenised(NamedTuple):
-    """An `Encoding`."""
+    """The tokens of a text: an `Encoding`."""
 
     ids: list[int]
     type_ids: list[int]
@@ -65,7 +65,7 @@ def _same(run: Run, texts: Sequence[Encoding], alone: Sequence[Mapping[str, Arra
 def grouped(
     lengths: Sequence[int], kept: Company, padded: Callable[[Sequence[int]], list[list[int]]]
 ) -> list[list[int]]:
-    """Which rows run together, by their numbers of tokens; `padded` decides where shorter ones may be padded."""
+    """Groups rows that run together, by their numbers of tokens; `padded` decides where shorter ones may be padded."""
     if kept == "padded":
         return padded(lengths)
     if kept == "alone":

@@ -1,4 +1,4 @@
-"""What a Hugging Face directory says of itself: config.json and the small files beside it, read as data."""
+"""Reads the description of a Hugging Face directory: config.json and the small files beside it, as data."""
 
 import os
 from collections.abc import Mapping
@@ -42,7 +42,8 @@ Json = Mapping[str, object]
 
 
 class ModelDirectory(NamedTuple):
-    """What is served. `weights` are of the kind of `file`; with a `refusal` nothing is, for that reason.
+    """The model that a directory holds. `weights` are of the kind of `file`; with a `refusal` nothing is, for that
+    reason.
 
     Task "classify": one of the `labels`; "tag": any of them; "regress": a number for each; "embed": a vector.
     """
@@ -60,7 +61,7 @@ class ModelDirectory(NamedTuple):
 
 
 def is_huggingface(directory: str) -> bool:
-    """Whether there are a transformers' config.json and weights, of whatever kind, at the top or below onnx/."""
+    """Whether the directory has transformers' config.json and weights, of whatever kind, at the top or below onnx/."""
     config = _json(directory, CONFIG)
     if not isinstance(config.get("model_type"), str) and not isinstance(config.get("architectures"), list):
         return False
@@ -68,7 +69,7 @@ def is_huggingface(directory: str) -> bool:
 
 
 def layout(directory: str) -> ModelDirectory:
-    """Never raises: what can't be served is told by `refusal`."""
+    """Reads the directory's description; never raises: what can't be served has a `refusal`."""
     config = _json(directory, CONFIG)
     try:
         weights, file = _weights(directory)

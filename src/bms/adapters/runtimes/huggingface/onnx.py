@@ -1,4 +1,4 @@
-"""The graph of a Hugging Face directory, run by the ONNX runtime."""
+"""Runs the ONNX graph of a Hugging Face directory, by the ONNX runtime."""
 
 import os
 
@@ -19,7 +19,8 @@ _FLOATS = frozenset({"FP16", "FP32", "FP64"})
 
 
 class OnnxForward:
-    """A `Forward`. Raises FailedPrecondition for a graph that takes or gives something else than transformers do."""
+    """A `Forward` of an ONNX graph. Raises FailedPrecondition for a graph that takes or gives something else than
+    transformers do."""
 
     def __init__(self, config: ServableConfig, found: ModelDirectory) -> None:
         folder = os.path.dirname(os.path.join(config.directory, found.file))

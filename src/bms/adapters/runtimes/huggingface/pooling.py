@@ -1,4 +1,4 @@
-"""How a sentence-transformers directory makes one vector of a text's tokens: modules.json and what it names."""
+"""Reads how a sentence-transformers directory pools a text's tokens to one vector: modules.json and what it names."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -38,11 +38,12 @@ _ARGUMENTS = (
 
 
 class Normalise(NamedTuple):
-    """Makes every vector as long as 1."""
+    """A step that scales every vector to length 1."""
 
 
 class Pooling(NamedTuple):
-    """`said`: the directory is one of sentence-transformers. `prompt` goes before every text."""
+    """The pooling of a directory. `said`: the directory is one of sentence-transformers. `prompt` goes before every
+    text."""
 
     said: bool = False
     ways: tuple[str, ...] = ("mean",)
@@ -55,7 +56,7 @@ class Pooling(NamedTuple):
 
 
 def pooling_of(directory: str, modules: object, read: Read) -> Pooling:
-    """Raises FailedPrecondition for a module that is not known, and naming a key that is not."""
+    """Reads the pooling. Raises FailedPrecondition for a module that is not known, and naming a key that is not."""
     if modules is None:
         return Pooling()
     if not isinstance(modules, list) or not all(isinstance(module, dict) for module in modules):

@@ -1,4 +1,4 @@
-"""Keras models (.keras, legacy .h5), computed by PyTorch.
+"""The runtime of Keras models (.keras, legacy .h5), computed by PyTorch.
 
 Keras computes with TensorFlow, JAX or PyTorch alike. PyTorch is the smallest of them to install and the quickest to
 start (figures: docs/runtimes.md). What needs TensorFlow is served from its SavedModel.
@@ -91,7 +91,7 @@ def _model_of(directory: str, runtime: KerasRuntime) -> tuple[str, Literal["kera
 
 
 def words_of(error: Exception) -> str:
-    """What an error of Keras says, without the descriptions and tensors that it prints around it."""
+    """The message of a Keras error, without the descriptions and tensors that it prints around it."""
     inner = str(error).rpartition("Exception encountered: ")[2].partition("Arguments received by ")[0]
     inner = re.sub(r"\s*(Full object config: |config=\{).*", "", inner, flags=re.DOTALL)
     return _LAYER.sub(r"\2 (in \1)", inner.strip())

@@ -1,4 +1,4 @@
-"""Whether a LightGBM text file is whole, and its trees are trees: LightGBM itself believes what it reads.
+"""Checks that a LightGBM text file is complete and its trees are well-formed, which LightGBM itself does not.
 
 A cut file loads without its last trees, and a node that leads outside or back is followed: so both are looked for here.
 The format is that of LightGBM's `GBDT::SaveModelToString` and `Tree::ToString`, versions v2 to v4.
@@ -18,8 +18,8 @@ START = re.compile(rb"tree\r?\nversion=v\d")
 
 
 class TextModel(NamedTuple):
-    """`names` and `seen`: of each feature, none where they have none. `levels`: of each categorical column of the frame
-    that it was trained on."""
+    """The header of a LightGBM text file. `names` and `seen`: of each feature, none where they have none. `levels`: of
+    each categorical column of the frame that it was trained on."""
 
     features: int
     classes: int  # rows of scores for each input row
@@ -30,7 +30,7 @@ class TextModel(NamedTuple):
 
 
 def check_model(content: bytes, name: str) -> TextModel:
-    """What the header of a LightGBM text file says. Raises FailedPrecondition when it or a tree is broken."""
+    """Checks the file, and returns its header. Raises FailedPrecondition when it or a tree is broken."""
     if not START.match(content):
         raise _broken(name, "it does not begin as LightGBM's text format does")
     whole, end, _ = content.partition(b"\nend of trees")

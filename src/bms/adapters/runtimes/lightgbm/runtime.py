@@ -1,4 +1,4 @@
-"""LightGBM boosters, from the text files that its `save_model` writes."""
+"""The LightGBM runtime, for the text files that its `save_model` writes."""
 
 from bms.adapters.runtimes.artifacts.model_file import first_format, known_file, lacking
 from bms.adapters.runtimes.lightgbm.columns import owners, unclear
@@ -59,14 +59,15 @@ class LightgbmRuntime:
 
 
 def gives(model: TextModel) -> Gives:
-    """What the booster's `predict` gives, by its objective."""
+    """The kind of the booster's outputs, by its objective."""
     if model.objective in _CLASSES:
         return Gives("classes", model.classes, "FP64")
     return Gives("binary", 2, "FP64") if model.objective == "binary" else Gives("values", model.classes, "FP64")
 
 
 def features_of(model: TextModel) -> BoosterFeatures:
-    """Columns where the features have names; categories where the levels that a pandas frame had are surely theirs.
+    """The booster's features; columns where they have names; categories where the levels that a pandas frame had are
+    surely theirs.
 
     A value that is no level is missing, as to LightGBM, which hands such a frame's `cat.codes` to the trees.
     """

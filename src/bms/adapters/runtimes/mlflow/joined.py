@@ -1,4 +1,4 @@
-"""Joins what `MLmodel` says goes in with what the model itself takes: by name wherever both have names."""
+"""Maps the inputs that `MLmodel` declares to those of the model itself: by name wherever both have names."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -19,14 +19,14 @@ _WHOLE = ("integer", "long")  # in which MLflow takes no missing values
 
 
 class JoinedInputs(NamedTuple):
-    """The inputs as they are served, and how the model's own are made of them."""
+    """The inputs as they are served, and the mapping to the model's own."""
 
     inputs: tuple[TensorSpec, ...]
     handed: Callable[[Inputs], dict[str, Array]]
 
 
 def joined(schema: MlflowSchema, of: Signature, *, named: bool) -> JoinedInputs:
-    """`named`: the tensors that the model takes have names of its own, not ours.
+    """Maps the inputs. `named`: the tensors that the model takes have names of its own, not ours.
 
     Raises FailedPrecondition, listing both sides, where the names differ, and where columns can't be what the model
     takes.

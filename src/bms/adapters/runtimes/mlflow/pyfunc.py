@@ -1,4 +1,4 @@
-"""MLflow's python_function models: code and pickles, run through MLflow itself, only where that is allowed."""
+"""Runs MLflow's python_function models (code and pickles) through MLflow itself, only where that is allowed."""
 
 import json
 import os
@@ -39,7 +39,8 @@ PICKLED = (
 
 
 def load_pyfunc(config: ServableConfig) -> CalledServable:
-    """Raises FailedPrecondition unless `config` allows pickles: loading runs whatever the artifact holds."""
+    """Loads a python_function model. Raises FailedPrecondition unless `config` allows pickles: loading runs whatever
+    the artifact holds."""
     if not config.allow_pickle:
         raise FailedPrecondition(PICKLED)
     os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true")

@@ -1,4 +1,5 @@
-"""What an MLflow model's `predict` returned, as arrays by name, and in which form MLflow's own server tells it."""
+"""Converts what an MLflow model's `predict` returned to arrays by name, with the form in which MLflow's own server
+answers it."""
 
 import base64
 import datetime
@@ -27,8 +28,8 @@ class ReturnedOutputs(NamedTuple):
 
 
 def told_of(pandas: Any, value: Any, nested: frozenset[str]) -> ReturnedOutputs:
-    """`nested` are the outputs that are known to hold more than numbers and texts: of them, and of those of which that
-    is seen here, each value is its JSON. Raises Internal for what can't be sent."""
+    """Converts a returned value. `nested` are the outputs that are known to hold more than numbers and texts: of them,
+    and of those of which that is seen here, each value is its JSON. Raises Internal for what can't be sent."""
     value = _dumped(value)
     if isinstance(value, pandas.DataFrame):
         names = [str(name) for name in value.columns]

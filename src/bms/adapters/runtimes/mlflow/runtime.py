@@ -1,4 +1,4 @@
-"""MLflow directories: what their flavor names is run by the runtime that knows it; the signature is MLflow's."""
+"""The runtime of MLflow directories: a flavor is run by the runtime that knows it; the signature is MLflow's."""
 
 import os
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ _SWITCHES = (
 
 
 class Inner(NamedTuple):
-    """What runs a flavor: a runtime, the folder it is to load, and what it recognised there."""
+    """The runtime of a flavor, the folder it is to load, and what it recognised there."""
 
     runtime: Runtime
     directory: str
@@ -144,7 +144,7 @@ class MlflowRuntime:
 
 
 class _Closing(CalledServable):
-    """Closes what it calls, too."""
+    """A servable that also closes the inner one."""
 
     def __init__(self, inner: Servable, outer: CalledServable) -> None:
         super().__init__(outer.format, outer.infer, outer.signatures)

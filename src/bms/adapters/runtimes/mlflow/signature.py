@@ -1,4 +1,4 @@
-"""The signature that MLflow keeps in `MLmodel`: tensors as they are, columns as those of one table."""
+"""Reads the signature in `MLmodel`: tensors as they are, columns as those of one table."""
 
 import json
 from typing import Any, NamedTuple
@@ -32,7 +32,8 @@ Key = str | int | None
 
 
 class MlflowSchema(NamedTuple):
-    """What goes in. `columns`: the inputs are the columns of one frame; else they are tensors.
+    """The declared inputs of an MLflow model. `columns`: the inputs are the columns of one frame; else they are
+    tensors.
 
     Of each input, in order: `keys`, its name in a frame or a dictionary, which may be a number, None where it has none;
     `kinds`, MLflow's name for a column's type, or NumPy's letter for a tensor's. `hinted`: they are what a type hint of
@@ -52,7 +53,8 @@ class MlflowSchema(NamedTuple):
 
 
 def schema_of(directory: str) -> MlflowSchema | None:
-    """None where the model was saved without one. Raises FailedPrecondition for what can't be read or served."""
+    """Reads the schema; None where the model was saved without one. Raises FailedPrecondition for what can't be read or
+    served."""
     try:
         specs = listed(directory, "inputs")
         return None if not specs else _schema(specs)._replace(hinted=_is_hinted(directory))
@@ -63,7 +65,8 @@ def schema_of(directory: str) -> MlflowSchema | None:
 
 
 def nested_outputs(directory: str) -> frozenset[str]:
-    """Outputs that the signature says hold more than numbers and texts. Raises FailedPrecondition as `schema_of`."""
+    """The outputs that, by the signature, hold more than numbers and texts. Raises FailedPrecondition as
+    `schema_of`."""
     try:
         specs = listed(directory, "outputs") or ()
         return frozenset(str(spec.get("name") or ONLY) for spec in specs if spec["type"] in NESTED)
@@ -72,7 +75,8 @@ def nested_outputs(directory: str) -> frozenset[str]:
 
 
 def output_rank(directory: str) -> int | None:
-    """Of the only output, where the signature says that it is a tensor. Raises FailedPrecondition as `schema_of`."""
+    """The rank of the only output, where the signature says that it is a tensor. Raises FailedPrecondition as
+    `schema_of`."""
     try:
         specs = listed(directory, "outputs") or []
         return len(specs[0]["tensor-spec"]["shape"]) if len(specs) == 1 and specs[0]["type"] == "tensor" else None
@@ -86,7 +90,7 @@ def _is_hinted(directory: str) -> bool:
 
 
 def listed(directory: str, part: str) -> Any:
-    """The JSON of a part of the signature, "inputs", "outputs" or "params"; None where it has none."""
+    """Reads the JSON of a part of the signature, "inputs", "outputs" or "params"; None where it has none."""
     said = signature_part((small_file(directory, MLMODEL) or b"").decode(), part)
     return json.loads(said) if said else None
 

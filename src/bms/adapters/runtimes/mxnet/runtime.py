@@ -1,4 +1,4 @@
-"""MXNet models: a symbol (`*-symbol.json`) and its parameters (`*.params`), run by MXNet 1.9.1.
+"""The MXNet runtime: a symbol (`*-symbol.json`) and its parameters (`*.params`), run by MXNet 1.9.1.
 
 MXNet is retired: its last release needs NumPy 1.23 and so Python 3.11 at most, in an environment of its own.
 """

@@ -1,4 +1,4 @@
-"""ONNX models, run by ONNX Runtime on the CPU."""
+"""The ONNX runtime: models run by ONNX Runtime on the CPU."""
 
 import os
 import re
@@ -110,7 +110,7 @@ class OnnxRuntime:
 
 
 class _Wanted(NamedTuple):
-    """Outputs that are asked for, and the graph's that they are made of; `as_they_are`: the former are the latter."""
+    """The requested outputs, and those of the graph that they are made of; `as_they_are`: the former are the latter."""
 
     outputs: list[ServedOutput]
     sources: list[str]
@@ -141,7 +141,7 @@ class OnnxServable:
         self._shared = shared
 
     def declaring(self, signatures: Mapping[str, Signature]) -> "OnnxServable":
-        """Itself, called by these signatures from now on."""
+        """The same servable, called by these signatures from now on."""
         self._declare(signatures)
         return self
 

@@ -1,4 +1,4 @@
-"""Large weights that an ONNX file holds within itself, told of as if they lay in a file beside it: in this very file.
+"""Maps large weights that an ONNX file holds within itself, by declaring them external data in this very file.
 
 ONNX Runtime keeps weights that it has read out of a model's message twice, as they were and as it packs them for its
 kernels. Weights outside the message are mapped, and given up once they are packed. So the runtime is handed the message

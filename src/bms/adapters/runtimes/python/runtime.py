@@ -1,4 +1,4 @@
-"""Plain Python: a directory with `model.py`, whose class Model loads, predicts and streams as its maker likes."""
+"""The runtime of plain Python: a directory with `model.py`, whose class Model loads, predicts and streams."""
 
 import json
 import sys
@@ -71,7 +71,7 @@ class PythonRuntime:
 
 
 class Code:
-    """The maker's object, called with care; it never changes what it was given."""
+    """Calls the maker's object, guarding inputs from changes and converting errors."""
 
     def __init__(self, model: Any, directory: str, streaming: frozenset[str]) -> None:
         self.signatures: Mapping[str, Signature] = {}
@@ -89,7 +89,7 @@ class Code:
         self._one = threading.Lock()
 
     def call(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...]) -> dict[str, Array]:
-        """What `predict` returns; the last part of a signature that streams."""
+        """Calls `predict`; of a signature that streams, the last part."""
         if signature in self.streaming:
             parts = list(self.parts(signature, inputs))
             if not parts:
@@ -108,14 +108,14 @@ class Code:
         return returned(value, said, rows)
 
     def step(self, signature: str, inputs: Mapping[str, Array], sequence: Sequence) -> dict[str, Array]:
-        """What `step` returns for one request of a sequence."""
+        """Calls `step` for one request of a sequence."""
         said, step = self.signatures.get(signature), self._step or _nothing
         with self._one:
             value = self._told(STEP, lambda: step(_guarded(inputs, said), sequence))
         return returned(value, said, None)
 
     def parts(self, signature: str, inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
-        """What `stream` yields, one by one."""
+        """Iterates over what `stream` yields."""
         method = self._streams
         said = self.signatures.get(signature)
         steps = self._told(method, lambda: iter(self._stream(_guarded(inputs, said), signature)))

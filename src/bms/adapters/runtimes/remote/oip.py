@@ -1,4 +1,4 @@
-"""An upstream that speaks the Open Inference Protocol v2 over HTTP, with binary tensors.
+"""Forwards to an upstream that speaks the Open Inference Protocol v2 over HTTP, with binary tensors.
 
 Sources: https://github.com/kserve/open-inference-protocol, and for binary tensors
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md.

@@ -1,4 +1,4 @@
-"""Upstreams that speak OpenAI's protocol: embeddings, and chat completions as they are generated.
+"""Forwards to upstreams that speak OpenAI's protocol: embeddings, and chat completions as they are generated.
 
 Source: https://platform.openai.com/docs/api-reference. The upstream's URL is what its clients call the base URL, for
 example https://api.example.com/v1.
@@ -29,7 +29,8 @@ class _Embedding(msgspec.Struct, frozen=True):
 
 
 class _Usage(msgspec.Struct, frozen=True):
-    """Of a request as a whole. What is no possible count counts as not told: upstreams say what they like."""
+    """The token counts of a request as a whole. What is no possible count counts as not told: upstreams say what they
+    like."""
 
     prompt_tokens: object = None
     completion_tokens: object = None
@@ -63,7 +64,7 @@ _chunk = msgspec.json.Decoder(_Chunk)
 
 
 class _Remote:
-    """What both kinds share: each request is a call of its own."""
+    """Base class of both servables: each request is a call of its own."""
 
     format = "upstream"
 
@@ -86,7 +87,7 @@ class _Remote:
 
 
 class EmbeddingsServable(_Remote):
-    """`text` BYTES [-1] → `embedding` FP32 [-1, d] and `tokens` INT32 [-1].
+    """Embeddings of an upstream. `text` BYTES [-1] → `embedding` FP32 [-1, d] and `tokens` INT32 [-1].
 
     Upstreams count tokens of a request as a whole: its texts have their share by length, and add up to the count.
     """
@@ -146,8 +147,8 @@ class EmbeddingsServable(_Remote):
 
 
 class GenerateServable(_Remote):
-    """`text` BYTES [1], a prompt → `text` BYTES [1], piece by piece. An empty prompt is answered by one empty piece,
-    without asking anybody: that is how platforms warm up, and upstreams are paid."""
+    """Chat completions of an upstream. `text` BYTES [1], a prompt → `text` BYTES [1], piece by piece. An empty prompt
+    is answered by one empty piece, without asking anybody: that is how platforms warm up, and upstreams are paid."""
 
     streaming = frozenset({GENERATE})
 
@@ -170,7 +171,7 @@ class GenerateServable(_Remote):
             raise FailedPrecondition(error.message) from error
 
     def infer(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()) -> dict[str, Array]:
-        """All pieces as one."""
+        """Generates the whole answer."""
         return {
             "text": np.array([b"".join(piece["text"][0] for piece in self.stream(signature, inputs))], dtype=object)
         }

@@ -1,4 +1,4 @@
-"""A servable around a function: what runtimes of frameworks share, once the framework has loaded its model."""
+"""Makes a servable of a function: what runtimes of frameworks share, once the framework has loaded its model."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -29,7 +29,8 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class CalledServable:
-    """Keeps `Servable`'s contract if `call` does. What it raises of `invalid` is the inputs' fault, told by `words`."""
+    """A servable around `call`; keeps `Servable`'s contract if `call` does. What it raises of `invalid` is the inputs'
+    fault, told by `words`."""
 
     def __init__(
         self,
@@ -109,8 +110,8 @@ def served(
     words: Words = str,
     streaming: frozenset[str] = frozenset(),
 ) -> CalledServable:
-    """The servable of a loaded model, with its signatures settled: those of `config`, checked against `found` and
-    completed, else `found` as runs bear it out. `found` may leave outputs out; None: the format tells nothing.
+    """Makes the servable of a loaded model, with its signatures resolved: those of `config`, checked against `found`
+    and completed, else `found` as runs bear it out. `found` may leave outputs out; None: the format tells nothing.
 
     Runs are with the artifact's own example where it has one that fits, else with `example`, else with made-up rows;
     `independent`, `gentle` and `streaming` as `settle` says.

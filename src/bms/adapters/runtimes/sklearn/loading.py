@@ -1,4 +1,4 @@
-"""From a fitted estimator to the signatures that it is called by: those that were said, or those that it shows."""
+"""Resolves a fitted estimator's signatures: the declared ones, or those inferred."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,8 +20,8 @@ from bms.core.tensors.signature import DEFAULT, MATRIX, Signature, is_table
 
 
 def fitted_from(estimator: Any, example: Example | None) -> FittedEstimator:
-    """Raises FailedPrecondition for what is no estimator, or answers nothing; and where pandas is missing, which one
-    that was fitted on a frame needs."""
+    """Inspects an object from a file as a fitted estimator. Raises FailedPrecondition for what is no estimator, or
+    answers nothing; and where pandas is missing, which one that was fitted on a frame needs."""
     calls_of(estimator)
     names = names_of(estimator)
     if not names:
@@ -34,7 +34,8 @@ def fitted_from(estimator: Any, example: Example | None) -> FittedEstimator:
 
 
 def called_by(fitted: FittedEstimator, declared: Mapping[str, Signature]) -> dict[str, Called]:
-    """By name. A table of numbers alone is also a matrix. Raises FailedPrecondition, saying what to do."""
+    """The signatures, by name. A table of numbers alone is also a matrix. Raises FailedPrecondition, saying what to
+    do."""
     try:
         if declared:
             return {name: _said(fitted, name, signature) for name, signature in declared.items()}

@@ -1,4 +1,4 @@
-"""scikit-learn estimators, from skops files or, where allowed, from pickles."""
+"""The scikit-learn runtime: estimators from skops files or, where allowed, from pickles."""
 
 import os
 import warnings

@@ -1,4 +1,4 @@
-"""The signature of an estimator, learnt from how it answers examples."""
+"""Infers the signature of an estimator from its answers to examples."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ Run = Callable[[Mapping[str, Array]], dict[str, Array]]
 
 
 class DoesNotRun(Exception):
-    """No example ran; in the words of the first that failed."""
+    """Raised when no example ran; with the message of the first that failed."""
 
 
 class LearntSignature(NamedTuple):
@@ -34,7 +34,7 @@ class LearntSignature(NamedTuple):
 
 
 def inferred(estimator: Any, way: InputForm, own: Mapping[str, Array] | None) -> LearntSignature:
-    """What the estimator does when it is called by `way`. `own`: an example of its maker's.
+    """Infers the signature when the estimator is called by `way`. `own`: an example of its maker's.
 
     Raises DoesNotRun; FailedPrecondition for an estimator that answers nothing, or at random, and for a table whose
     rows depend on one another.

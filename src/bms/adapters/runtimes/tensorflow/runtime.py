@@ -1,4 +1,4 @@
-"""TensorFlow SavedModels, those that Keras exports included."""
+"""The TensorFlow runtime: SavedModels, those that Keras exports included."""
 
 import os
 import re
@@ -37,7 +37,7 @@ class TensorflowRuntime:
     name = "tensorflow"
 
     def recognises(self, directory: str) -> Recognition | None:
-        """Several are recognised, too, and need nothing: `load` refuses them at once, in words."""
+        """Recognises SavedModels; several, too, which need nothing: `load` refuses them at once, with a message."""
         count = 1 if holds_saved_model(directory) else len(numbered_folders(directory))
         return Recognition("saved_model", ("tensorflow-cpu",) if count == 1 else (), whole=True) if count else None
 
@@ -87,7 +87,7 @@ def _keep_methods(servable: CalledServable, graph: MetaGraph, behind: Mapping[st
 
 
 def words_of(error: Exception) -> str:
-    """What an error of TensorFlow says, and the node that it is about, without the trace of the code that made it."""
+    """The message of a TensorFlow error, and the node that it is about, without the trace of the code that made it."""
     lines = [line for line in str(error).splitlines() if line.strip() and not _DECORATION.match(line.strip())]
     return _OPERATION.sub("", _NODE.sub(r"(node \1)", "\n".join(lines)))
 

@@ -1,4 +1,4 @@
-"""The signatures that a SavedModel itself declares."""
+"""Reads the signatures that a SavedModel itself declares."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,5 @@
-"""What the forward of a TorchScript archive takes, read of the code within: its language is written as Python's is."""
+"""Reads the arguments of a TorchScript archive's forward from the code within: its language is written as Python's
+is."""
 
 import ast
 import pickletools

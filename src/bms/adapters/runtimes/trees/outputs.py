@@ -1,4 +1,4 @@
-"""What boosted trees give, by what they were trained for: the outputs' names, types and shapes, as scikit-learn's."""
+"""The outputs of boosted trees, by what they were trained for: names, types and shapes, as scikit-learn's."""
 
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
@@ -15,7 +15,7 @@ Kind = Literal["classes", "binary", "several", "values"]
 
 
 class Gives(NamedTuple):
-    """What a booster was trained to say, in numbers of `dtype`.
+    """The kind of a booster's outputs, in numbers of `dtype`.
 
     "classes": the probabilities of `width` classes. "binary": that of the second of two. "several": those of `width`
     things, each of which may be so or not. "values": `width` of anything else.
@@ -34,7 +34,7 @@ def served_trees(
     gives: Gives,
     invalid: tuple[type[Exception], ...] = (),
 ) -> CalledServable:
-    """A booster's servable; `predict`, [rows, features] → [rows] or [rows, width], is the library's own.
+    """Makes a booster's servable; `predict`, [rows, features] → [rows] or [rows, width], is the library's own.
 
     Raises FailedPrecondition as `served_rows` does.
     """
@@ -53,7 +53,7 @@ def served_rows(
     signature_of: Callable[[tuple[TensorSpec, ...]], Signature],
     invalid: tuple[type[Exception], ...] = (),
 ) -> CalledServable:
-    """The servable of a booster whose `answer`, ([rows, features], wanted outputs; none: all), gives what
+    """Makes the servable of a booster whose `answer`, ([rows, features], wanted outputs; none: all), gives what
     `signature_of` its inputs says.
 
     Raises FailedPrecondition as `usual_forms`, `declared_forms` and `served` do.
@@ -68,8 +68,8 @@ def served_rows(
 
 
 def trees_signature(gives: Gives, inputs: tuple[TensorSpec, ...]) -> Signature:
-    """Classes give `probabilities` and `label`, INT64, the number of the class; all else gives `prediction`, with a
-    column for each of several targets."""
+    """The signature of a booster. Classes give `probabilities` and `label`, INT64, the number of the class; all else
+    gives `prediction`, with a column for each of several targets."""
     kind, width, dtype = gives
     if kind == "values":
         shape = (None,) if width == 1 else (None, width)
@@ -86,7 +86,7 @@ def trees_signature(gives: Gives, inputs: tuple[TensorSpec, ...]) -> Signature:
 
 
 def trees_outputs(kind: Kind, scores: Array) -> dict[str, Array]:
-    """The outputs for what a booster predicts: [rows, width], [rows] of the positive class, or values."""
+    """Computes the outputs from what a booster predicts: [rows, width], [rows] of the positive class, or values."""
     if kind == "values":
         return {"prediction": scores}
     if kind == "several":

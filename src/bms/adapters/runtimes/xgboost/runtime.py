@@ -1,4 +1,4 @@
-"""XGBoost boosters, from files that its `save_model` writes: JSON and UBJSON."""
+"""The XGBoost runtime, for files that its `save_model` writes: JSON and UBJSON."""
 
 import json
 import re
@@ -22,7 +22,7 @@ _OLD = (b"binf", b"bs64")  # how the binary format began that XGBoost 3.1 gave u
 
 
 def format_of(path: str) -> str | None:
-    """ "xgboost-json", "xgboost-ubj" or "xgboost-binary", by content; None for anything else."""
+    """The format: "xgboost-json", "xgboost-ubj" or "xgboost-binary", by content; None for anything else."""
     try:
         with open(path, "rb") as file:
             head = file.read(256)
