@@ -24,7 +24,7 @@ TAIL = 1000  # newest events that are remembered: several read each
 
 
 class SqlEventLog:
-    """`EventLog` on SQL: woken by commits of this process, and by what tells of those of others (`Others`).
+    """The `EventLog` on SQL, woken by commits of this process and, through a `CommitWatcher`, of others.
 
     The database is asked once for all who wait or read, and only if somebody has committed."""
 
@@ -138,7 +138,7 @@ class SqlLeases:
         )
 
     async def release(self, held: Mapping[str, int]) -> None:
-        """The tokens are kept, so that the next are larger."""
+        """Releases leases; their tokens are kept, so that the next are larger."""
         if not held:
             return
         async with self._database.writing() as connection:

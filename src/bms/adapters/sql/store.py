@@ -1,4 +1,4 @@
-"""Transactions over one feature's repository, and what every repository does the same way."""
+"""Transactions over one feature's repository, and the base class of repositories."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -49,7 +49,7 @@ class SqlStore(Generic[Tx]):
 
 
 class Repository:
-    """Rows to frozen nouns and back, on one connection."""
+    """Base class of repositories: converts rows to frozen nouns and back, on one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -121,5 +121,5 @@ class Repository:
 
 
 def noun(kind: type[N], row: Any) -> N:
-    """The noun whose fields are columns of `row`; other columns are passed over."""
+    """Makes the noun whose fields are columns of `row`; other columns are ignored."""
     return kind(**{field: row[field] for field in kind.__struct_fields__})

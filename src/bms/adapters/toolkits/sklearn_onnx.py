@@ -1,4 +1,5 @@
-"""scikit-learn to ONNX by skl2onnx (https://onnx.ai/sklearn-onnx/), taking and giving what the parent takes and gives.
+"""Converts scikit-learn models to ONNX by skl2onnx (https://onnx.ai/sklearn-onnx/), with the parent's inputs and
+outputs.
 
 Operators convert only nearly, some only in single precision, so there are candidates: the caller compares each with the
 parent, on real rows and on awkward ones, and keeps the first that answers the same.
@@ -23,9 +24,9 @@ _FIRST, _SECOND = ("label", "prediction", "output"), ("probabilities", "decision
 def candidates(
     estimator: Any, spec: TensorSpec, outputs: Sequence[TensorSpec], splits: Sequence[tuple[int, float]] = ()
 ) -> Iterator[bytes]:
-    """Serialised ONNX models of a fitted estimator that takes `spec` and gives `outputs`: in its own precision, and, of
-    one that takes doubles, with these rounded first, which is right for trees: scikit-learn rounds there, too.
-    `splits`: (feature, threshold) of trees within.
+    """Converts a fitted estimator that takes `spec` and gives `outputs` to serialised ONNX models: in its own
+    precision, and, of one that takes doubles, with these rounded first, which is right for trees: scikit-learn rounds
+    there, too. `splits`: (feature, threshold) of trees within.
 
     Raises FailedPrecondition in words where there is none.
     """
@@ -58,7 +59,8 @@ def _check_splits(estimator: Any, splits: Sequence[tuple[int, float]]) -> None:
 
 
 def convertible_input(estimator: Any, signature: Signature) -> TensorSpec:
-    """The rows of numbers that it takes. Raises FailedPrecondition in words where it takes something else."""
+    """The input of rows of numbers that a model takes. Raises FailedPrecondition in words where it takes something
+    else."""
     name = type(estimator).__name__
     if is_table(signature):
         raise FailedPrecondition(
@@ -107,7 +109,8 @@ def _converted(estimator: Any, spec: TensorSpec, precision: DType) -> Any:
 
 
 def reason(failure: BaseException | None) -> str:
-    """In words. A node that can't be made is told with all its numbers, and why only beneath."""
+    """Describes a conversion error for people. A node that can't be made is told with all its numbers, and why only
+    beneath."""
     words = plain(str(failure)) or type(failure).__name__
     node, dump, _ = words.partition(" and attributes=")
     beneath = failure and (failure.__cause__ or failure.__context__)

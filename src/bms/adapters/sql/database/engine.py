@@ -1,4 +1,4 @@
-"""Engines: how we speak to each database, and what its errors mean to us."""
+"""Database engines: transactions on each kind of database, and the conversion of its errors to ours."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -30,7 +30,7 @@ BUSY_S = 30.0  # how long a transaction waits for another one to end
 
 
 class Database:
-    """One database: its engine, its transactions, and the bell that rings after each that wrote events.
+    """One database: its engine, its transactions, and a callback after each that wrote events.
 
     A transaction whose task is cancelled, at whatever point, is whole or not at all, and its connection and locks are
     free when the task has ended.
@@ -69,7 +69,7 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A write transaction: on SQLite it begins IMMEDIATE, so that two of them queue instead of failing."""
+        """Opens a write transaction: on SQLite it begins IMMEDIATE, so that two of them queue instead of failing."""
         telling = Telling(self._origin)
         with _translated():
             async with self._turn():
@@ -81,8 +81,8 @@ class Database:
                         self.ring()
 
     async def write_at_once(self, work: Callable[[Connection], T]) -> T:
-        """What `work` gives, which does all of a write transaction without an event. On SQLite that is one step of a
-        thread, and not one for each statement, which costs more than most statements do."""
+        """Runs `work`, which does all of a write transaction without an event, and returns its result. On SQLite that
+        is one step of a thread, and not one for each statement, which costs more than most statements do."""
         if self._at_once is None:
             async with self.writing() as connection:
                 return await connection.run_sync(work)
@@ -94,7 +94,7 @@ class Database:
                 return await to_the_end(asyncio.get_running_loop().run_in_executor(self._thread, step))
 
     def ring(self) -> None:
-        """There may be new events: whoever waits for some is to look."""
+        """Notifies waiters that there may be new events."""
         written, self.written = self.written, asyncio.Event()
         written.set()
 
@@ -165,7 +165,7 @@ def _is_away(error: DBAPIError) -> bool:
 
 
 def said_to_pass(error: BaseException | None) -> bool:
-    """Whether it is a server's word that lets nobody in just now."""
+    """Whether a server's error is temporary: it accepts no connections just now."""
     return isinstance(error, DBAPIError) and _state(error) in _PASSING
 
 

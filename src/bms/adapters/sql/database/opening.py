@@ -1,4 +1,4 @@
-"""The first words with a database: what is wrong with its URL, its driver or its server, said in one sentence."""
+"""Opens a database, with one clear sentence where its URL, driver or server is at fault."""
 
 from sqlalchemy import text
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -9,7 +9,8 @@ from bms.core.errors import FailedPrecondition, InvalidArgument, Unavailable
 
 
 def open_database(url: str) -> Database:
-    """Raises InvalidArgument for what is no URL of a database, FailedPrecondition where its driver is not installed."""
+    """Opens the database at a URL. Raises InvalidArgument for what is no URL of a database, FailedPrecondition where
+    its driver is not installed."""
     try:
         return Database(check_url(url))
     except ModuleNotFoundError as error:
@@ -24,8 +25,8 @@ def open_database(url: str) -> Database:
 
 
 async def greet(database: Database, place: str) -> None:
-    """Returns when it answers. `place` is what to call it. Raises Unavailable where nobody does, FailedPrecondition for
-    a server that lets nobody in, or does not have it."""
+    """Waits for the first answer of the database. `place` is what to call it. Raises Unavailable where nobody does,
+    FailedPrecondition for a server that lets nobody in, or does not have it."""
     try:
         async with database.reading() as connection:
             await connection.execute(text("SELECT 1"))

@@ -1,4 +1,4 @@
-"""What a transaction that writes knows of itself: whether it has added events, and in whose name it tells of them."""
+"""The state of a write transaction: whether it has added events, and which process it announces them for."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ CHANNEL = "bms_events"  # of PostgreSQL's notifications
 
 @dataclass
 class Telling:
-    """`origin` names the process, of which several may be at work on one database."""
+    """Marks connections of one process; `origin` names it, since several may be at work on one database."""
 
     origin: str
     events: bool = False
 
 
 def tells(connection: AsyncConnection) -> str:
-    """Says that the transaction adds an event; the name to tell of it in."""
+    """Records that the transaction adds an event; returns the name of the origin."""
     assert connection.sync_connection is not None, "a transaction is under way"
     telling: Telling | None = connection.sync_connection.get_execution_options().get(TELLS)
     if telling is None:  # of a connection that no `Database` gave
