@@ -92,10 +92,10 @@ def apply(
     else:
         spec = msgspec.structs.replace(before.spec, model=model, targets=targets, stopped=False)
         deployments.put(name, options.of(spec), revision=before.revision, force=force)
-    return settled(session, name) if wait else deployments.status(name)
+    return wait_until_serving(session, name) if wait else deployments.status(name)
 
 
-def settled(session: CommandSession, name: str) -> DeploymentStatus:
+def wait_until_serving(session: CommandSession, name: str) -> DeploymentStatus:
     """Waits until the deployment serves all that its spec wants, with a progress bar, and returns its status."""
     with session.out.progress(f"deploying {name}") as bar:
         return session.client.deployments.wait_ready(name, lambda seen: bar(None, seen.message))

@@ -11,7 +11,7 @@ import numpy as np
 from bms.core.errors import InvalidArgument, NotFound
 from bms.core.tensors.tensor import Array
 from bms.sdk.binding.resources import D, decode, operation, path_part
-from bms.sdk.inference import JSON, Inference, Inputs, Prediction, PredictOptions, which
+from bms.sdk.inference import JSON, Inference, Inputs, Prediction, PredictOptions
 from bms.sdk.notes import CallSite, call_site
 from bms.sdk.predictions.bodies import encode_examples
 from bms.sdk.predictions.served import SavedModelInfo, SignatureInfo

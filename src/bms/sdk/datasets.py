@@ -22,7 +22,7 @@ from bms.core.formats.reading import Reading as CheckedReading
 from bms.sdk.binding.resources import D, operation, path_part, stream
 from bms.sdk.files.blobs import Uploading, UploadProgress
 from bms.sdk.files.local import FileEntry, FileTree
-from bms.sdk.transport.bodies import said
+from bms.sdk.transport.bodies import without_defaults
 from bms.sdk.transport.flow import Flow, Stream
 from bms.sdk.transport.waiting import until
 
@@ -205,7 +205,7 @@ class Datasets(Uploading[D]):
         return self._get(_numbered(name, number), DatasetVersion)
 
     def _import(self, name: str, asked: StartImport) -> Flow[DatasetVersion]:
-        return self._post(f"/datasets/{path_part(name)}/versions", DatasetVersion, said(asked))
+        return self._post(f"/datasets/{path_part(name)}/versions", DatasetVersion, without_defaults(asked))
 
 
 def _numbered(name: str, number: int) -> str:

@@ -24,7 +24,7 @@ from bms.core.clock import Clock, SystemClock
 from bms.core.errors import FailedPrecondition
 from bms.sdk.binding.resources import D, operation, path_part, stream
 from bms.sdk.replica_logs import ReplicaLogs
-from bms.sdk.transport.bodies import said
+from bms.sdk.transport.bodies import without_defaults
 from bms.sdk.transport.flow import Flow, Stream
 from bms.sdk.transport.waiting import until
 
@@ -52,14 +52,16 @@ class Deployments(ReplicaLogs[D]):
     def create(self, name: str, spec: DeploymentSpec, *, force: bool = False) -> Flow[Deployment]:
         """Creates a deployment. Raises AlreadyExists; FailedPrecondition for a version that is not ready, or has not
         passed every gate of its model (which admins may `force`)."""
-        return self._post("/deployments", Deployment, said(CreateDeployment(name=name, **_asked(spec, force))))
+        return self._post(
+            "/deployments", Deployment, without_defaults(CreateDeployment(name=name, **_members(spec, force)))
+        )
 
     @operation
     def put(
         self, name: str, spec: DeploymentSpec, *, revision: int | None = None, force: bool = False
     ) -> Flow[Deployment]:
         """Creates the deployment, or changes it to `spec`. Gates are asked for versions that it does not serve yet."""
-        return self._change("PUT", _one(name), Deployment, said(Deploy(**_asked(spec, force))), revision)
+        return self._change("PUT", _one(name), Deployment, without_defaults(Deploy(**_members(spec, force))), revision)
 
     @operation
     def get(self, name: str) -> Flow[Deployment]:
@@ -77,7 +79,7 @@ class Deployments(ReplicaLogs[D]):
     def rollback(self, name: str, *, to: int | None = None) -> Flow[Deployment]:
         """Returns to the versions of revision `to`, by default the newest whose versions differ from the present
         ones."""
-        return self._post(f"{_one(name)}/rollback", Deployment, said(Rollback(to=to)))
+        return self._post(f"{_one(name)}/rollback", Deployment, without_defaults(Rollback(to=to)))
 
     @operation
     def stop(self, name: str) -> Flow[Deployment]:
@@ -124,7 +126,7 @@ class Deployments(ReplicaLogs[D]):
         return self._get(f"{_one(name)}/status", DeploymentStatus)
 
 
-def _asked(spec: DeploymentSpec, force: bool) -> dict[str, Any]:
+def _members(spec: DeploymentSpec, force: bool) -> dict[str, Any]:
     """The members of what is sent."""
     return {**msgspec.structs.asdict(spec), "force": force}
 

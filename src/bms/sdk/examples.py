@@ -47,7 +47,7 @@ class DescribedVersion:
     example: bytes | None = None
 
 
-def said(new: NewVersion, columns: Sequence[TensorSpec | str], example: Any) -> DescribedVersion:
+def described_version(new: NewVersion, columns: Sequence[TensorSpec | str], example: Any) -> DescribedVersion:
     """`new` with the signature that `columns` declare, and the `example` as its file.
 
     An example is a data frame, an Arrow table, rows, columns by name, an array, arrays by name, or the path of a file

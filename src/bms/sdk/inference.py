@@ -228,7 +228,7 @@ def _step(id: SequenceId | None, *, start: bool, end: bool, wire: Wire) -> Seque
     return SequenceStep(id, start, end)
 
 
-def which(version: int | None, alias: str | None) -> str:
+def version_segment(version: int | None, alias: str | None) -> str:
     """The part of a path after the model's name that selects a version."""
     if version is not None:
         return f"/versions/{version}"

@@ -18,7 +18,7 @@ from bms.sdk.files.blobs import Uploading, UploadProgress
 from bms.sdk.files.local import FileEntry, FileTree
 from bms.sdk.nouns.metrics import Numbers, as_numbers
 from bms.sdk.nouns.signatures import EnvironmentSpec
-from bms.sdk.transport.bodies import said
+from bms.sdk.transport.bodies import without_defaults
 from bms.sdk.transport.flow import ClientRequest, Flow, Item, Stream, pause
 from bms.sdk.transport.waiting import FIRST_S, GROWTH, LONGEST_S, until
 
@@ -96,7 +96,9 @@ class Jobs(Uploading[D]):
             timeout_s=timeout_s,
             max_attempts=max_attempts,
         )
-        body = said(training) if resources is None else {**said(training), "resources": dict(resources)}
+        body = without_defaults(training)
+        if resources is not None:
+            body["resources"] = dict(resources)
         return (yield from self._post("/jobs", Job, body))
 
     @operation

@@ -18,15 +18,14 @@ from bms.core.clock import Clock, SystemClock
 from bms.core.errors import AlreadyExists, BmsError, FailedPrecondition, InvalidArgument, NotFound
 from bms.core.formats.figures import figures
 from bms.sdk.binding.resources import PAGE, D, operation, path_part, stream
-from bms.sdk.examples import EXAMPLE
-from bms.sdk.examples import said as with_example
+from bms.sdk.examples import EXAMPLE, described_version
 from bms.sdk.files.blobs import Uploading, UploadProgress
 from bms.sdk.files.description import DESCRIPTION, NO_FORMATS, description, with_description
 from bms.sdk.files.local import FileEntry, FileTree, in_memory, scan, with_file
 from bms.sdk.jobs import Evaluation, Job
 from bms.sdk.nouns.models import Alias, Gate, GateResult, GateStanding, Lineage, Measurement, Model, NewVersion, Version
 from bms.sdk.nouns.signatures import TensorSpec
-from bms.sdk.transport.bodies import said
+from bms.sdk.transport.bodies import without_defaults
 from bms.sdk.transport.flow import Flow, Item, Stream, locally
 from bms.sdk.transport.waiting import until
 
@@ -63,7 +62,7 @@ class Models(Uploading[D]):
     @operation
     def create(self, name: str, *, description: str = "", gates: Sequence[Gate] = ()) -> Flow[Model]:
         made = CreateModel(name=name, description=description, gates=tuple(gates))
-        return self._post("/models", Model, said(made))
+        return self._post("/models", Model, without_defaults(made))
 
     @operation
     def get(self, name: str) -> Flow[Model]:
@@ -83,7 +82,7 @@ class Models(Uploading[D]):
         revision: int | None = None,
     ) -> Flow[Model]:
         changed = ChangeModel(description=description, gates=None if gates is None else tuple(gates))
-        return self._change("PATCH", _model(name), Model, said(changed), revision)
+        return self._change("PATCH", _model(name), Model, without_defaults(changed), revision)
 
     @operation
     def delete(self, name: str) -> Flow[None]:
@@ -128,7 +127,7 @@ class Models(Uploading[D]):
         Only what the server has not yet is sent, so a broken upload is repeated cheaply. The version that comes
         back is being verified: see `wait_version`. Raises InvalidArgument naming column and row of what can't be read.
         """
-        made = yield from locally(partial(with_example, new or NewVersion(), columns, example))
+        made = yield from locally(partial(described_version, new or NewVersion(), columns, example))
         files = yield from locally(partial(scan, path))
         archive = files[0].entry.digest if path.is_file() and (yield from locally(partial(_is_archive, path))) else None
         if made.example is not None:
@@ -240,7 +239,7 @@ class Models(Uploading[D]):
     def convert(self, name: str, number: int, to: str = "onnx", *, tolerance: float | None = None) -> Flow[Job]:
         """Starts a job that converts a version to another format; refused unless its outputs equal its parent's."""
         body = Convert(to=to) if tolerance is None else Convert(to=to, tolerance=tolerance)
-        return self._post(f"{_numbered(name, number)}/convert", Job, said(body))
+        return self._post(f"{_numbered(name, number)}/convert", Job, without_defaults(body))
 
     @stream
     def evaluate(self, name: str, number: int) -> Stream[Evaluation]:
@@ -269,7 +268,7 @@ class Models(Uploading[D]):
         return (
             yield from until(
                 partial(self._gates, name, number),
-                lambda found: _settled(found, jobs),
+                lambda found: _all_measured(found, jobs),
                 what=f"the measuring of the gates of version {number} of {name}",
                 clock=self._clock,
                 timeout_s=timeout_s,
@@ -291,7 +290,7 @@ class Models(Uploading[D]):
     ) -> Flow[Alias]:
         """Points an alias at a version. FailedPrecondition unless it passed its gates (admins may `force`)."""
         moved = MoveAlias(version=version, force=force)
-        return self._change("PUT", _alias(name, alias), Alias, said(moved), revision)
+        return self._change("PUT", _alias(name, alias), Alias, without_defaults(moved), revision)
 
     @operation
     def delete_alias(self, name: str, alias: str) -> Flow[None]:
@@ -311,19 +310,19 @@ class Models(Uploading[D]):
     def _start(self, name: str, asked: CreateVersion, create: bool) -> Flow[StartedUpload]:
         """A version of the model, which is made if there is none of that name; not for a version that is refused."""
         try:
-            return (yield from self._post(f"{_model(name)}/versions", StartedUpload, said(asked)))
+            return (yield from self._post(f"{_model(name)}/versions", StartedUpload, without_defaults(asked)))
         except NotFound:
             if not create:
                 raise
         with contextlib.suppress(AlreadyExists):
-            yield from self._post("/models", Model, said(CreateModel(name=name)))
-        return (yield from self._post(f"{_model(name)}/versions", StartedUpload, said(asked)))
+            yield from self._post("/models", Model, without_defaults(CreateModel(name=name)))
+        return (yield from self._post(f"{_model(name)}/versions", StartedUpload, without_defaults(asked)))
 
     def _version(self, name: str, number: int) -> Flow[Version]:
         return self._get(_numbered(name, number), Version)
 
 
-def _settled(gates: Sequence[GateStanding], jobs: Sequence[str]) -> bool:
+def _all_measured(gates: Sequence[GateStanding], jobs: Sequence[str]) -> bool:
     heard = {job for gate in gates if gate.result is not None for job in (gate.result.job, gate.result.tried)}
     return all(gate.state != "measuring" for gate in gates) and heard.issuperset(jobs)
 

@@ -10,7 +10,7 @@ from bms.core.errors import Internal, InvalidArgument, from_code
 from bms.core.tensors.tensor import Array
 from bms.sdk.binding.resources import D, decode, path_part, stream
 from bms.sdk.contents import Contents
-from bms.sdk.inference import JSON, Inputs, Prediction, PredictOptions, which
+from bms.sdk.inference import JSON, Inputs, Prediction, PredictOptions
 from bms.sdk.notes import CallSite, call_site, tell
 from bms.sdk.predictions.answers import array_of, read
 from bms.sdk.predictions.bodies import encode_inputs

@@ -52,7 +52,7 @@ class ReplicaLogs(Resource[D]):
                     return
                 raise
             if not places:
-                chosen = which(name, found, replica, previous)
+                chosen = selected_replicas(name, found, replica, previous)
                 done = {each.id for each in found} - {each.id for each in chosen}
             else:  # what came since has begun, and maybe ended, while nobody looked
                 chosen = [each for each in found if each.id not in done and (not alone or each.id in places)]
@@ -83,7 +83,7 @@ class ReplicaLogs(Resource[D]):
         return reply.content
 
 
-def which(name: str, replicas: Sequence[Replica], replica: str | None, previous: bool) -> list[Replica]:
+def selected_replicas(name: str, replicas: Sequence[Replica], replica: str | None, previous: bool) -> list[Replica]:
     """Selects the replicas whose logs are meant. Raises NotFound."""
     if replica is not None:
         if found := [each for each in replicas if each.id == replica]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bms.api_types.secrets import Secret, SetSecret
 from bms.sdk.binding.resources import D, Resource, operation, path_part, stream
-from bms.sdk.transport.bodies import said
+from bms.sdk.transport.bodies import without_defaults
 from bms.sdk.transport.flow import Flow, Stream
 
 __all__ = ["Secret", "Secrets"]
@@ -16,7 +16,7 @@ class Secrets(Resource[D]):
     @operation
     def set(self, name: str, value: str, *, hosts: Sequence[str] = ()) -> Flow[Secret]:
         """Sets or replaces a secret. Model servers that run keep the former value until they are started again."""
-        body = said(SetSecret(value=value, hosts=tuple(hosts)))
+        body = without_defaults(SetSecret(value=value, hosts=tuple(hosts)))
         return self._change("PUT", f"/secrets/{path_part(name)}", Secret, body)
 
     @stream

@@ -8,7 +8,7 @@ from bms.api_types.tenants import CreateTenant, NewTenant, Tenant
 from bms.api_types.users import ChangeUser, CreateUser, Identity, User
 from bms.core.clock import Clock, SystemClock
 from bms.sdk.binding.resources import API, D, Resource, decode, operation, path_part, stream
-from bms.sdk.transport.bodies import said
+from bms.sdk.transport.bodies import without_defaults
 from bms.sdk.transport.flow import ClientRequest, Flow, Stream
 from bms.sdk.transport.waiting import until
 
@@ -23,7 +23,7 @@ class Tenants(Resource[D]):
     @operation
     def create(self, id: str, *, owner: str = "admin") -> Flow[NewTenant]:
         """Creates a tenant, its owner and the owner's key. Only owners of the tenant `default` may do this."""
-        return self._post("/tenants", NewTenant, said(CreateTenant(id=id, owner=owner)))
+        return self._post("/tenants", NewTenant, without_defaults(CreateTenant(id=id, owner=owner)))
 
     @stream
     def list(self, *, all: bool = False) -> Stream[Tenant]:
@@ -69,7 +69,7 @@ class Users(Resource[D]):
     @operation
     def create(self, name: str, *, role: str = "developer") -> Flow[User]:
         """Creates a user. Raises AlreadyExists; PermissionDenied for a role above one's own."""
-        return self._post("/users", User, said(CreateUser(name=name, role=role)))
+        return self._post("/users", User, without_defaults(CreateUser(name=name, role=role)))
 
     @operation
     def get(self, id_or_name: str) -> Flow[User]:
@@ -92,7 +92,7 @@ class Users(Resource[D]):
         """Changes a user's role, or disables or enables it. Raises Aborted when `revision` is given and is no longer
         the current one, and FailedPrecondition, unless `force`, for the last owner, or the last one with a key that may
         do everything."""
-        body = said(ChangeUser(role=role, disabled=disabled, force=force))
+        body = without_defaults(ChangeUser(role=role, disabled=disabled, force=force))
         return self._change("PATCH", f"/users/{path_part(id_or_name)}", User, body, revision)
 
     @operation
@@ -120,7 +120,7 @@ class Keys(Resource[D]):
     ) -> Flow[NewKey]:
         """Creates a key that acts as `user` (by default oneself). Its text is shown this once."""
         made = CreateKey(name=name, user=user, scopes=scopes, expires_at=expires_at, rate_per_s=rate_per_s, burst=burst)
-        return self._post("/keys", NewKey, said(made))
+        return self._post("/keys", NewKey, without_defaults(made))
 
     @operation
     def get(self, id: str) -> Flow[Key]:

@@ -16,7 +16,7 @@ Column = NDArray[Any] | Sequence[bytes] | Sequence[str | None]
 optional an array of objects [rows], None where missing; image: bytes; text, datetime: str, None where missing."""
 
 
-def settled(feature: ColumnSchema, column: Column) -> tuple[ColumnSchema, Column]:
+def completed(feature: ColumnSchema, column: Column) -> tuple[ColumnSchema, Column]:
     """Completes a column: its feature, optional if values are missing and with the storage that keeps every value; and
     its values.
 

@@ -52,14 +52,17 @@ def left_out(source: Path, read: Iterable[Path]) -> tuple[DatasetFinding, ...]:
     others = [path.relative_to(source) for path in _below(source) if path not in used]
     left = [path for path in others if is_litter(path)]
     useless = [path for path in others if not is_litter(path)]
-    return (*_told(useless, "of no use here, and left out"), *_told(left, "what systems leave, and passed over"))
+    return (
+        *_left_out(useless, "of no use here, and left out"),
+        *_left_out(left, "what systems leave, and passed over"),
+    )
 
 
 def _below(source: Path) -> list[Path]:
     return sorted(path for path in source.rglob("*") if path.is_file())
 
 
-def _told(paths: list[Path], what: str) -> tuple[DatasetFinding, ...]:
+def _left_out(paths: list[Path], what: str) -> tuple[DatasetFinding, ...]:
     if not paths:
         return ()
     shown = ", ".join(map(str, paths[:_SHOWN])) + (", …" if len(paths) > _SHOWN else "")

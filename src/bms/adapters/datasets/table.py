@@ -8,7 +8,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from bms.adapters.datasets.columns import Column, settled
+from bms.adapters.datasets.columns import Column, completed
 from bms.adapters.datasets.findings import DatasetFinding
 from bms.adapters.datasets.schema import TableSchema, check_schema
 from bms.core.errors import InvalidArgument
@@ -62,7 +62,7 @@ def table_of(schema: TableSchema, columns: dict[str, Column], findings: tuple[Da
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise InvalidArgument(f"the columns have different numbers of rows: {shown}")
-    settling = [settled(feature, columns[feature.name]) for feature in schema.features]
+    settling = [completed(feature, columns[feature.name]) for feature in schema.features]
     whole = check_schema(TableSchema(features=tuple(feature for feature, _ in settling)))
     held = {feature.name: column for feature, column in settling}
     return Table(whole, held, next(iter(lengths.values())), findings)

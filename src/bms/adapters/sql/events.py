@@ -62,7 +62,7 @@ class SqlEventLog:
     async def wait(self, number: int, timeout_s: float) -> int:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
-        self._others.listen(self._database.ring)
+        self._others.listen(self._database.notify)
         self._waiting += 1
         try:
             while True:
@@ -94,7 +94,7 @@ class SqlEventLog:
         if now - self._asked >= LOOK_S / 2:  # a timer may come a little early
             self._asked = now
             if self._last is not None and self._others.newer(self._last):
-                self._database.ring()
+                self._database.notify()
 
     async def _newest(self) -> int:
         async with self._database.reading() as connection:

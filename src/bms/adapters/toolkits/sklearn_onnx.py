@@ -43,7 +43,7 @@ def candidates(
             continue
         made += 1
         track_missing(model, estimator)
-        yield bytes(renamed(model, spec, _wanted(estimator, outputs, model)).SerializeToString())
+        yield bytes(renamed(model, spec, _wanted_outputs(estimator, outputs, model)).SerializeToString())
     if not made and failure is not None:
         raise failure
 
@@ -124,7 +124,7 @@ def _last(estimator: Any) -> Any:
     return estimator
 
 
-def _wanted(estimator: Any, outputs: Sequence[TensorSpec], model: Any) -> list[WantedOutput]:
+def _wanted_outputs(estimator: Any, outputs: Sequence[TensorSpec], model: Any) -> list[WantedOutput]:
     """Which output of the converted model is which of the parent's. Raises FailedPrecondition where one has none."""
     given = [output.name for output in model.graph.output]
     found = []

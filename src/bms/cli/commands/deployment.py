@@ -8,7 +8,7 @@ from bms.cli.command import CommandSession, command, noun
 from bms.cli.options.batching import Batch, BatchObjective, BatchPolicy, BatchSizes, BatchWait
 from bms.cli.options.resources import Cpu, Gpu, GpuMemory, Memory
 from bms.cli.pages.gate_table import measured
-from bms.cli.serving import DialectOption, Force, SpecOptions, apply, parse_targets, settled, show_status
+from bms.cli.serving import DialectOption, Force, SpecOptions, apply, parse_targets, show_status, wait_until_serving
 from bms.core.errors import InvalidArgument, NotFound
 from bms.core.formats.shortening import shortened
 from bms.sdk.deployments import Target
@@ -164,7 +164,7 @@ def rollback(
 ) -> None:
     """Return to what an earlier revision served."""
     session.client.deployments.rollback(name, to=to)
-    show_status(session, settled(session, name) if wait else session.client.deployments.status(name))
+    show_status(session, wait_until_serving(session, name) if wait else session.client.deployments.status(name))
 
 
 @command(app)
@@ -178,7 +178,7 @@ def stop(session: CommandSession, name: Name) -> None:
 def start(session: CommandSession, name: Name, wait: Wait = True) -> None:
     """Start a stopped deployment again."""
     session.client.deployments.start(name)
-    show_status(session, settled(session, name) if wait else session.client.deployments.status(name))
+    show_status(session, wait_until_serving(session, name) if wait else session.client.deployments.status(name))
 
 
 @command(app)

@@ -29,7 +29,7 @@ def list_(session: CommandSession) -> None:
             "BUILT IN": lambda one: f"{one.built_s:.1f} s" if one.built_s else "",
             "VERSIONS": lambda one: one.versions,
             "JOBS": lambda one: one.jobs,
-            "REQUIREMENTS": _asked,
+            "REQUIREMENTS": _requirements_text,
         },
         "no environments: all runs in the platform's own",
     )
@@ -45,7 +45,7 @@ def show(session: CommandSession, digest: Digest) -> None:
             "environment": one.digest,
             "state": one.state,
             "python": one.python,
-            "requirements": _asked(one),
+            "requirements": _requirements_text(one),
             "index": one.index,
             "packages": one.packages or "",
             "resolved to": one.lock,
@@ -101,6 +101,6 @@ def _short(digest: str) -> str:
     return digest.removeprefix("sha256:")[:_SHOWN]
 
 
-def _asked(one: Environment) -> str:
+def _requirements_text(one: Environment) -> str:
     said = ", ".join(one.requirements) + (" by a lock file" if one.locked else "")
     return (said if len(said) < 100 else f"{said[:99]}…").strip()

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bms.cli.command import CommandSession, command, noun
-from bms.cli.options.gates import FORM, asked, asked_for, gate_of, value_text
+from bms.cli.options.gates import FORM, gate_of, gate_text, matches_gate, value_text
 from bms.cli.options.version import (
     AllowPickle,
     Batched,
@@ -132,7 +132,7 @@ def list_(
             "NAME": lambda model: model.name,
             "NEWEST": lambda model: model.newest.number if model.newest else "",
             "STATE": lambda model: model.newest.state if model.newest else "no version",
-            "GATES": lambda model: [asked(gate) for gate in model.gates],
+            "GATES": lambda model: [gate_text(gate) for gate in model.gates],
             "MADE": lambda model: model.created_at,
             "DESCRIPTION": lambda model: model.description,
         },
@@ -157,7 +157,7 @@ def versions(session: CommandSession, name: Name) -> None:
             "SIZE": lambda version: size_text(version.size),
             "METRICS": lambda version: version.metrics,
             "GATES": lambda version: [
-                f"{one.metric} {value_text(one)}" for one in version.gate_results if asked_for(one, gates)
+                f"{one.metric} {value_text(one)}" for one in version.gate_results if matches_gate(one, gates)
             ],
             "MADE": lambda version: version.created_at,
             "": lambda version: version.reason,
@@ -273,7 +273,7 @@ def gates(
         if version is not None or (set and clear):
             raise InvalidArgument("gates are of the model and not of a version: give --set or --clear alone")
         changed = models.change(name, gates=[gate_of(text) for text in set or ()])
-        wanted = ", ".join(map(asked, changed.gates))
+        wanted = ", ".join(map(gate_text, changed.gates))
         how = f"\nversions that are ready already are measured on them by `bms model evaluate {name} VERSION`"
         return session.out.say(f"{name} has gates {wanted}{how}" if wanted else f"{name} has no gates", changed)
     number = version if version is not None else newest_ready(session, name)

@@ -24,7 +24,7 @@ def gate_of(text: str) -> Gate:
     return Gate(metric=metric, dataset=dataset, split=split, minimum=minimum, maximum=maximum)
 
 
-def asked(gate: Gate) -> str:
+def gate_text(gate: Gate) -> str:
     """Formats a gate briefly: `rmse ≤ 30`."""
     return f"{gate.metric} {'≥' if gate.maximum is None else '≤'} {_bound(gate):g}"
 
@@ -41,7 +41,7 @@ def value_text(result: GateResult) -> str:
     return f"{result.value:.4g}"
 
 
-def asked_for(result: GateResult, gates: Iterable[Gate]) -> bool:
+def matches_gate(result: GateResult, gates: Iterable[Gate]) -> bool:
     """Whether a measured result belongs to one of the gates that a model has now."""
     return any(
         (gate.metric, gate.split) == (result.metric, result.split) and gate.dataset in (result.gate, result.dataset)

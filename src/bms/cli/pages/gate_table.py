@@ -11,12 +11,12 @@ def measured(session: CommandSession, model: str, number: int, jobs: Sequence[st
     """Waits until no gate is being measured: jobs, and the environments built for them, have limits of their own."""
     with session.out.progress(f"measuring the gates of version {number}") as bar:
 
-        def told(found: tuple[GateStanding, ...]) -> None:
+        def show(found: tuple[GateStanding, ...]) -> None:
             left = [one for one in found if one.state == "measuring"]
             share = 1 - len(left) / len(found) if found else None
             bar(share, ", ".join(f"{one.metric} on {one.dataset}" for one in left))
 
-        return session.client.models.wait_gates(model, number, told, jobs=jobs, timeout_s=None)
+        return session.client.models.wait_gates(model, number, show, jobs=jobs, timeout_s=None)
 
 
 def show_gates(session: CommandSession, model: str, standings: Sequence[GateStanding]) -> None:

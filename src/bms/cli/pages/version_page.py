@@ -80,7 +80,7 @@ def show_version(session: CommandSession, version: Version) -> None:
             "python": version.environment.python,
             "isolation": words(isolation),
             "metrics": version.metrics,
-            **gates_told(standings, version.gate_results),
+            **gate_lines(standings, version.gate_results),
             "loads in": f"{costs.load_ns / 1e6:.0f} ms" if costs else "",
             "one row takes": f"{costs.infer_ns / 1e6:.3f} ms" if costs else "",
             "memory": size_text(costs.memory) if costs else "",
@@ -92,7 +92,7 @@ def show_version(session: CommandSession, version: Version) -> None:
     )
 
 
-def gates_told(standings: Sequence[GateStanding], results: Sequence[GateResult]) -> dict[str, str]:
+def gate_lines(standings: Sequence[GateStanding], results: Sequence[GateResult]) -> dict[str, str]:
     """Describes gate results: the metric, its data, the bound asked for; results that no gate asks for any more say
     so."""
     told: dict[str, str] = {}

@@ -18,7 +18,7 @@ _WIDEST = 16  # columns that one output may become
 
 
 @contextmanager
-def told_warnings() -> Iterator[None]:
+def warnings_to_stderr() -> Iterator[None]:
     """Prints the server's notes on an answer to stderr."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RoundedWarning)

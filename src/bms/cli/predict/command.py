@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from bms.cli.command import CommandSession, command
-from bms.cli.predict.answer import show, show_parts, show_rows, told_warnings
+from bms.cli.predict.answer import show, show_parts, show_rows, warnings_to_stderr
 from bms.cli.predict.asking import example_of
 from bms.cli.predict.data import existing, is_table, parameters, read_data, typed, with_bytes
 from bms.core.errors import FailedPrecondition, InvalidArgument
@@ -85,7 +85,7 @@ def predict(
     if stream:
         if data is None and not example:
             raise InvalidArgument('--stream takes the model\'s inputs by --data, such as \'{"prompt": ["to be"]}\'')
-        with told_warnings():
+        with warnings_to_stderr():
             given = (
                 _example(session, name, version, alias) if data is None else _read(session, name, data, version, alias)
             )
@@ -93,7 +93,7 @@ def predict(
         return
     if data is not None or example:
         given = _example(session, name, version, alias) if data is None else _read(session, name, data, version, alias)
-        with told_warnings():
+        with warnings_to_stderr():
             prediction = client.predict(
                 name,
                 given,

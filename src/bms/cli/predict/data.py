@@ -122,7 +122,7 @@ def _from_text(content: bytes, where: str) -> Any:
 def _cells(text: str, where: str) -> CsvCells:
     """Of CSV with the separator that it shows, as an import finds it."""
     found = separator_of(StringIO(text, newline=""))
-    return read_cells("".join(text.splitlines(keepends=True)[found.said_in :]), where, found.text)
+    return read_cells("".join(text.splitlines(keepends=True)[found.sep_lines :]), where, found.text)
 
 
 def _lines(text: str, where: str) -> Any:

@@ -49,11 +49,11 @@ def candidates(mounts: str, own: str) -> Iterator[dict[str, str]]:
 
 def remove_all(mark: str) -> None:
     """Removes a home's leftover groups, when nothing of it runs any more."""
-    for bases in here():
+    for bases in own_groups():
         ControlGroups(bases, mark).close()
 
 
-def here() -> list[dict[str, str]]:
+def own_groups() -> list[dict[str, str]]:
     """The `candidates` of this process. Raises OSError without /proc."""
     with open("/proc/self/mounts") as mounts, open("/proc/self/cgroup") as own:
         return list(candidates(mounts.read(), own.read()))

@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 
 class EndingCounter:
     """Counts the endings of workloads, so that a waiter can tell whether there was one since it last looked. Whoever
-    looked (`seen`) before the last ending does not wait: it is told at once.
+    looked (`seen`) before the last ending does not wait: its `wait` returns at once.
 
     What each task has seen is kept per task, because several loops look at one cluster; a task that never
     looked (a wrapper around the wait, say) counts as having seen what the last looker saw.
@@ -16,12 +16,12 @@ class EndingCounter:
         self._count = 0
         self._last_seen = 0
         self._seen: WeakKeyDictionary[asyncio.Task[object], int] = WeakKeyDictionary()
-        self._bell = asyncio.Event()
+        self._ended = asyncio.Event()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         self._count += 1
-        self._bell.set()
-        self._bell = asyncio.Event()
+        self._ended.set()
+        self._ended = asyncio.Event()
 
     def seen(self) -> None:
         """Records that the running task has seen all endings so far."""
@@ -36,7 +36,7 @@ class EndingCounter:
         if seen == self._count:
             try:
                 async with asyncio.timeout(timeout_s):
-                    await self._bell.wait()
+                    await self._ended.wait()
             except TimeoutError:
                 return
         self.seen()

@@ -271,7 +271,7 @@ class LocalCluster:
             tracked.record = msgspec.structs.replace(record, state="ended", ended_at=self._now_ns())
         self._allotments.release(record.spec.id)
         tracked.gone.set()
-        self._changes.ring()
+        self._changes.notify()
 
     def _conclude(self, record: Record, tracked: Tracked) -> Record:
         workload, directory = record.spec.id, Path(self.directory(record.spec.id))

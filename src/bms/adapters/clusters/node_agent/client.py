@@ -189,7 +189,7 @@ class NodeAgentCluster:
                     said = error.message
             else:
                 wait, said = _FIRST_WAIT, ""
-                self._changes.ring()
+                self._changes.notify()
                 self._tried.set()
                 _log.info("%s is connected", self.name)
                 await self._lost.wait()
@@ -245,9 +245,9 @@ class NodeAgentCluster:
             return await self.needed()
         return await self._objects.answer(asked, agent)
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wakes waiters: a workload ended there."""
-        self._changes.ring()
+        self._changes.notify()
 
     def lost(self, agent: Peer) -> None:
         """Called when the connection is lost: nothing can be observed until the agent is back."""
@@ -271,7 +271,7 @@ class _FromAgent:
         return await self._cluster.answer(what, self.agent)
 
     def changed(self) -> None:
-        self._cluster.ring()
+        self._cluster.notify()
 
     def lost(self) -> None:
         if self.agent is not None:

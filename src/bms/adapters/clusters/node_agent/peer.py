@@ -161,9 +161,9 @@ class Peer(asyncio.Protocol):
                 task = self._answering[id] = self._loop.create_task(self._answer(id, what))
                 task.add_done_callback(lambda _: self._answering.pop(id, None))
             case AgentAnswer(id, content):
-                self._settle(id, content)
+                self._resolve(id, content)
             case Failed(id, code, words, retry_after_s):
-                self._settle(id, from_code(code, words, retry_after_s))
+                self._resolve(id, from_code(code, words, retry_after_s))
             case ProgressLine(id, line):
                 mine = self._open.get(id)
                 if mine is not None and mine.tell is not None:
@@ -177,7 +177,7 @@ class Peer(asyncio.Protocol):
             case Alive():
                 pass
 
-    def _settle(self, id: int, result: "msgspec.Raw | BmsError") -> None:
+    def _resolve(self, id: int, result: "msgspec.Raw | BmsError") -> None:
         mine = self._open.get(id)  # None: its asker is gone
         if mine is None or mine.answer.done():
             return

@@ -268,7 +268,7 @@ class _FromControl:
 def _from_any_thread(tell: Tell) -> Tell:
     loop = asyncio.get_running_loop()
 
-    def told(line: str) -> None:
+    def forward(line: str) -> None:
         loop.call_soon_threadsafe(tell, line)
 
-    return told
+    return forward

@@ -133,7 +133,7 @@ class ProcessTrees:
         self._asleep = False  # all of them
         self._newest: deque[int] = deque(maxlen=_APPEARING)  # the last number taken, at each of the last looks
         self._strangers: set[int] = set()  # processes of these looks that are nobody's
-        self._told = numbers_are_told()
+        self._pid_is_reliable = newest_pid_is_reliable()
         self._taken = False  # a number, since the table was last read
         self._sweep_at = 0.0
 
@@ -141,7 +141,7 @@ class ProcessTrees:
         """Whether a look is due, if the same workloads run as at the last one. To be asked at every tick; so cheap that
         it needs no thread."""
         self._ticks += 1
-        if self._ticks % _SELDOM == 0 or not self._asleep or not self._told:
+        if self._ticks % _SELDOM == 0 or not self._asleep or not self._pid_is_reliable:
             return True
         return newest_pid() != self._newest[0]
 
@@ -164,7 +164,7 @@ class ProcessTrees:
             or before is None
             or newest < before  # the numbers began anew
             or (self._taken and time.monotonic() >= self._sweep_at)
-            or not self._told
+            or not self._pid_is_reliable
             or not all(family.led for family in self._families.values())
         ):
             self._sweep(given)
@@ -218,7 +218,7 @@ def newest_pid() -> int:
         return int(file.read().split()[-1])
 
 
-def numbers_are_told() -> bool:
+def newest_pid_is_reliable() -> bool:
     """Whether `newest_pid` follows new processes. Where containers are shown a file of their own it may not."""
     trial = threading.Thread(target=lambda: None)
     trial.start()

@@ -7,7 +7,14 @@ from typing import TypeVar
 import numpy as np
 
 from bms.adapters.datasets.csv.decimals import FLOAT, Decimals
-from bms.adapters.datasets.csv.text_cells import LONGEST_INT64, ReadColumn, TextColumn, floats, kept, told_missing
+from bms.adapters.datasets.csv.text_cells import (
+    LONGEST_INT64,
+    ReadColumn,
+    TextColumn,
+    floats,
+    kept,
+    with_missing_finding,
+)
 from bms.adapters.datasets.datetimes import are_datetimes
 from bms.adapters.datasets.exact import in_int64
 from bms.adapters.datasets.schema import ColumnSchema
@@ -40,7 +47,7 @@ def declared(column: TextColumn, word: str, decimals: Decimals) -> ReadColumn:
             read = ReadColumn(ColumnSchema(name=column.name, kind="bool"), np.array(_but(column, values), object))
         case _:
             read = _datetimes(column)
-    return told_missing(column, read)
+    return with_missing_finding(column, read)
 
 
 def _numbers(column: TextColumn, decimals: Decimals) -> ReadColumn:

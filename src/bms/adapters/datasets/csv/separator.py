@@ -12,12 +12,12 @@ _SAID = re.compile(r"sep=([,;\t|])\s*")
 
 
 class Separator(NamedTuple):
-    """A CSV file's separator. `findings` say what a person may want to look at; `said_in` is how many lines at the
+    """A CSV file's separator. `findings` say what a person may want to look at; `sep_lines` is how many lines at the
     beginning say it."""
 
     text: str
     findings: list[DatasetFinding]
-    said_in: int = 0
+    sep_lines: int = 0
 
 
 def separator_of(file: TextIO) -> Separator:
@@ -26,7 +26,7 @@ def separator_of(file: TextIO) -> Separator:
     `sep=;`, as spreadsheets write it, says it."""
     if said := _SAID.fullmatch(file.readline()):
         message = f"the first line says that {said[1]!r} separates the columns, and is left out"
-        return Separator(said[1], [DatasetFinding(kind="understood", count=1, message=message)], said_in=1)
+        return Separator(said[1], [DatasetFinding(kind="understood", count=1, message=message)], sep_lines=1)
     widths = {separator: _widths(file, separator) for separator in SEPARATORS}
     fitting = [separator for separator in SEPARATORS if _fits(widths[separator])]
     chosen = max(fitting or SEPARATORS, key=lambda separator: widths[separator][:1])
@@ -45,11 +45,11 @@ def separator_of(file: TextIO) -> Separator:
     return Separator(chosen, [DatasetFinding(kind="understood", count=cells, message=message)])
 
 
-def told_separator(file: TextIO, told: str) -> Separator:
+def declared_separator(file: TextIO, told: str) -> Separator:
     """Uses the declared separator, `told`, with a finding where it separates nothing and another would. A line `sep=;`
     is passed over."""
     if _SAID.fullmatch(file.readline()):
-        return Separator(told, [], said_in=1)
+        return Separator(told, [], sep_lines=1)
     if _widths(file, told)[:1] != [1]:
         return Separator(told, [])
     fitting = [separator for separator in SEPARATORS if separator != told and _fits(_widths(file, separator))]

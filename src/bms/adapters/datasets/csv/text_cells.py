@@ -91,24 +91,26 @@ def from_texts(column: TextColumn, decimals: Decimals = Decimals()) -> ReadColum
     if not present:
         return _nothing(column)
     if (code := code_of(present)) is not None:
-        return told_missing(column, _as_text(column, column.gone, f"{column.where(code[0])}, {code[1]}", len(present)))
+        return with_missing_finding(
+            column, _as_text(column, column.gone, f"{column.where(code[0])}, {code[1]}", len(present))
+        )
     if all(_INT.fullmatch(cell) for cell in present):
-        return told_missing(column, _integers(column))
+        return with_missing_finding(column, _integers(column))
     if doubt is not None:
         why = f"{column.where(doubt)}, with a decimal point or a thousands separator"
         why += "; say the decimal mark by `--decimal`"
-        return told_missing(column, _as_text(column, column.gone, why, len(present)))
+        return with_missing_finding(column, _as_text(column, column.gone, why, len(present)))
     if all(FLOAT[mark].fullmatch(cell) for cell in present):
-        return told_missing(column, _floats(column, decimals))
+        return with_missing_finding(column, _floats(column, decimals))
     if all(cell.lower() in _BOOLEANS for cell in present):
-        return told_missing(column, _booleans(column))
+        return with_missing_finding(column, _booleans(column))
     if are_datetimes(present):
         times = [None if out else cell for cell, out in zip(column.stripped, column.gone, strict=True)]
-        return told_missing(column, ReadColumn(ColumnSchema(name=column.name, kind="datetime"), times))
+        return with_missing_finding(column, ReadColumn(ColumnSchema(name=column.name, kind="datetime"), times))
     return _words(column, mark)
 
 
-def told_blank(column: TextColumn, read: ReadColumn) -> ReadColumn:
+def with_blank_finding(column: TextColumn, read: ReadColumn) -> ReadColumn:
     """Adds to `read` a finding about the cells of white space alone, which are missing as empty ones are."""
     rows = [row for row, cell in enumerate(column.cells) if cell and not column.stripped[row]]
     if not rows:
@@ -118,7 +120,7 @@ def told_blank(column: TextColumn, read: ReadColumn) -> ReadColumn:
     return read._replace(findings=(*read.findings, understood(column, message, len(rows))))
 
 
-def told_missing(column: TextColumn, read: ReadColumn) -> ReadColumn:
+def with_missing_finding(column: TextColumn, read: ReadColumn) -> ReadColumn:
     """Adds to `read` a finding about the words that were taken for missing values; of NaN among floats, which is one,
     none."""
     words = column.supposed
@@ -199,7 +201,7 @@ def _words(column: TextColumn, mark: str) -> ReadColumn:
         why = f"{len(numbers)} cells are numbers, but {column.where(other)}{marked}"
         return _as_text(column, column.empty, why, len(numbers))
     if (doubt := doubt_of(column.present)) is not None:
-        return told_missing(
+        return with_missing_finding(
             column, _as_text(column, column.gone, f"{column.where(column.present[0])}, {doubt}", len(column.present))
         )
     if missing := column.supposed:

@@ -92,7 +92,7 @@ def _cell_reader(feature: ColumnSchema) -> Callable[[Value], Any]:
             return np.frombuffer(value[0], "<f8")
         holds: object = value.dtype.type if isinstance(value, np.ndarray) else bytes
         if value is None or holds is not wanted or len(value) != count:
-            raise InvalidArgument(f"column {feature.name!r} should hold {count} of {kind}, but has {_told(value)}")
+            raise InvalidArgument(f"column {feature.name!r} should hold {count} of {kind}, but has {_described(value)}")
         if kind == "label":
             label = int(value[0])
             if not 0 <= label < classes:
@@ -114,7 +114,7 @@ def _text(value: Any, name: str) -> str:
         raise InvalidArgument(f"column {name!r} is not UTF-8 text: {error}") from error
 
 
-def _told(value: Value) -> str:
+def _described(value: Value) -> str:
     if value is None:
         return "nothing"
     return f"{len(value)} of {value.dtype if isinstance(value, np.ndarray) else 'bytes'}"

@@ -73,7 +73,7 @@ def layout(directory: str) -> ModelDirectory:
     config = _json(directory, CONFIG)
     try:
         weights, file = _weights(directory)
-        pooling = pooling_of(directory, _read(directory, MODULES), _said)
+        pooling = pooling_of(directory, _read(directory, MODULES), _object_in)
         settings = tokenizer_settings(directory, TOKENIZER, _tokenizer_class(config))
         task = _task(config, pooling)
         _check(directory, config, weights, file)
@@ -183,7 +183,7 @@ def _tokenizer_class(config: Json) -> str:
     return f"{known}Tokenizer" if known else ""
 
 
-def _said(directory: str, name: str) -> Json:
+def _object_in(directory: str, name: str) -> Json:
     """The object in a small file; empty where there is none. Raises FailedPrecondition for what is no object."""
     found = _read(directory, name)
     if found is not None and not isinstance(found, dict):
@@ -192,9 +192,9 @@ def _said(directory: str, name: str) -> Json:
 
 
 def _json(directory: str, name: str) -> Json:
-    """As `_said`, and empty for what can't be read: whether it is a Hugging Face directory at all."""
+    """As `_object_in`, and empty for what can't be read: whether it is a Hugging Face directory at all."""
     try:
-        return _said(directory, name)
+        return _object_in(directory, name)
     except FailedPrecondition:
         return {}
 

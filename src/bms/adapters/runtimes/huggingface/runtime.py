@@ -13,7 +13,7 @@ from bms.adapters.runtimes.artifacts.model_file import unexpected
 from bms.adapters.runtimes.examples.file import Example
 from bms.adapters.runtimes.huggingface.agreement import check_tokenizer
 from bms.adapters.runtimes.huggingface.answers import Floats, Scores, normalised, pooled
-from bms.adapters.runtimes.huggingface.batch_independence import company, grouped
+from bms.adapters.runtimes.huggingface.batch_independence import batch_independence_of, grouped
 from bms.adapters.runtimes.huggingface.dense import Dense
 from bms.adapters.runtimes.huggingface.directory import TOKENIZER, ModelDirectory, is_huggingface, layout
 from bms.adapters.runtimes.huggingface.onnx import OnnxForward
@@ -102,14 +102,14 @@ class TextModelFunction:
         self.samples = tuple(text for text, one in zip(SAMPLES, tried, strict=True) if one.ids)
         if not self.samples:
             raise FailedPrecondition(f"{TOKENIZER!r} makes no tokens of any of {', '.join(map(repr, SAMPLES))}")
-        self._company = company(self._answered, tried)
+        self._independence = batch_independence_of(self._answered, tried)
 
     def call(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...]) -> dict[str, Array]:
         encodings = self._encoded(texts_of(inputs[TEXT]))
         for number, one in enumerate(encodings, start=1):
             if not one.ids:
                 raise InvalidArgument(f"text {number} of {len(encodings)} has no tokens: there is nothing to answer to")
-        groups = grouped([len(encoding.ids) for encoding in encodings], self._company, by_length)
+        groups = grouped([len(encoding.ids) for encoding in encodings], self._independence, by_length)
         made = [self._answered([encodings[row] for row in group]) for group in groups]
         if len(made) == 1 and groups[0] == sorted(groups[0]):
             return made[0]

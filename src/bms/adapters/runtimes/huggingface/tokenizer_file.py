@@ -59,7 +59,7 @@ def open_tokenizer(
         pad = _pad(made, said)
         if max_length is None and own_length and made.truncation:
             max_length = int(made.truncation["max_length"])
-        longest = _settled(made, said, max_length)
+        longest = _configured(made, said, max_length)
     except (KeyboardInterrupt, SystemExit, MemoryError, FailedPrecondition):
         raise
     except BaseException as error:  # a panic of its Rust part is no Exception
@@ -71,7 +71,7 @@ def open_tokenizer(
     return _Opened(made, pad, said.unread)
 
 
-def _settled(made: Any, said: Settings, max_length: int | None) -> int:
+def _configured(made: Any, said: Settings, max_length: int | None) -> int:
     """The tokens of a long text, once padding and truncation are as they are to be."""
     there = made.truncation
     left = said.left if said.left is not None else bool(there) and there["direction"] == "left"

@@ -45,7 +45,9 @@ def seen_of(infos: Sequence[str], fractional: frozenset[int], content: bytes) ->
     ValueError for what is none."""
     found = _DECLARED.search(content)
     declared = {int(number) for number in found[1].split(b",") if number} if found else set()
-    return tuple(_seen(info, number not in fractional, number in declared) for number, info in enumerate(infos))
+    return tuple(
+        _parsed_feature(info, number not in fractional, number in declared) for number, info in enumerate(infos)
+    )
 
 
 def levels_of(content: bytes) -> tuple[tuple[Level, ...], ...]:
@@ -113,7 +115,7 @@ def _counts(seen: SeenFeature) -> tuple[int, int]:
     return -1, int(high) + 1 if codes else -1
 
 
-def _seen(info: str, whole: bool, categorical: bool) -> SeenFeature:
+def _parsed_feature(info: str, whole: bool, categorical: bool) -> SeenFeature:
     if info == "none":
         return SeenFeature(categorical=categorical)
     if info.startswith("["):

@@ -169,7 +169,7 @@ def _as_it_is(inner: Inner, config: ServableConfig) -> CalledServable:
 def _opened(inner: Inner, config: ServableConfig, schema: MlflowSchema) -> Servable:
     """The flavor's model, called by its own signatures; one of `_TYPED` by that of MLmodel, which knows the types of
     its columns. One that was fitted without names takes them by place."""
-    said = _said(schema) if inner.runtime.name in _TYPED else None
+    said = _declared_by(schema) if inner.runtime.name in _TYPED else None
     if said is None:
         return inner.runtime.load(_own(inner, config, {}))
     try:
@@ -186,7 +186,7 @@ def _own(inner: Inner, config: ServableConfig, signatures: Mapping[str, Signatur
     return structs.replace(config, runtime=inner.runtime.name, directory=inner.directory, signatures=dict(signatures))
 
 
-def _said(schema: MlflowSchema) -> Signature | None:
+def _declared_by(schema: MlflowSchema) -> Signature | None:
     if schema.is_table:
         return Signature(inputs=schema.inputs)
     if schema.columns or len(schema.inputs) != 1 or schema.inputs[0].shape[:1] != (None,):

@@ -23,7 +23,7 @@ from bms.adapters.runtimes.onnx.signature import (
 )
 from bms.adapters.runtimes.onnx.weights import weights_mapped
 from bms.adapters.runtimes.servables.declared import ask
-from bms.adapters.runtimes.servables.signature_resolution import asked_of, given_examples, settle
+from bms.adapters.runtimes.servables.signature_resolution import asked_of, given_examples, resolve_signatures
 from bms.core.errors import FailedPrecondition, Internal, InvalidArgument
 from bms.core.tensors.signature import DEFAULT, Signature
 from bms.core.tensors.tensor import Array
@@ -104,7 +104,7 @@ class OnnxRuntime:
         found = {DEFAULT: inferred}
         asked = {name: asked_of(name, config, found) for name in config.signatures or found}
         servable = OnnxServable(runs, asked, outputs, failures, native.InvalidArgument, shared_dimensions(session))
-        made = settle(servable, config, asked, given_examples(config, asked))
+        made = resolve_signatures(servable, config, asked, given_examples(config, asked))
         servable.examples, servable.apart = made.examples, made.apart
         return servable.declaring(made.signatures)
 

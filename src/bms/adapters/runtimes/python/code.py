@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from bms.adapters.runtimes.artifacts.description import MAX_BYTES
-from bms.adapters.runtimes.python.errors import told
+from bms.adapters.runtimes.python.errors import run_user_code
 from bms.core.errors import FailedPrecondition
 
 CODE = "model.py"
@@ -72,7 +72,7 @@ def imported(directory: str) -> type[Any]:
     module = importlib.util.module_from_spec(spec)
     sys.modules["model"] = module
     loader = spec.loader
-    told(FailedPrecondition, f"{CODE} can't be imported", directory, lambda: loader.exec_module(module))
+    run_user_code(FailedPrecondition, f"{CODE} can't be imported", directory, lambda: loader.exec_module(module))
     found = getattr(module, CLASS, None)
     if not isinstance(found, type):
         raise FailedPrecondition(f"{CODE} has no class {CLASS}")

@@ -37,7 +37,7 @@ T = TypeVar("T")
 _log = logging.getLogger("bms.model")
 
 
-def told(kind: type[BmsError], what: str, directory: str, call: Callable[[], T], *, meant: bool = False) -> T:
+def run_user_code(kind: type[BmsError], what: str, directory: str, call: Callable[[], T], *, meant: bool = False) -> T:
     """Calls `call`, which is the maker's code, and converts its errors. What it raises becomes a `kind` that names the
     maker's own line; the whole trace goes to the log. BmsErrors of theirs, e.g. InvalidArgument, and MemoryError pass.
 

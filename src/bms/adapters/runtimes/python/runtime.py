@@ -12,8 +12,8 @@ from msgspec import structs
 from bms.adapters.runtimes.artifacts.description import small_file
 from bms.adapters.runtimes.artifacts.model_file import unexpected
 from bms.adapters.runtimes.python.code import check_written, fitted, holds_model, imported, may_say, yields
-from bms.adapters.runtimes.python.errors import told
-from bms.adapters.runtimes.python.signature import returned, said_signatures, streamed
+from bms.adapters.runtimes.python.errors import run_user_code
+from bms.adapters.runtimes.python.signature import declared_signatures, returned, streamed
 from bms.adapters.runtimes.servables.called import CalledServable, served
 from bms.core.errors import FailedPrecondition, Internal
 from bms.core.tensors.columns import mask_name
@@ -104,30 +104,30 @@ class Code:
         if signature == EXPLAIN and self._explain is not None:
             method, run = EXPLAIN, self._explain
         with self._one:
-            value = self._told(method, lambda: run(_guarded(inputs, said), signature))
+            value = self._call(method, lambda: run(_guarded(inputs, said), signature))
         return returned(value, said, rows)
 
     def step(self, signature: str, inputs: Mapping[str, Array], sequence: Sequence) -> dict[str, Array]:
         """Calls `step` for one request of a sequence."""
         said, step = self.signatures.get(signature), self._step or _nothing
         with self._one:
-            value = self._told(STEP, lambda: step(_guarded(inputs, said), sequence))
+            value = self._call(STEP, lambda: step(_guarded(inputs, said), sequence))
         return returned(value, said, None)
 
     def parts(self, signature: str, inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
         """Iterates over what `stream` yields."""
         method = self._streams
         said = self.signatures.get(signature)
-        steps = self._told(method, lambda: iter(self._stream(_guarded(inputs, said), signature)))
+        steps = self._call(method, lambda: iter(self._stream(_guarded(inputs, said), signature)))
         try:
-            while (part := self._told(method, lambda: next(steps, _END))) is not _END:
+            while (part := self._call(method, lambda: next(steps, _END))) is not _END:
                 yield streamed(part, said)
         finally:
             if hasattr(steps, "close"):
-                self._told(method, steps.close)
+                self._call(method, steps.close)
 
-    def _told(self, method: str, call: Callable[[], Any]) -> Any:
-        return told(Internal, f"Model.{method} failed", self._directory, call, meant=True)
+    def _call(self, method: str, call: Callable[[], Any]) -> Any:
+        return run_user_code(Internal, f"Model.{method} failed", self._directory, call, meant=True)
 
 
 def _nothing(*_: object) -> Any:
@@ -191,9 +191,11 @@ def _made(directory: str) -> Any:
         raise FailedPrecondition(f"'config.json' is no JSON: {error}") from error
     load = callable(getattr(kind, "load", None))
     arguments = () if load else (directory, settings)
-    model = told(FailedPrecondition, "Model can't be made", directory, lambda: fitted(kind)(*arguments))
+    model = run_user_code(FailedPrecondition, "Model can't be made", directory, lambda: fitted(kind)(*arguments))
     if load:
-        told(FailedPrecondition, "Model.load failed", directory, lambda: fitted(model.load)(directory, settings))
+        run_user_code(
+            FailedPrecondition, "Model.load failed", directory, lambda: fitted(model.load)(directory, settings)
+        )
     return model
 
 
@@ -201,7 +203,7 @@ def _signatures(
     config: ServableConfig, model: Any
 ) -> tuple[ServableConfig, dict[str, Signature] | None, frozenset[str]]:
     """The config and the signatures found, both with the one that streams, and the names of those that do."""
-    found = said_signatures(model)
+    found = declared_signatures(model)
     if callable(getattr(model, STEP, None)):
         config = structs.replace(config, signatures=_of_sequences(config.signatures))
         return config, _of_sequences(found) or None, frozenset()

@@ -15,7 +15,7 @@ from bms.serving.inference.reasons import plain
 _TENSOR = re.compile(r"\s*(\S+?)[\s:]+([A-Z]+\d*)(\?)?\s*\[\s*(-?\d+(?:\s*,\s*-?\d+)*)?\s*\]\s*")
 
 
-def said_signatures(model: Any) -> dict[str, Signature]:
+def declared_signatures(model: Any) -> dict[str, Signature]:
     """Reads the class's attribute `signatures`, by name, or `signature`; none where it has neither.
 
     One is a mapping as in bms.json, or shorter: `{"inputs": ["x FP32 [-1, 4]"], "outputs": ["y FP32 [-1]"]}`. Raises

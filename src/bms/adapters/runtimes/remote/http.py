@@ -263,9 +263,9 @@ class _Exchange:
         done = self._usable and error is None
         self._http.give(self._connection, usable=done)
         if isinstance(error, (OSError, http.client.HTTPException)) and not isinstance(error, BmsError):
-            raise self._said(error) from None
+            raise self._converted(error) from None
 
-    def _said(self, error: Exception) -> BmsError:
+    def _converted(self, error: Exception) -> BmsError:
         if self._off is not None and self._off.given_up:
             return Cancelled("this request was given up")
         host = self._http.place.host
@@ -337,7 +337,7 @@ class _Exchange:
 
 def failure(host: str, status: int, body: bytes, head: Head) -> BmsError:
     """Converts an answer that is not good to an error for our caller."""
-    said = words(body)
+    said = excerpt(body)
     if 300 <= status < 400:
         return FailedPrecondition(
             f"the upstream {host!r} redirects (status {status}), which is not followed: write the address it means "
@@ -358,7 +358,7 @@ def failure(host: str, status: int, body: bytes, head: Head) -> BmsError:
     return Unavailable(f"the upstream {host!r} can't answer now (status {status})", retry_after_s=wait)
 
 
-def words(body: bytes) -> str:
+def excerpt(body: bytes) -> str:
     """A short excerpt of an upstream's message, in one line that can't be taken for anything else."""
     text = "".join(each if each.isprintable() else " " for each in body.decode(errors="replace")).strip()
     return f"; it says {text[:MAX_WORDS]!r}" if text else ""

@@ -9,7 +9,7 @@ import numpy as np
 
 from bms.adapters.runtimes.examples.file import Example
 from bms.adapters.runtimes.servables.declared import ask
-from bms.adapters.runtimes.servables.signature_resolution import asked_of, given_examples, settle
+from bms.adapters.runtimes.servables.signature_resolution import asked_of, given_examples, resolve_signatures
 from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument
 from bms.core.tensors.signature import Signature
 from bms.core.tensors.tensor import Array
@@ -123,7 +123,9 @@ def served(
     asked = {name: asked_of(name, config, found or {}) for name in config.signatures or found or {}}
     servable = CalledServable(format, call, asked, invalid, words)
     examples = given_examples(config, asked, example, found or {})
-    made = settle(servable, config, asked, examples, independent=independent, gentle=gentle, streaming=streaming)
+    made = resolve_signatures(
+        servable, config, asked, examples, independent=independent, gentle=gentle, streaming=streaming
+    )
     servable.signatures, servable.examples, servable.apart = made.signatures, made.examples, made.apart
     servable.one_by_one = frozenset(made.one_by_one)
     return servable

@@ -9,7 +9,7 @@ from bms.core.tensors.class_names import settled_names
 from bms.core.tensors.signature import Signature, TensorSpec, shape_text
 
 
-def settled(name: str, declared: Signature, found: Signature) -> Signature:
+def completed_signature(name: str, declared: Signature, found: Signature) -> Signature:
     """Completes `declared` with the outputs and the classes' names of `found` where it says none, and of its columns
     the levels that the model has. It is batched only where both are; a model that takes one row has one row in the
     signature, too. Raises as `check_declared` and `settled_names` do."""

@@ -8,7 +8,7 @@ from msgspec import structs
 from bms.adapters.runtimes.artifacts.description import described
 from bms.adapters.runtimes.examples.file import Example, read_example
 from bms.adapters.runtimes.examples.inputs import examples_of
-from bms.adapters.runtimes.servables.declared import check_inputs_declared, settled, with_found
+from bms.adapters.runtimes.servables.declared import check_inputs_declared, completed_signature, with_found
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.tensors.preprocessing import ImagePreprocess, target_of
@@ -21,7 +21,7 @@ from bms.serving.lifecycle.examples import rows_of
 from bms.serving.lifecycle.servable import Servable
 
 
-class SettledSignatures:
+class ResolvedSignatures:
     """Resolved signatures. By the names of signatures: what they are; inputs on which the model runs; why rows don't
     share a run, where their shapes would allow it. `one_by_one`: tables, which are always batched, of whose rows
     nothing is proved."""
@@ -94,7 +94,7 @@ def _of_any_rows(signature: Signature) -> Signature:
     return structs.replace(signature, inputs=free)
 
 
-def settle(
+def resolve_signatures(
     servable: Servable,
     config: ServableConfig,
     asked: Mapping[str, Signature],
@@ -103,7 +103,7 @@ def settle(
     independent: bool = False,
     gentle: bool = False,
     streaming: frozenset[str] = frozenset(),
-) -> SettledSignatures:
+) -> ResolvedSignatures:
     """Resolves the signatures: `asked` as runs bear them out, then compared with what `config` declares.
 
     A declaration never stands in for a proof: what is declared batched is so only if its rows are proved independent.
@@ -111,7 +111,7 @@ def settle(
     `observed` says; those `streaming` have runs of their own, whatever is declared. Signatures that a verification has
     proved are taken as they are. Raises FailedPrecondition.
     """
-    made = SettledSignatures()
+    made = ResolvedSignatures()
     independent = independent or config.compared
     batched = described(config.directory).batched
     monotonic = SystemClock().monotonic
@@ -160,7 +160,9 @@ def settle(
             made.examples[name] = seen.example
         else:
             made.examples[name] = as_it_runs(servable, name, seen.signature, example)
-        made.signatures[name] = seen.signature if declared is None else settled(name, declared, seen.signature)
+        made.signatures[name] = (
+            seen.signature if declared is None else completed_signature(name, declared, seen.signature)
+        )
     return made
 
 

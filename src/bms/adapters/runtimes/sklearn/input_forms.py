@@ -122,14 +122,15 @@ def _tables(fitted: FittedEstimator, declared: Signature | None) -> Iterator[Inp
     tried: list[tuple[TensorSpec, ...]] = []
     for dtype in (precision, "FP32" if precision == "FP64" else "FP64"):
         specs = tuple(
-            _said(fitted, given[name]) if name in given else _spec(fitted, name, dtype) for name in fitted.names
+            _declared_column(fitted, given[name]) if name in given else _spec(fitted, name, dtype)
+            for name in fitted.names
         )
         if specs not in tried:
             tried.append(specs)
             yield table(fitted.pandas, specs, fitted.learnt)
 
 
-def _said(fitted: FittedEstimator, spec: TensorSpec) -> TensorSpec:
+def _declared_column(fitted: FittedEstimator, spec: TensorSpec) -> TensorSpec:
     """A declared column, with the levels that the model learnt of it; one without a type has that of its tensor.
 
     Raises FailedPrecondition for what is no column.

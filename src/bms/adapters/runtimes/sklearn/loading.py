@@ -8,7 +8,7 @@ import numpy as np
 from bms.adapters.runtimes.artifacts.model_file import lacking
 from bms.adapters.runtimes.examples.file import Example
 from bms.adapters.runtimes.examples.inputs import example_inputs
-from bms.adapters.runtimes.servables.declared import settled
+from bms.adapters.runtimes.servables.declared import completed_signature
 from bms.adapters.runtimes.sklearn.columns import learnt_of, unknown
 from bms.adapters.runtimes.sklearn.input_forms import FittedEstimator, names_of, ways
 from bms.adapters.runtimes.sklearn.inputs import matrix_of
@@ -38,7 +38,7 @@ def called_by(fitted: FittedEstimator, declared: Mapping[str, Signature]) -> dic
     do."""
     try:
         if declared:
-            return {name: _said(fitted, name, signature) for name, signature in declared.items()}
+            return {name: _declared_call(fitted, name, signature) for name, signature in declared.items()}
         found = _first(fitted, None)
         matrix = _matrix(fitted, found)
         return {DEFAULT: found} if matrix is None else {DEFAULT: found, MATRIX: matrix}
@@ -58,13 +58,15 @@ def _matrix(fitted: FittedEstimator, table: Called) -> Called | None:
     return Called(seen.signature, way, seen.calls, seen.example)
 
 
-def _said(fitted: FittedEstimator, name: str, signature: Signature) -> Called:
+def _declared_call(fitted: FittedEstimator, name: str, signature: Signature) -> Called:
     try:
         found = _first(fitted, signature)
     except DoesNotRun:
-        settled(name, signature, _first(fitted, None).signature)  # says which type it is that the model takes instead
+        completed_signature(
+            name, signature, _first(fitted, None).signature
+        )  # says which type it is that the model takes instead
         raise
-    return found._replace(signature=settled(name, signature, found.signature))
+    return found._replace(signature=completed_signature(name, signature, found.signature))
 
 
 def _first(fitted: FittedEstimator, declared: Signature | None) -> Called:

@@ -56,7 +56,7 @@ class TensorflowRuntime:
             model = tf.saved_model.load(folder, tags=[TAG])
             names = set(model.signatures)
         except Exception as error:  # a hostile file may make any part of the reader fail
-            words = reason(error, words_of(error), directory=config.directory)
+            words = reason(error, error_message(error), directory=config.directory)
             raise FailedPrecondition(f"TensorFlow can't load the SavedModel: {words}") from error
 
         if lost := sorted(set(behind.values()) - names):
@@ -73,7 +73,7 @@ class TensorflowRuntime:
 
         found = {**known, **{name: known[own] for name, own in behind.items()}}
         refused = (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError, ValueError, TypeError, KeyError)
-        servable = served(config, "saved_model", call, found, invalid=refused, words=words_of)
+        servable = served(config, "saved_model", call, found, invalid=refused, words=error_message)
         classify(servable, config.signatures)
         _keep_methods(servable, graph, behind)
         return servable
@@ -86,7 +86,7 @@ def _keep_methods(servable: CalledServable, graph: MetaGraph, behind: Mapping[st
             servable.signatures[name] = with_method(one, graph.signatures[behind.get(name, name)].method)
 
 
-def words_of(error: Exception) -> str:
+def error_message(error: Exception) -> str:
     """The message of a TensorFlow error, and the node that it is about, without the trace of the code that made it."""
     lines = [line for line in str(error).splitlines() if line.strip() and not _DECORATION.match(line.strip())]
     return _OPERATION.sub("", _NODE.sub(r"(node \1)", "\n".join(lines)))

@@ -44,9 +44,9 @@ def saved(path: str) -> Saved | None:
                 head = io.BytesIO(file.read(_MAX_PICKLE))  # its weights lie behind the pickles
             for _ in range(_BEFORE):
                 outline(head)
-            return _told(outline(head))
+            return _content(outline(head))
         with zipfile.ZipFile(path) as archive:
-            return _told(outline(_data(archive)))
+            return _content(outline(_data(archive)))
     except (UnreadablePickle, zipfile.BadZipFile, NotImplementedError, ValueError, KeyError, StopIteration, EOFError):
         return None
 
@@ -58,7 +58,7 @@ def _data(archive: zipfile.ZipFile) -> BinaryIO:
     return io.BytesIO(archive.read(entry))
 
 
-def _told(found: PickleOutline) -> Saved | None:
+def _content(found: PickleOutline) -> Saved | None:
     told = _one(found.value, None)
     if told is None:
         entries = _entries(found.value).items()

@@ -93,7 +93,7 @@ def declared_forms(signatures: Mapping[str, Signature], features: BoosterFeature
     return {name: _form(name, signature.inputs, features) for name, signature in signatures.items()}
 
 
-def said(config: ServableConfig, forms: Mapping[str, Form]) -> ServableConfig:
+def with_found_columns(config: ServableConfig, forms: Mapping[str, Form]) -> ServableConfig:
     """Completes the tables of `config` with all that their columns were found to be: levels, and the type that goes
     with these or that the booster computes in, unless another one was asked for."""
     full = dict(config.signatures)

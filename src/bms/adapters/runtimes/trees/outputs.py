@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from bms.adapters.runtimes.servables.called import CalledServable, served
-from bms.adapters.runtimes.trees.inputs import BoosterFeatures, declared_forms, said, usual_forms
+from bms.adapters.runtimes.trees.inputs import BoosterFeatures, declared_forms, usual_forms, with_found_columns
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import Array, DType
 from bms.core.workloads.programs import ServableConfig
@@ -14,7 +14,7 @@ from bms.core.workloads.programs import ServableConfig
 Kind = Literal["classes", "binary", "several", "values"]
 
 
-class Gives(NamedTuple):
+class BoosterOutputs(NamedTuple):
     """The kind of a booster's outputs, in numbers of `dtype`.
 
     "classes": the probabilities of `width` classes. "binary": that of the second of two. "several": those of `width`
@@ -31,7 +31,7 @@ def served_trees(
     format: str,
     predict: Callable[[Array], Array],
     features: BoosterFeatures,
-    gives: Gives,
+    gives: BoosterOutputs,
     invalid: tuple[type[Exception], ...] = (),
 ) -> CalledServable:
     """Makes a booster's servable; `predict`, [rows, features] → [rows] or [rows, width], is the library's own.
@@ -64,10 +64,10 @@ def served_rows(
     def call(signature: str, inputs: Mapping[str, Array], wanted: tuple[str, ...]) -> dict[str, Array]:
         return answer(forms[signature].rows(inputs), wanted)
 
-    return served(said(config, forms), format, call, found, invalid=invalid, independent=True)
+    return served(with_found_columns(config, forms), format, call, found, invalid=invalid, independent=True)
 
 
-def trees_signature(gives: Gives, inputs: tuple[TensorSpec, ...]) -> Signature:
+def trees_signature(gives: BoosterOutputs, inputs: tuple[TensorSpec, ...]) -> Signature:
     """The signature of a booster. Classes give `probabilities` and `label`, INT64, the number of the class; all else
     gives `prediction`, with a column for each of several targets."""
     kind, width, dtype = gives

@@ -78,7 +78,7 @@ class Database:
                         yield connection
                 finally:  # also for one that failed: a commit that was cancelled may have been one
                     if telling.events:
-                        self.ring()
+                        self.notify()
 
     async def write_at_once(self, work: Callable[[Connection], T]) -> T:
         """Runs `work`, which does all of a write transaction without an event, and returns its result. On SQLite that
@@ -93,7 +93,7 @@ class Database:
                 step = partial(_written, self._at_once, work)
                 return await to_the_end(asyncio.get_running_loop().run_in_executor(self._thread, step))
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Notifies waiters that there may be new events."""
         written, self.written = self.written, asyncio.Event()
         written.set()
@@ -161,10 +161,10 @@ class _translated:
 
 def _is_away(error: DBAPIError) -> bool:
     """Whether the connection is gone, or the server starts, stops or has no room for another connection."""
-    return error.connection_invalidated or said_to_pass(error) or _state(error).startswith(_LOST)
+    return error.connection_invalidated or is_temporary(error) or _state(error).startswith(_LOST)
 
 
-def said_to_pass(error: BaseException | None) -> bool:
+def is_temporary(error: BaseException | None) -> bool:
     """Whether a server's error is temporary: it accepts no connections just now."""
     return isinstance(error, DBAPIError) and _state(error) in _PASSING
 

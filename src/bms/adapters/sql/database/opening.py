@@ -3,7 +3,7 @@
 from sqlalchemy import text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from bms.adapters.sql.database.engine import Database, said_to_pass
+from bms.adapters.sql.database.engine import Database, is_temporary
 from bms.adapters.sql.database.urls import check_url
 from bms.core.errors import FailedPrecondition, InvalidArgument, Unavailable
 
@@ -32,7 +32,7 @@ async def greet(database: Database, place: str) -> None:
             await connection.execute(text("SELECT 1"))
     except Unavailable as error:
         cause = error.__cause__
-        if isinstance(cause, DBAPIError) and said_to_pass(cause):
+        if isinstance(cause, DBAPIError) and is_temporary(cause):
             raise Unavailable(f"{place} can't be used now: {cause.orig}") from error
         raise Unavailable(f"{place} does not answer: is it running, and reachable from here?") from error
     except DBAPIError as error:
