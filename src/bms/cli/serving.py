@@ -9,7 +9,7 @@ import typer
 from bms.cli.command import CommandSession
 from bms.cli.options.resources import resources_given
 from bms.cli.options.version import streams_alone
-from bms.cli.predict.asking import example_command
+from bms.cli.predict.example_command import example_command
 from bms.core.errors import InvalidArgument, NotFound, PermissionDenied
 from bms.core.workloads.resources import size_text
 from bms.sdk.deployments import DeploymentSpec, DeploymentStatus, Target

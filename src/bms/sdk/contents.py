@@ -11,7 +11,7 @@ import numpy as np
 from bms.core.errors import InvalidArgument, NotFound
 from bms.core.tensors.tensor import Array
 from bms.sdk.binding.resources import D, decode, operation, path_part
-from bms.sdk.inference import JSON, Inference, Inputs, Prediction, PredictOptions
+from bms.sdk.inference import JSON, Inference, Inputs, Prediction, PredictOptions, version_segment
 from bms.sdk.notes import CallSite, call_site
 from bms.sdk.predictions.bodies import encode_examples
 from bms.sdk.predictions.served import SavedModelInfo, SignatureInfo
@@ -103,7 +103,7 @@ class Contents(Inference[D]):
 
     def _classify(self, name: str, inputs: Inputs, asked: PredictOptions, site: CallSite) -> Flow[Classes]:
         body = encode_examples((yield from self._sent(name, inputs, asked, asked.version)))
-        path = f"/v1/models/{path_part(name)}{which(asked.version, asked.alias)}:classify"
+        path = f"/v1/models/{path_part(name)}{version_segment(asked.version, asked.alias)}:classify"
         reply = yield from self._infer(path, body, JSON, None, site)
         return Classes(decode(reply, _Results).results)
 
@@ -124,7 +124,7 @@ class Contents(Inference[D]):
         self, name: str, *, version: int | None = None, alias: str | None = None
     ) -> Flow[dict[str, SignatureInfo]]:
         """All signatures of a served model, by name."""
-        path = f"/v1/models/{path_part(name)}{which(version, alias)}/metadata"
+        path = f"/v1/models/{path_part(name)}{version_segment(version, alias)}/metadata"
         reply = yield from self._retrying(ClientRequest("GET", path))
         return decode(reply, SavedModelInfo).signatures()
 

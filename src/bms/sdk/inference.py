@@ -137,10 +137,10 @@ class Inference(Resource[D]):
             version = yield from self._version_of(name, alias)
         sent = replace((yield from self._sent(name, inputs, asked, version)), params=asked.params, step=asked.step)
         if wire == "tfserving":
-            path = f"/v1/models/{path_part(name)}{which(version, alias)}:predict"
+            path = f"/v1/models/{path_part(name)}{version_segment(version, alias)}:predict"
             reply = yield from self._infer(path, encode_columns(sent), JSON, asked.timeout_s, site)
             return Prediction(decode_columns(reply.content), None)
-        path = f"/v2/models/{path_part(name)}{which(version, None)}/infer"
+        path = f"/v2/models/{path_part(name)}{version_segment(version, None)}/infer"
         if wire == "json":
             reply = yield from self._infer(path, encode_json(sent), JSON, asked.timeout_s, site)
         else:
@@ -165,7 +165,9 @@ class Inference(Resource[D]):
         return reply.ok
 
     def _metadata(self, name: str, version: int | None) -> Flow[ModelInfo]:
-        reply = yield from self._retrying(ClientRequest("GET", f"/v2/models/{path_part(name)}{which(version, None)}"))
+        reply = yield from self._retrying(
+            ClientRequest("GET", f"/v2/models/{path_part(name)}{version_segment(version, None)}")
+        )
         return decode(reply, ModelInfo)
 
     def _infer(
@@ -202,7 +204,7 @@ class Inference(Resource[D]):
 
     def _ways(self, name: str, version: int | None) -> Flow[dict[str, tuple[TensorInfo, ...]]]:
         """The inputs of each signature."""
-        path = f"/v1/models/{path_part(name)}{which(version, None)}/metadata"
+        path = f"/v1/models/{path_part(name)}{version_segment(version, None)}/metadata"
         reply = yield from self._retrying(ClientRequest("GET", path))
         return decode(reply, SavedModelInfo).inputs()
 

@@ -10,7 +10,7 @@ from bms.core.errors import Internal, InvalidArgument, from_code
 from bms.core.tensors.tensor import Array
 from bms.sdk.binding.resources import D, decode, path_part, stream
 from bms.sdk.contents import Contents
-from bms.sdk.inference import JSON, Inputs, Prediction, PredictOptions
+from bms.sdk.inference import JSON, Inputs, Prediction, PredictOptions, version_segment
 from bms.sdk.notes import CallSite, call_site, tell
 from bms.sdk.predictions.answers import array_of, read
 from bms.sdk.predictions.bodies import encode_inputs
@@ -53,7 +53,7 @@ class Parts(Contents[D]):
             version = yield from self._version_of(name, asked.alias)
         outputs = yield from self._outputs(name, version, asked.signature)
         sent = yield from self._sent(name, inputs, asked, version)
-        path = f"/v2/models/{path_part(name)}{which(version, None)}/generate_stream"
+        path = f"/v2/models/{path_part(name)}{version_segment(version, None)}/generate_stream"
         body = encode_inputs(sent)
         request = ClientRequest(
             "POST", path, headers=JSON, content=body, timed="infer", timeout_s=asked.timeout_s, streamed=True
@@ -72,7 +72,7 @@ class Parts(Contents[D]):
         if signature is None:
             told = (yield from self._metadata(name, version)).outputs
         else:
-            path = f"/v1/models/{path_part(name)}{which(version, None)}/metadata"
+            path = f"/v1/models/{path_part(name)}{version_segment(version, None)}/metadata"
             ways = decode((yield from self._retrying(ClientRequest("GET", path))), SavedModelInfo).outputs()
             if signature not in ways:
                 raise InvalidArgument(f"no signature {signature!r}: model {name!r} has {', '.join(ways)}")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bms.adapters.environments import building, slim
-from bms.adapters.environments.following import BuildFollower, read_piece
+from bms.adapters.environments.build_log_tail import BuildFollower, read_piece
 from bms.adapters.environments.freeing import freed_by_removing
 from bms.adapters.environments.installer import settings
 from bms.adapters.environments.locks import free, locked, shared, try_lock

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import ColumnElement
 
 from bms.adapters.sql.database.engine import Database
-from bms.adapters.sql.database.telling import CHANNEL, tells
+from bms.adapters.sql.database.event_mark import CHANNEL, mark_event
 from bms.adapters.sql.tables.allotments import allotments
 from bms.adapters.sql.tables.events import events, leases
 from bms.control.platform.allotments import Allotment, milliseconds
@@ -65,7 +65,7 @@ class Repository:
             raise Aborted(f"lease {lease!r} has moved on from token {token} to {newest}: another process leads now")
 
     async def emit(self, event: Event[Payload]) -> None:
-        origin = tells(self._connection)
+        origin = mark_event(self._connection)
         if self._connection.dialect.name == "postgresql":
             # Numbers are drawn before the commit: without this, a reader could see 6 and never look back at 5.
             lock, notice = func.pg_advisory_xact_lock(_EVENTS_LOCK), func.pg_notify(CHANNEL, origin)

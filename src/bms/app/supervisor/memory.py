@@ -3,7 +3,7 @@
 import msgspec
 
 from bms.adapters.clusters.resources import processes
-from bms.adapters.clusters.resources.surroundings import MARK_WORKLOAD
+from bms.adapters.clusters.resources.variables import MARK_WORKLOAD
 from bms.app.home.directory import Home
 from bms.app.supervisor.shutdown import services_of, workloads_of
 from bms.app.supervisor.supervisor import running

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from bms.cli.command import CommandSession, command, noun
+from bms.cli.confirmation import Yes, be_sure
 from bms.cli.options.values import parse_numbers
 from bms.cli.pages.dataset_page import show_version
-from bms.cli.sure import Yes, be_sure
 from bms.core.errors import InvalidArgument, NotFound
 from bms.core.workloads.resources import size_text
 

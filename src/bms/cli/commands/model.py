@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from bms.cli.command import CommandSession, command, noun
+from bms.cli.confirmation import Yes, be_sure
 from bms.cli.options.gates import FORM, gate_of, gate_text, matches_gate, value_text
 from bms.cli.options.version import (
     AllowPickle,
@@ -33,7 +34,6 @@ from bms.cli.output.writing import write_pieces
 from bms.cli.pages.gate_table import measured, show_gates
 from bms.cli.pages.version_page import show_version, version_meant
 from bms.cli.pushing import VerificationLog, newest_ready, push
-from bms.cli.sure import Yes, be_sure
 from bms.core.errors import InvalidArgument
 from bms.core.workloads.resources import size_text
 from bms.sdk.models import Version

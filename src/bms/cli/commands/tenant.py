@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bms.cli.command import CommandSession, command, noun
-from bms.cli.sure import Yes, be_sure
+from bms.cli.confirmation import Yes, be_sure
 from bms.sdk.tenants import Tenant
 
 app = noun("Tenants: isolated customers of the platform.")

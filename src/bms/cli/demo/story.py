@@ -12,7 +12,7 @@ import numpy as np
 from bms.adapters.datasets.reader import load_split, read_manifest
 from bms.cli.demo.stage import Stage
 from bms.cli.demo.steady import Felt, SteadyStream
-from bms.cli.demo.telling import Bar, Teller
+from bms.cli.demo.teller import Bar, Teller
 from bms.cli.options.gates import bound_text
 from bms.core.errors import AlreadyExists, FailedPrecondition, Internal
 from bms.core.workloads.resources import size_text

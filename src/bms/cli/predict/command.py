@@ -8,8 +8,8 @@ import typer
 
 from bms.cli.command import CommandSession, command
 from bms.cli.predict.answer import show, show_parts, show_rows, warnings_to_stderr
-from bms.cli.predict.asking import example_of
 from bms.cli.predict.data import existing, is_table, parameters, read_data, typed, with_bytes
+from bms.cli.predict.example_command import example_of
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.sdk.contents import Classes
 from bms.sdk.tables.csv_cells import CsvCells

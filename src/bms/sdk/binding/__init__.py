@@ -1,1 +1,1 @@
-"""Turns flows into methods: `resources` binds them to a driver, `shown` makes the signatures that `help` prints."""
+"""Turns flows into methods: `resources` binds them to a driver, `help_signatures` makes what `help` shows of them."""

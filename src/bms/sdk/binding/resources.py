@@ -16,7 +16,7 @@ import msgspec
 from bms.api_types.pages import Page
 from bms.core.errors import Internal
 from bms.core.ids import new_id
-from bms.sdk.binding.shown import signature_of
+from bms.sdk.binding.help_signatures import signature_of
 from bms.sdk.retries import Retrying
 from bms.sdk.transport.drivers import AsyncDriver, SyncDriver
 from bms.sdk.transport.flow import ClientRequest, FileContent, Flow, Item, NextBytes, Reply, Stream

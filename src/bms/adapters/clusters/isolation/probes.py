@@ -150,7 +150,7 @@ def _end(pid: int) -> None:
 def _cgroups() -> tuple[dict[str, str], str]:
     """The bases whose controllers could be used, and the last refusal where there is none."""
     try:
-        candidates = cgroups.here()
+        candidates = cgroups.own_groups()
     except OSError as error:
         return {}, str(error)
     refused = "no control groups are mounted"

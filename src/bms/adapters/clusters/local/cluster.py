@@ -17,7 +17,7 @@ from bms.adapters.clusters.isolation import capabilities as probing
 from bms.adapters.clusters.isolation.cgroups import ControlGroups
 from bms.adapters.clusters.local import directories, recovery
 from bms.adapters.clusters.local import sandbox_plan as enclosing
-from bms.adapters.clusters.local.changes import EndingCounter
+from bms.adapters.clusters.local.ending_counter import EndingCounter
 from bms.adapters.clusters.local.launching import ProcessLauncher
 from bms.adapters.clusters.local.records import Record, Records, check_id
 from bms.adapters.clusters.local.tracking import Tracked

@@ -21,7 +21,7 @@ from bms.adapters.clusters.local.records import Record, Records
 from bms.adapters.clusters.local.workload_inputs import ResolvedInputs
 from bms.adapters.clusters.log_files import WORKLOAD_LOG
 from bms.adapters.clusters.resources import devices, limits, processes
-from bms.adapters.clusters.resources.surroundings import surroundings
+from bms.adapters.clusters.resources.variables import environment_variables
 from bms.control.platform.clusters import MAX_SEALED
 from bms.core.errors import FailedPrecondition, ResourceExhausted
 from bms.core.workloads.devices import Device
@@ -78,7 +78,7 @@ class ProcessLauncher:
     def _start(
         self, record: Record, python: str, directory: Path, gpus: Iterable[Device], sealed: bytes
     ) -> tuple[Record, int]:
-        environment = surroundings(record.spec, python, directory, self._home_mark, gpus)
+        environment = environment_variables(record.spec, python, directory, self._home_mark, gpus)
         pid, gate = _spawn(record.spec.program, python, directory, self._slim_path, environment, sealed)
         try:
             # Nobody waited for this child yet, so the pid is certainly its own, even if it ended already.

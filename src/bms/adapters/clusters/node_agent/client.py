@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from bms.adapters.clusters.local.changes import EndingCounter
+from bms.adapters.clusters.local.ending_counter import EndingCounter
 from bms.adapters.clusters.node_agent.files import AgentFiles
 from bms.adapters.clusters.node_agent.objects import ObjectsForAgents
 from bms.adapters.clusters.node_agent.opening import Opened, Opening

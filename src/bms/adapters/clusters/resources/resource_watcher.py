@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from bms.adapters.clusters import log_files
 from bms.adapters.clusters.isolation.cgroups import ControlGroups
-from bms.adapters.clusters.resources import processes, surroundings, verdicts
+from bms.adapters.clusters.resources import processes, variables, verdicts
 from bms.adapters.clusters.resources.disk_usage import DiskUsage
 from bms.adapters.clusters.resources.process_trees import ProcessTrees
 from bms.adapters.clusters.resources.processes import Process, ProcessIdentity
@@ -121,8 +121,8 @@ def marked(home_mark: str, table: dict[int, Process]) -> dict[str, list[Process]
     found: dict[str, list[Process]] = {}
     for pid, process in table.items():
         started_with = processes.environment(pid) if process.alive else {}
-        if started_with.get(surroundings.MARK_HOME) == home_mark:
-            found.setdefault(started_with.get(surroundings.MARK_WORKLOAD, ""), []).append(process)
+        if started_with.get(variables.MARK_HOME) == home_mark:
+            found.setdefault(started_with.get(variables.MARK_WORKLOAD, ""), []).append(process)
     return found
 
 

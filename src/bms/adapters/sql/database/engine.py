@@ -13,9 +13,9 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bms.adapters.sql.database.commit_watcher import CommitWatcher, SqliteOthers
+from bms.adapters.sql.database.event_mark import TELLS, EventMark
 from bms.adapters.sql.database.postgresql import postgresql_engine
 from bms.adapters.sql.database.sqlite import WRITE, sqlite_engine, sqlite_engine_at_once
-from bms.adapters.sql.database.telling import TELLS, Telling
 from bms.core.cancellation import to_the_end
 from bms.core.errors import InvalidArgument, ResourceExhausted, Unavailable
 from bms.core.ids import new_id
@@ -70,14 +70,14 @@ class Database:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """Opens a write transaction: on SQLite it begins IMMEDIATE, so that two of them queue instead of failing."""
-        telling = Telling(self._origin)
+        mark = EventMark(self._origin)
         with _translated():
             async with self._turn():
                 try:
-                    async with self._transaction({WRITE: True, TELLS: telling}) as connection:
+                    async with self._transaction({WRITE: True, TELLS: mark}) as connection:
                         yield connection
                 finally:  # also for one that failed: a commit that was cancelled may have been one
-                    if telling.events:
+                    if mark.events:
                         self.notify()
 
     async def write_at_once(self, work: Callable[[Connection], T]) -> T:

@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bms.adapters.sql.database.telling import CHANNEL
+from bms.adapters.sql.database.event_mark import CHANNEL
 from bms.core.cancellation import to_the_end
 
 log = logging.getLogger("bms.sql")

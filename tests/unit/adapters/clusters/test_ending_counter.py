@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bms.adapters.clusters.local.changes import EndingCounter
+from bms.adapters.clusters.local.ending_counter import EndingCounter
 from tests.cancelling import PLANS, every_await
 
 

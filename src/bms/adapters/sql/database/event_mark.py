@@ -9,18 +9,18 @@ CHANNEL = "bms_events"  # of PostgreSQL's notifications
 
 
 @dataclass
-class Telling:
+class EventMark:
     """Marks connections of one process; `origin` names it, since several may be at work on one database."""
 
     origin: str
     events: bool = False
 
 
-def tells(connection: AsyncConnection) -> str:
+def mark_event(connection: AsyncConnection) -> str:
     """Records that the transaction adds an event; returns the name of the origin."""
     assert connection.sync_connection is not None, "a transaction is under way"
-    telling: Telling | None = connection.sync_connection.get_execution_options().get(TELLS)
-    if telling is None:  # of a connection that no `Database` gave
+    mark: EventMark | None = connection.sync_connection.get_execution_options().get(TELLS)
+    if mark is None:  # of a connection that no `Database` gave
         return ""
-    telling.events = True
-    return telling.origin
+    mark.events = True
+    return mark.origin

@@ -26,7 +26,7 @@ MALLOC = {  # glibc maps and unmaps every large buffer by default, which costs i
 }
 
 
-def surroundings(
+def environment_variables(
     spec: WorkloadSpec, python: str, directory: Path, home_mark: str, gpus: Iterable[Device] = ()
 ) -> dict[str, str]:
     """Builds all environment variables of the workload's process, whose interpreter is `python`; none of ours are
