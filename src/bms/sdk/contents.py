@@ -72,7 +72,7 @@ class Contents(Inference[D]):
             raise InvalidArgument(
                 f"predict_text gives {len(texts)} texts as the input 'text', and model {name!r} takes "
                 f"{', '.join(map(str, taken))}: give them by name, predict({name!r}, {{{taken[0].name!r}: …}}); the "
-                f"server said: {error.message}"
+                f"server answered: {error.message}"
             ) from None
 
     @operation

@@ -184,7 +184,7 @@ def test_the_library_itself_believes_a_file_that_is_cut_off() -> None:
         (r"end of trees", "", "'end of trees' is missing"),
         (r"Tree=3\n", "", "header's numbers"),
         (r"num_tree_per_iteration=10", "num_tree_per_iteration=7", "header's numbers"),
-        (r"version=v4", "version=w4", "its content is none"),
+        (r"version=v4", "version=w4", "but is not one"),
     ],
 )
 def test_trees_that_are_none_are_refused(tmp_path: Path, found: str, instead: str, says: str) -> None:

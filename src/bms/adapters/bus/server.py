@@ -183,7 +183,7 @@ class _Connection:
                 if not isinstance(hello, GatewayHello):
                     raise InvalidArgument(f"a gateway begins with hello, this one with {type(hello).__name__}")
                 if not hmac.compare_digest(hello.token.encode(), self._token.encode()):
-                    raise InvalidArgument(f"process {_peer(self._writer)[0]} says hello without the bus's token")
+                    raise InvalidArgument(f"process {_peer(self._writer)[0]} connects without the bus's token")
                 self.view = ConnectedGateway(
                     slot=hello.slot,
                     pid=hello.pid,
@@ -191,7 +191,7 @@ class _Connection:
                     connected_at=self._clock.now().timestamp(),
                 )
                 return bodies[1:]
-        raise ConnectionResetError("it went away before it said hello")
+        raise ConnectionResetError("it disconnected before it said hello")
 
     async def _receive(self, bodies: list[bytes], feed: GatewayFeed) -> None:
         while True:

@@ -81,7 +81,7 @@ def divide(
         pieces = split_rows(len(train), shares, seed, None if labels is None else labels[train])
         kept |= {name: train[piece] for name, piece in pieces.items()}
     told = ", ".join(f"{name} ({len(indices)} rows)" for name, indices in parts.items())
-    message = f"the source is divided by itself, and that is kept: {told}"
+    message = f"the source has its own splits, which are kept: {told}"
     if "validation" not in kept:
         message += "; for a validation, take a share of its train, like train=0.8,validation=0.2"
     ordered = {name: kept[name] for name in SPLITS if name in kept}

@@ -21,7 +21,7 @@ class BuildFollower:
             self.waited = True
             return
         if not self.waited:
-            self._tell("this environment is being built for somebody else; what is said:")
+            self._tell("this environment is already being built; the build's log:")
         self.waited = True
         if _size(self._log) < self._offset:  # what was read was of the build before, whose log is begun anew
             self._offset, self._rest = 0, b""

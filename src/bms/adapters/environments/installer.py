@@ -79,7 +79,7 @@ async def run_uv(
             code = await process.wait()
     except TimeoutError:
         raise FailedPrecondition(
-            f"the installer took more than {patience_s:g} s and was stopped; its last words: {_last(said)}"
+            f"the installer took more than {patience_s:g} s and was stopped; its last output: {_last(said)}"
         ) from None
     finally:
         await ended(process)
@@ -116,4 +116,4 @@ def _last(said: Sequence[str]) -> str:
     """The end of what uv said, from its first complaint on where it fits."""
     complaint = next((at for at, line in enumerate(said) if line.startswith(_COMPLAINTS)), 0)
     text = "\n".join(line for line in said[complaint:] if line).strip()
-    return text[-LAST_WORDS:] or "it said nothing"
+    return text[-LAST_WORDS:] or "it printed nothing"

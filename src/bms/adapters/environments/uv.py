@@ -75,7 +75,7 @@ class UvEnvironments:
                     raise
                 raise ResourceExhausted(
                     "the environment can't be built: the disk of the platform's home is full; make room, or remove "
-                    "environments that nobody needs with `bms environment prune`"
+                    "unused environments with `bms environment prune`"
                 ) from error
 
     def digest(self, spec: EnvironmentSpec) -> str | None:

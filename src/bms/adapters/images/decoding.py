@@ -111,7 +111,7 @@ def _check(image: "Image.Image") -> None:
         raise InvalidArgument(f"{width} × {height} pixels are more than an image may have ({MAX_PIXELS})")
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format in ("PNG", "WEBP"):  # of a JPEG's, the first is the picture
-        raise InvalidArgument(f"it is an animation of {frames} pictures: save the one that is meant by itself")
+        raise InvalidArgument(f"it is an animation of {frames} pictures: save the one you need as a file of its own")
     if image.mode not in _CHANNELS:
         raise InvalidArgument(f"pixels of kind {image.mode!r} are not supported: save it as grey or RGB")
 

@@ -17,7 +17,7 @@ LAST_WORDS = 16 << 10
 MAX_NOTES = 4 << 20  # bytes noted for one attempt; an installer that says more is cut short
 _SUFFIX = ".notes"
 _LONGEST_NOTE = 8192  # bytes
-_NO_MORE = b"[more was said before the job began than is kept: the rest is left out here]\n"
+_NO_MORE = b"[the log before the job's start was too long: the rest is left out here]\n"
 
 
 def _shortened(line: bytes) -> bytes:

@@ -192,7 +192,7 @@ class PendingCalls:
             if array.shape[:1] != (total,):
                 raise InvalidArgument(f"an answer to {len(calls)} calls gives not one row for each of their {total}")
         if not meta.final:
-            raise InvalidArgument(f"an answer to {len(calls)} calls is said to be a part of a stream")
+            raise InvalidArgument(f"an answer to {len(calls)} calls is marked as a part of a stream")
         at, queue_ns, per_row, whole = 0, meta.queue_ns, meta.compute_ns // total, Together(tensors)
         batch = meta.batch
         for call in calls:

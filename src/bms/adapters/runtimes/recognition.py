@@ -104,7 +104,7 @@ def _chosen(directory: str, said: str) -> tuple[Runtime, Recognition]:
         )
     if len(known) > 1:
         names = " and ".join(f"{runtime.name!r} ({found.format})" for runtime, found in known)
-        raise FailedPrecondition(f"the artifact holds models for {names}: say which one is meant with its runtime")
+        raise FailedPrecondition(f"the artifact holds models for {names}: choose one with its runtime")
     return known[0]
 
 

@@ -29,7 +29,7 @@ MAX_MESSAGE = 4000  # characters; in JSON a character takes at most 12 bytes, an
 MAX_NAME = 200
 MAX_METRICS = 1000  # names
 _METRICS_PER_EVENT = 20
-_LAST_WORDS = "this job has said more than is kept: further events are left out"
+_LAST_WORDS = "this job has reported too many events: further ones are left out"
 
 
 class JobCancelled(BaseException):

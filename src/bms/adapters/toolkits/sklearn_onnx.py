@@ -54,7 +54,7 @@ def _check_splits(estimator: Any, splits: Sequence[tuple[int, float]]) -> None:
     if any(not math.isfinite(threshold) for _, threshold in splits):
         raise FailedPrecondition(
             f"this {type(estimator).__name__} has a split that tells missing values from all others, which skl2onnx "
-            "can't convert in doubles; it is served as it is"
+            "can't convert in doubles; it is served unconverted"
         )
 
 
@@ -70,8 +70,8 @@ def convertible_input(estimator: Any, signature: Signature) -> TensorSpec:
     spec = signature.inputs[0]
     if not signature.batched:
         raise FailedPrecondition(
-            f"the {name} answers a row differently in company than alone, which no child can be proved to do as well; "
-            "it is served as it is"
+            f"the {name} answers a row differently in a batch than alone, so no conversion can be proved equal; "
+            "it is served unconverted"
         )
     if spec.dtype not in _NUMBERS or len(spec.shape) != 2:
         raise FailedPrecondition(
@@ -104,7 +104,7 @@ def _converted(estimator: Any, spec: TensorSpec, precision: DType) -> Any:
             failure = error if failure is None or "Option " in str(failure) else failure
     words = reason(failure).rstrip(".")
     raise FailedPrecondition(
-        f"skl2onnx can't convert this {type(estimator).__name__} of {precision}: {words}; it is served as it is"
+        f"skl2onnx can't convert this {type(estimator).__name__} of {precision}: {words}; it is served unconverted"
     ) from failure
 
 
@@ -133,7 +133,7 @@ def _wanted_outputs(estimator: Any, outputs: Sequence[TensorSpec], model: Any) -
         if place >= len(given):
             raise FailedPrecondition(
                 f"the {type(estimator).__name__} gives {spec.name!r}, skl2onnx's model does not ({', '.join(given)}); "
-                "it is served as it is"
+                "it is served unconverted"
             )
         found.append(WantedOutput(given[place], spec))
     return found

@@ -62,7 +62,7 @@ async def test_notes_are_bounded(files: NotedAttemptFiles) -> None:
     assert size < MAX_NOTES + 10_000
     said = (await files.read("w", "log", 0, size)).decode(errors="replace").splitlines()
     assert said[1].endswith("x [1808 bytes more are left out here]")
-    assert said[-1].startswith("[more was said before the job began than is kept")
+    assert said[-1].startswith("[the log before the job's start was too long")
 
 
 @pytest.mark.parametrize("name", ["job.log", "events.jsonl", "result.json", "workload.log"])

@@ -37,7 +37,7 @@ def probe() -> IsolationMeans:
         return msgspec.json.decode(done.stdout, type=IsolationMeans)
     except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
         said = (getattr(error, "stderr", None) or b"").decode(errors="replace")[-500:]
-        raise FailedPrecondition(f"what keeps workloads in here can't be found out: {error} {said}") from error
+        raise FailedPrecondition(f"the isolation of workloads can't be detected: {error} {said}") from error
 
 
 def describe(means: IsolationMeans) -> Isolation:

@@ -217,7 +217,7 @@ class NodeAgentCluster:
             make = lambda: Opening(opened, failed, limit=MAX_GREETING, patience_s=GREETING_S)  # noqa: E731
             await self._connect(self._endpoint, make, self._hello)
         except WrongPeer as error:
-            raise FailedPrecondition(f"{self.name} can't be believed: {error}") from None
+            raise FailedPrecondition(f"{self.name} can't be trusted: {error}") from None
         except OSError as error:
             raise Unavailable(f"{self.name} can't be reached: {error.strerror or error}") from None
         self.welcome = await answered

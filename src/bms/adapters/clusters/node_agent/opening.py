@@ -44,7 +44,7 @@ class Opening(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass
         self._timer = asyncio.get_running_loop().call_later(
-            self._patience_s, self._give_up, f"nothing was said within {self._patience_s:g} s"
+            self._patience_s, self._give_up, f"no message came within {self._patience_s:g} s"
         )
 
     def data_received(self, data: bytes) -> None:

@@ -218,7 +218,7 @@ class AgentServer:
                 return await environments.log(digest, offset, limit)
             case said.PruneEnvironments():
                 return await environments.prune(lambda: self._needed(control))
-        raise InvalidArgument(f"{type(asked).__name__} can't be asked for here")
+        raise InvalidArgument(f"{type(asked).__name__} is no request that this side answers")
 
     async def _needed(self, control: Peer) -> frozenset[str]:
         return await control.ask(said.NeededEnvironments(), _needed) | await self._served.kept.needed()

@@ -57,7 +57,7 @@ def _numbers(column: TextColumn, decimals: Decimals) -> ReadColumn:
             "`--decimal ,`"
         )
     mark = decimals.mark(column.name)
-    wanted = f"number with the decimal mark {mark!r} (`--decimal` says another)"
+    wanted = f"number with the decimal mark {mark!r} (change it by `--decimal`)"
     _check(column, wanted, [bool(FLOAT[mark].fullmatch(cell)) for cell in column.stripped])
     read = floats(column, decimals)
     if isinstance(read, str):

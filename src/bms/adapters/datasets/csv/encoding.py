@@ -29,7 +29,7 @@ def encoding_of(path: Path, told: str | None) -> tuple[str, list[DatasetFinding]
         codec = codec_of(told)
         if marked is not None and not codec.startswith(marked):
             raise InvalidArgument(
-                f"{path.name} begins with the byte order mark of {marked}, and encoding says {told}: leave that out"
+                f"{path.name} begins with the byte order mark of {marked}, but encoding is {told}: leave the option out"
             )
         return _PYTHON.get(marked or codec, marked or codec), []
     if marked is None:

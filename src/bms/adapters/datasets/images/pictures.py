@@ -14,7 +14,7 @@ from bms.core.errors import InvalidArgument
 
 _BILINEAR = 2  # PIL.Image.Resampling.BILINEAR, which only images need
 _CHANGES: dict[Change, str] = {
-    "turned": "lie in their files otherwise than they are seen; they are turned as their EXIF orientation says",
+    "turned": "are stored rotated; they are turned upright by their EXIF orientation",
     "deep": "have 16 bits a channel, of which the upper 8 are used",
     "cmyk": "are CMYK; they become RGB without a colour profile",
     "transparent": "have transparent parts, where the colours beneath are used",

@@ -43,7 +43,7 @@ def known_file(
     path = model_file(directory, suffixes, runtime)
     if path not in known:
         raise FailedPrecondition(
-            f"{os.path.basename(path)!r} is named as a model for runtime {runtime.name!r}, but its content is none: "
+            f"{os.path.basename(path)!r} is named like a model for runtime {runtime.name!r}, but is not one: "
             "it is cut off, or something else; save the model again"
         )
     return path

@@ -129,7 +129,7 @@ def _check(directory: str, config: Json, weights: str, file: str) -> None:
         assert isinstance(shards, dict)
         for name in {str(shard) for shard in shards.values()}:
             if not _is_safetensors(contained(directory, name)):
-                raise FailedPrecondition(f"{name[:200]!r} is named as safetensors, but its content is none")
+                raise FailedPrecondition(f"{name[:200]!r} is named like safetensors, but is not one")
 
 
 def _task(config: Json, pooling: Pooling) -> Literal["classify", "tag", "regress", "embed"]:

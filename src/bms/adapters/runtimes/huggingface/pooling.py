@@ -67,9 +67,7 @@ def pooling_of(directory: str, modules: object, read: Read) -> Pooling:
         check_known(MODULES, module)
         kind, path = str(module.get("type", "")).rpartition(".")[2], str(module.get("path", ""))
         if module.get("kwargs"):
-            raise FailedPrecondition(
-                f"{MODULES} says 'kwargs' of {kind[:80]!r}, which are not passed on: take them out"
-            )
+            raise FailedPrecondition(f"{MODULES} says 'kwargs' of {kind[:80]!r}, which are not supported: remove them")
         if kind == "Transformer" and path in ("", ".") and place == 0:
             continue
         if kind == "Pooling" and pooled is None and not then:
@@ -87,7 +85,7 @@ def pooling_of(directory: str, modules: object, read: Read) -> Pooling:
                 "Pooling, then any of Dense, Dropout and Normalize"
             )
     if pooled is None:
-        raise FailedPrecondition(f"{MODULES} names no Pooling: how one vector is made of a text's tokens is not said")
+        raise FailedPrecondition(f"{MODULES} names no Pooling: how a text's tokens become one vector is not known")
     return _transformer(_sentences(pooled._replace(then=tuple(then)), read, directory), read, directory)
 
 

@@ -63,12 +63,12 @@ def _check_tree(tree: dict[str, str], features: int) -> set[int]:
     leaves = int(tree["num_leaves"])
     nodes = leaves - 1
     if nodes < 0 or len(_numbers(tree, "leaf_value", float)) != leaves:
-        raise ValueError("a tree's leaves are not as many as it says")
+        raise ValueError("a tree's number of leaves is wrong")
     if nodes == 0:
         return set()
     split = _numbers(tree, "split_feature", int)
     if any(len(_numbers(tree, key, float)) != nodes for key in ("threshold", "decision_type")) or len(split) != nodes:
-        raise ValueError("a tree's nodes are not as many as it says")
+        raise ValueError("a tree's number of nodes is wrong")
     if split.min() < 0 or split.max() >= features:
         raise ValueError("a tree asks for a feature that there is not")
     for side in ("left_child", "right_child"):
@@ -89,7 +89,7 @@ def _check_tree(tree: dict[str, str], features: int) -> set[int]:
 def _check_categories(tree: dict[str, str], split: "np.ndarray[tuple[int], np.dtype[np.int64]]", nodes: int) -> None:
     bounds, words = _numbers(tree, "cat_boundaries", int), _numbers(tree, "cat_threshold", int)
     if len(bounds) != int(tree["num_cat"]) + 1 or bounds[0] != 0 or (np.diff(bounds) < 0).any():
-        raise ValueError("a tree's categories are not as many as it says")
+        raise ValueError("a tree's number of categories is wrong")
     if bounds[-1] != len(words):
         raise ValueError("a tree's categories are cut off")
     categorical = _numbers(tree, "decision_type", int) & 1 == 1

@@ -181,7 +181,7 @@ class _Pyfunc:
                 made.append(None if mask is not None and mask[row] else json.loads(text))
             except (ValueError, RecursionError):
                 raise InvalidArgument(
-                    f"column {name!r}, row {row}: this is not JSON, as whose text a value travels"
+                    f"column {name!r}, row {row}: this is not JSON: values of this column are sent as JSON text"
                 ) from None
         return made
 

@@ -46,7 +46,7 @@ class MxnetRuntime:
         symbol = parsed(_content(symbol_path))
         name = os.path.basename(symbol_path)
         if symbol is None:
-            raise FailedPrecondition(f"{name!r} is named as an MXNet symbol, but its content is none")
+            raise FailedPrecondition(f"{name!r} is named like an MXNet symbol, but is not one")
         check(symbol, name)
         try:
             parameters = names_of(params_path)

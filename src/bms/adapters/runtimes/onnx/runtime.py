@@ -99,7 +99,7 @@ class OnnxRuntime:
         outputs = outputs_of(session.get_outputs(), tried)
         inferred = graph_signature(session, outputs, inspected.producers, inspected.unranked)
         if not config.signatures and (unranked := [spec.name for spec in inputs if spec.name in inspected.unranked]):
-            raise ask("onnx", f"the graph says nothing of the dimensions of its input {unranked[0]!r}")
+            raise ask("onnx", f"the graph does not declare the dimensions of its input {unranked[0]!r}")
         runs = Runs(session, ort.RunOptions)
         found = {DEFAULT: inferred}
         asked = {name: asked_of(name, config, found) for name in config.signatures or found}
@@ -187,7 +187,7 @@ def _inspected(path: str, directory: str) -> OnnxFile:
     try:
         found = read(mapped(path))
     except (NotProtobuf, ValueError) as error:  # ValueError: an empty file can't be mapped
-        raise FailedPrecondition(f"{name!r} is named as an ONNX model, but its content is none: {error}") from error
+        raise FailedPrecondition(f"{name!r} is named like an ONNX model, but is not one: {error}") from error
     known = _DOMAINS | found.functions
     foreign = sorted(f"{domain}.{operator}" for domain, operator in found.operators if domain not in known)
     if foreign:

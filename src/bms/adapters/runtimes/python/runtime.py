@@ -210,7 +210,7 @@ def _signatures(
     for name, one in {**config.signatures, **found}.items():
         if one.sequences is not None:
             raise FailedPrecondition(
-                f"signature {name!r} says sequences, and class Model has no `step(self, inputs, sequence)`"
+                f"signature {name!r} declares sequences, but class Model has no `step(self, inputs, sequence)`"
             )
     predict = getattr(model, PREDICT, None)
     if not callable(predict) or yields(predict):

@@ -48,8 +48,8 @@ def returned(value: object, signature: Signature | None, rows: int | None) -> di
 def _named(value: object, specs: tuple[TensorSpec, ...]) -> dict[str, Array]:
     if isinstance(value, Iterator):
         raise Internal(
-            f"the model returned a {type(value).__name__}, whose parts nobody asked for: to answer in parts write "
-            "`yield` in Model.predict itself, or `return` one array or a dictionary of arrays"
+            f"the model returned a {type(value).__name__}, but this signature does not stream: to answer in parts "
+            "write `yield` in Model.predict itself, or `return` one array or a dictionary of arrays"
         )
     if value is None:
         raise Internal("the model returned None: return a dictionary of arrays, or one array")

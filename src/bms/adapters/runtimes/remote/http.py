@@ -270,11 +270,11 @@ class _Exchange:
             return Cancelled("this request was given up")
         host = self._http.place.host
         if isinstance(error, ssl.SSLCertVerificationError):
-            return Unavailable(f"the upstream {host!r} has no certificate to be believed: {error.verify_message}")
+            return Unavailable(f"the upstream {host!r} has no trusted certificate: {error.verify_message}")
         if isinstance(error, TimeoutError):
             return DeadlineExceeded(f"the upstream {host!r} did not answer within {self._http.timeout_s:g} s")
         words = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
-        return Unavailable(f"the upstream {host!r} can't be asked: {words}", retry_after_s=1.0)
+        return Unavailable(f"the upstream {host!r} can't be reached: {words}", retry_after_s=1.0)
 
     def _begin(self) -> None:
         method, path, body, headers = self._request

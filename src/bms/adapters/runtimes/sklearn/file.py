@@ -77,7 +77,7 @@ def _skops(path: str, name: str) -> Any:
         raise lacking("sklearn", "skops", error) from error
     if tuple(map(int, re.findall(r"\d+", skops.__version__)[:2])) < _SAFE_SKOPS:
         raise FailedPrecondition(
-            f"skops {skops.__version__} opens files less safely than it says: ask for a newer one, skops>=0.13, in the "
+            f"skops {skops.__version__} opens files unsafely: require a newer one, skops>=0.13, in the "
             "version's requirements"
         )
     try:

@@ -78,7 +78,7 @@ def _first(fitted: FittedEstimator, declared: Signature | None) -> Called:
             failure = failure or error
         else:
             return Called(seen.signature, way, seen.calls, seen.example)
-    raise failure or DoesNotRun("nothing says what it takes")
+    raise failure or DoesNotRun("its input can't be detected")
 
 
 def _advice(fitted: FittedEstimator, declared: Mapping[str, Signature]) -> str:

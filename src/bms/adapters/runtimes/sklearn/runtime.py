@@ -63,7 +63,7 @@ def _refuse_dependent(called: Mapping[str, Called], declared: Mapping[str, Signa
     for name, one in called.items():
         if not one.signature.batched:
             said = name in declared and not declared[name].batched
-            raise not_batched(name, one.signature, "" if said else "it answers a row differently in company than alone")
+            raise not_batched(name, one.signature, "" if said else "it answers a row differently in a batch than alone")
 
 
 def _refuse_files(estimator: Any) -> None:

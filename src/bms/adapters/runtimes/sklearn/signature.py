@@ -60,7 +60,7 @@ def inferred(estimator: Any, way: InputForm, own: Mapping[str, Array] | None) ->
     if not all(_independent(run, rows, told) for rows, told in seen):
         if is_table(signature):
             raise FailedPrecondition(
-                f"the {type(estimator).__name__} answers a row differently in company than alone: rows of requests are "
+                f"the {type(estimator).__name__} answers a row differently in a batch than alone: rows of requests are "
                 "put together, so each must be answered by itself"
             )
         unbatched = tuple(TensorSpec(name=one.name, dtype=one.dtype, shape=(None,) * len(one.shape)) for one in outputs)

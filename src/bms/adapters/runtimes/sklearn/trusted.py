@@ -149,7 +149,7 @@ def advice(refused: list[str]) -> str:
     own = [name for name in refused if not name.startswith(("sklearn.", "numpy.", "scipy."))]
     if own:
         return (
-            f"{own[0]} is code of one's own: where it is a function, use one that NumPy has (np.log1p) or a step of "
+            f"{own[0]} is custom code: if it is a function, use one that NumPy has (np.log1p) or a step of "
             "scikit-learn's; else push a directory whose model.py holds it and loads the estimator beside it (runtime "
             "'python'), or convert the model to ONNX"
         )

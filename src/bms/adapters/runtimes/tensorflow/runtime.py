@@ -103,7 +103,7 @@ def _inspected(directory: str, runtime: TensorflowRuntime) -> MetaGraph:
     try:
         graphs = read(mapped(path))
     except (NotProtobuf, ValueError) as error:  # ValueError: an empty file can't be mapped
-        raise FailedPrecondition(f"{FILE!r} is named as a SavedModel, but its content is none: {error}") from error
+        raise FailedPrecondition(f"{FILE!r} is named like a SavedModel, but is not one: {error}") from error
     for graph in graphs:
         if refused := list(refusals(graph)):
             more = f", and {len(refused) - 3} more" if len(refused) > 3 else ""
