@@ -16,7 +16,7 @@ DatasetState = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["deleted"
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Options for reading a text file such as CSV. What is None or left out is told from the file itself.
+    """Options for reading a text file such as CSV. What is None or left out is detected from the file.
 
     `columns` maps names to types. `na`: words that mean a missing value in every column, texts included, beside
     the empty cell and those that usually do; an empty list, or the empty word alone: only the empty cell does.

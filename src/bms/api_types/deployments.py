@@ -133,7 +133,7 @@ class DeploymentRevision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplicaView(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of one replica. Counts are since its start, as its model server last said; `memory` in resident
+    """The state of one replica. Counts are since its start, as its model server last reported; `memory` in resident
     bytes."""
 
     id: str

@@ -25,7 +25,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """One environment. `versions` and `jobs` count those of the tenant that asks (of all tenants, for the operator's).
 
     `python` is a version; `lock` the digest of what it was resolved to, `packages` how many that are; `size` in bytes,
-    `built_s` in seconds. What only a build can tell is empty before one has ended.
+    `built_s` in seconds. What only a build can determine is empty before one has ended.
     """
 
     digest: str

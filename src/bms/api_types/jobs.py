@@ -88,7 +88,7 @@ class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A request to train: a recipe, or code of one's own (the digest of an uploaded tree, and its entry script).
+    """A request to train: a recipe, or your own code (the digest of an uploaded tree, and its entry script).
 
     `datasets` maps the names of the job's input directories to references ("digits", "digits@3").
     """

@@ -58,8 +58,8 @@ class ReactionsView(msgspec.Struct, frozen=True, kw_only=True):
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The state of the platform. `snapshot` is the newest revision. `isolation` is what keeps workloads in; gateways,
     devices, the database, usage events that wait for a release that reads them, reactions and why a protection lacks
-    are shown to the operator's tenant alone. `unseen` is why it can't be told now what runs: `workloads` are then
-    none."""
+    are shown to the operator's tenant alone. `unseen` is why running workloads can't be listed now: `workloads` are
+    then none."""
 
     version: str
     started_at: datetime

@@ -12,7 +12,7 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
     """A tenant: an isolated customer. `id` is its name: it appears in paths and never changes.
 
     Since `deleted_at` nobody acts for it any more; since `removed_at` all that it owned is gone. Its name stays taken:
-    the books are kept under it.
+    its usage records are kept under it.
     """
 
     id: str

@@ -10,7 +10,7 @@ Of = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["jobs", "replicas",
 
 class UsageSum(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A sum of usage; the fields that it was grouped by identify it, the others are left out. `hour` and `day` are when
-    each begins. `quantities` are by meter, all that anything was used of; grouped by meter, a row tells of its meter
+    each begins. `quantities` are by meter, all that anything was used of; grouped by meter, a row is of its meter
     alone."""
 
     key: str | None = None

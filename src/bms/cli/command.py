@@ -29,10 +29,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 class CommandSession:
-    """One run of a command. One run of a command: the client, made when it is first needed, and where the answer goes.
+    """One run of a command: the client, made when it is first needed, and where the answer goes.
 
-    `connected_by` are the options that said where to, so that commands which are told to people lead there, too; never
-    the text of a key.
+    `connected_by` are the options that name the server, so that suggested commands lead there, too; never the text of a
+    key.
     """
 
     def __init__(self, url: str | None, key: str | None, home: Path | None, json: bool, ca: Path | None = None) -> None:

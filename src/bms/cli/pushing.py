@@ -41,7 +41,7 @@ def newest_ready(session: CommandSession, model: str) -> int:
 
 def servable(session: CommandSession, model: str, number: int | None) -> int:
     """The version to serve: `number`, or the newest ready one. What is being verified is waited for, with a bar; newer
-    versions that were refused are told. Raises FailedPrecondition where there is none."""
+    versions that were rejected are reported. Raises FailedPrecondition where there is none."""
     models = session.client.models
     if number is not None:
         version = models.version(model, number)

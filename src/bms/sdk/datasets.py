@@ -107,10 +107,10 @@ class Datasets(Uploading[D]):
     ) -> Flow[DatasetVersion]:
         """Uploads files (images in a folder per class, csv, npz, jsonl, parquet or tfrecord) and starts importing them.
 
-        `format` None: their names tell it. `label` names the column that says the class; `split` maps parts to shares
-        that add up to 1; without it the source's own splits are kept. The rest is for CSV, what is left out is told
-        from the file: `columns` maps names to "number", "integer", "text", "boolean" or "datetime"; cells that say a
-        word of `na` are missing, too; of an empty list, empty cells alone.
+        `format` None: detected from their names. `label` names the column that holds the class; `split` maps parts to
+        shares that add up to 1; without it the source's own splits are kept. The rest is for CSV, what is left out is
+        told from the file: `columns` maps names to "number", "integer", "text", "boolean" or "datetime"; cells that say
+        a word of `na` are missing, too; of an empty list, empty cells alone.
         """
         reading = CheckedReading(
             columns=dict(columns or {}),

@@ -1,6 +1,6 @@
 """Builds the file `example.json` of an artifact: one example request, as JSON.
 
-It tells the types of a table's columns, and is what the model is tried with before anybody may use it.
+It shows the types of a table's columns, and the model is verified with it.
 """
 
 from base64 import b64encode

@@ -29,7 +29,7 @@ JSON = {"content-type": "application/json"}
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer of a model. `version` is None where the wire does not tell it (TF Serving's).
+    """The answer of a model. `version` is None where the wire does not carry it (TF Serving's).
 
     `outputs` are numpy arrays by name: numbers in the model's type, texts as `str` (arrays of objects; as `bytes` where
     one of them is no UTF-8).

@@ -35,7 +35,7 @@ class Job(jobs.Job, frozen=True, kw_only=True):
 
 
 class Evaluation(Job, frozen=True, kw_only=True):
-    """A job that measures a gate. `ran_already`: it was not begun by who asked for it, since it had been before."""
+    """A job that measures a gate. `ran_already`: it had been started before this request."""
 
     ran_already: bool = False
 

@@ -81,7 +81,7 @@ class Parts(Contents[D]):
 
 
 def _part(event: bytes, outputs: Mapping[str, TensorInfo]) -> Prediction:
-    """Raises the error that an event tells of, and Internal for what is no event of a generate stream."""
+    """Raises the error in an event, and Internal for what is no event of a generate stream."""
     try:
         told = read(event.removeprefix(_EVENT), dict[str, Any])
         if isinstance(told.get("error"), str) and "model_version" not in told:

@@ -98,8 +98,8 @@ class Users(Resource[D]):
     @operation
     def delete(self, id_or_name: str, *, force: bool = False) -> Flow[None]:
         """Deletes a user with all its keys, which are refused everywhere within a second. What it made stays. Raises
-        FailedPrecondition for the user whose key asks, and, unless told to `force`, for the last owner who has a key
-        that may do everything."""
+        FailedPrecondition for the user whose key asks, and, unless `force`, for the last owner who has a key that may
+        do everything."""
         path = f"{API}/users/{path_part(id_or_name)}"
         yield from self._retrying(ClientRequest("DELETE", path, query={"force": "true"} if force else {}))
 
@@ -132,6 +132,6 @@ class Keys(Resource[D]):
 
     @operation
     def revoke(self, id: str, *, force: bool = False) -> Flow[Key]:
-        """Revokes a key for good, everywhere within a second. Raises FailedPrecondition, unless told to `force`, for
-        the last key of an owner that may do everything."""
+        """Revokes a key for good, everywhere within a second. Raises FailedPrecondition, unless `force`, for the last
+        key of an owner that may do everything."""
         return self._post(f"/keys/{path_part(id)}/revoke", Key, query={"force": force or None})

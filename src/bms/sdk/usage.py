@@ -12,7 +12,7 @@ __all__ = ["Usage", "UsageEntry", "UsageSum"]
 
 class Usage(Resource[D]):
     """Reads usage records and their sums (`/api/v1/usage`). Filters narrow together; of times, `start` is included and
-    `end` is not. `tenant` is another than one's own, also a deleted one: for owners of the operator's tenant."""
+    `end` is not. `tenant` is another tenant, also a deleted one: for owners of the operator's tenant."""
 
     @operation
     def summary(

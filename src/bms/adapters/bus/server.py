@@ -65,7 +65,7 @@ class ConnectedGateway(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BusServer:
-    """Listens on the Unix socket `path`, which only its owner may use, and of those only who knows `token`.
+    """Listens on the Unix socket `path`, for its owner alone, and only with `token`.
 
     Raises InvalidArgument for an empty token: tenants' processes run under the same user.
     """
@@ -230,7 +230,7 @@ class _Connection:
             await self._send(UsageAck(batch.source, seq))
 
     async def _committed(self, batch: UsageBatch) -> int:
-        """Repeats for as long as the books can't be written; the gateway keeps its journal meanwhile."""
+        """Repeats for as long as usage can't be written to the database; the gateway keeps its journal meanwhile."""
         wait = _RETRY_S
         while True:
             try:

@@ -26,7 +26,7 @@ _ONE_AT_A_TIME = threading.Lock()  # whoever looks at a workload may cut, and wh
 def trim(path: str | Path, limit: int = LIMIT) -> bool:
     """Cuts a log that grew over `limit` bytes down to a note and its last half; returns whether it did.
 
-    Writers append (O_APPEND), and go on while it is cut: nothing of theirs is lost, moved or told twice. Where the file
+    Writers append (O_APPEND), and go on while it is cut: nothing of theirs is lost, moved or repeated. Where the file
     system can take a file's first blocks away (ext4, XFS) they go; elsewhere their place becomes a hole, which needs no
     disk. Where it can do neither (NFS 3), what is written in the moment of the cut may be lost.
     """

@@ -9,10 +9,10 @@ class DatasetFinding(msgspec.Struct, frozen=True, kw_only=True):
     """One finding. `count` is of rows, values, cells, files or classes, as `message` says; `feature` None means the
     whole row or source.
 
-    understood: how a source's form was read where it could be read otherwise. as_text: cells that look like numbers or
-    like missing ones, and were kept as the texts they are. left_out: files or parts of them that are not in the table.
-    unfound: what was said of the source and is nowhere in it. changed: what an image loses when it is decoded, and
-    numbers their last digits. empty_split: a split without rows.
+    understood: how an ambiguous source was read. as_text: cells that look like numbers or like missing ones, and were
+    kept as the texts they are. left_out: files or parts of them that are not in the table. unfound: something declared
+    about the source that is nowhere in it. changed: what an image loses when it is decoded, and numbers their last
+    digits. empty_split: a split without rows.
     """
 
     kind: Literal[

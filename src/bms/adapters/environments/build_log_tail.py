@@ -1,4 +1,5 @@
-"""What a build says, while it says it: for its own asker, for others who wait for it, and for later readers."""
+"""A build's log: for the task that started it, while it is written; for others that wait for it; and for later
+readers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ PIECE = 1 << 20  # bytes
 
 
 class BuildFollower:
-    """Tells the lines of a build that somebody else began, each time it is called. `waited`: it was called."""
+    """Passes on the new lines of a build that another process runs, each time it is called. `waited`: it was called."""
 
     def __init__(self, log: Path, tell: Callable[[str], None] | None) -> None:
         self._log = log

@@ -32,7 +32,7 @@ _FROM_PIP = {
 
 def settings(environ: Mapping[str, str]) -> dict[str, str]:
     """Builds all environment variables of a uv process, from ours: uv's own settings, pip's translated, and nothing
-    else. What uv was told directly wins over what pip was told."""
+    else. uv's own settings win over pip's."""
     translated = {
         name: separator.join(environ[pip].split()) if separator else environ[pip]
         for pip, (name, separator) in _FROM_PIP.items()
@@ -58,8 +58,8 @@ async def run_uv(
 ) -> None:
     """Runs uv to its end, and passes on each line of its output, without the passwords in URLs.
 
-    `keep_open` is a descriptor that stays open as long as uv runs, even when we die. Raises FailedPrecondition
-    with uv's last words when it fails or takes longer than `patience_s`.
+    `keep_open` is a descriptor that stays open as long as uv runs, even when we die. Raises FailedPrecondition with the
+    end of uv's output when it fails or takes longer than `patience_s`.
     """
     process = await asyncio.create_subprocess_exec(
         os.fsdecode(find_uv_bin()),
@@ -113,7 +113,7 @@ def _say(line: bytes, said: list[str], tell: Callable[[str], None]) -> None:
 
 
 def _last(said: Sequence[str]) -> str:
-    """The end of what uv said, from its first complaint on where it fits."""
+    """The end of uv's output, from its first error on where it fits."""
     complaint = next((at for at, line in enumerate(said) if line.startswith(_COMPLAINTS)), 0)
     text = "\n".join(line for line in said[complaint:] if line).strip()
     return text[-LAST_WORDS:] or "it printed nothing"

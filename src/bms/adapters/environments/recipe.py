@@ -23,7 +23,7 @@ _FORMAT = "environment 1"
 
 class EnvironmentRecipe(msgspec.Struct, frozen=True, kw_only=True):
     """An environment spec, resolved. `python` is a version such as "3.11"; `digest` names the environment for ever.
-    `lock` is installed as it is; `requirements`, what it says nothing of, are resolved under it. `asked` is what the
+    `lock` is installed as it is; `requirements`, which it does not cover, are resolved under it. `asked` is what the
     spec asked for."""
 
     python: str

@@ -62,8 +62,8 @@ def holds_password(url: str) -> bool:
 def with_sources(settings: Mapping[str, str], sources: PackageSources, index: str = "") -> dict[str, str]:
     """Adds the operator's sources to uv's environment variables; what comes from index `index` comes from nowhere else.
 
-    uv asks indexes in order and takes a package from the first that has it, so that nobody can slip in another of
-    the same name by a public one; one that refuses our password ends the search. Raises InvalidArgument.
+    uv asks indexes in order and takes a package from the first that has it, so that a public index can't replace a
+    package by another of the same name; one that refuses our password ends the search. Raises InvalidArgument.
     """
     told = dict(settings)
     if sources.index_url:

@@ -28,7 +28,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 class UvEnvironments:
     """The `Environments` of one home. `environ` is where uv's and pip's settings (indexes, proxies) are read from;
-    `sources`, what the operator told us, counts more.
+    `sources`, the operator's settings, take precedence.
 
     HOME/environments holds, per environment: DIGEST/ (complete; lock.txt is what it was installed from), DIGEST.log
     (what its last build said), DIGEST.failed (why that failed), locks/DIGEST, and while it is built
@@ -181,7 +181,8 @@ class UvEnvironments:
         return [found for target in targets if (found := building.read(target))]
 
     def _remove_left(self, keep: frozenset[str]) -> int:
-        """What interrupted builds and removals left, and the words of failed builds that nobody needs; bytes freed."""
+        """What interrupted builds and removals left, and the errors of failed builds that are not needed any more;
+        returns the bytes freed."""
         freed = 0
         for left in [path for path in self._folder.iterdir() if "." in path.name] if self._folder.is_dir() else []:
             target = left.with_name(left.name.partition(".")[0])

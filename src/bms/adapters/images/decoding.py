@@ -130,7 +130,7 @@ def _orientation(image: "Image.Image", data: bytes) -> int:
 
 
 def _is_described(png: bytes) -> bool:
-    """Whether one of its chunks may tell of an orientation."""
+    """Whether one of its chunks may hold an orientation."""
     position = 8
     while position + 8 <= len(png):
         if png[position + 4 : position + 8] in _CHUNKS:

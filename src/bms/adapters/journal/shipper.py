@@ -149,7 +149,8 @@ class Shipper:
         return True
 
     def _set_aside(self, segment: Segment, error: DataLoss) -> None:
-        """What follows would have to wait for its numbers for ever, and so would all other sources."""
+        """Moves a damaged segment aside: what follows would wait for its numbers for ever, and so would all other
+        sources."""
         following = [each for each in segments(self._own.directory) if each.source == segment.source]
         for each in following:
             os.replace(each.path, each.path.with_suffix(UNREADABLE))

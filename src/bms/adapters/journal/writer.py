@@ -32,7 +32,7 @@ def lock_path(directory: Path, source: str) -> Path:
 
 class Journal:
     """The journal of this process, which appends to `directory` and makes it. `source` names this process life; a lock
-    tells others it lives.
+    shows other processes that it lives.
 
     `on_written` is called after every write that succeeded.
     """

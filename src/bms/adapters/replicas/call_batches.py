@@ -299,7 +299,7 @@ class PendingCalls:
 
 
 def _named(parcel: CallBatch, meta: AnswerMeta | ErrorMeta) -> list[SentCall]:
-    """The calls of the parcel that `meta` is for."""
+    """The calls of the batch that `meta` is for."""
     calls, first, count = parcel.calls, meta.first, meta.count
     if not first and not count:
         return calls

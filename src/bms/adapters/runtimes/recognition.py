@@ -41,8 +41,8 @@ def recognise(
     """Recognises the artifact in `directory`; the other arguments are what its maker declared.
 
     Raises InvalidArgument for an unknown runtime, and FailedPrecondition when the artifact is nothing that is known,
-    not what it was said to be, or several things at once; and, since no environment need be built to say it, when it
-    is a kind that is never served, a pickle where those are not allowed, or of a format that does not tell enough.
+    not what it was declared to be, or several things at once; and, since no environment need be built to say it, when
+    it is a kind that is never served, a pickle where those are not allowed, or of a format that does not tell enough.
     """
     said = described(directory)
     chosen, found = _chosen(directory, runtime or said.runtime)

@@ -83,7 +83,7 @@ class SqlEventLog:
             self._timer = loop.call_later(until_tick(loop.time(), LOOK_S), self._tick)
 
     def _tick(self) -> None:
-        """The one look for all who wait."""
+        """Asks the database once, for all waiters."""
         self._timer = None
         if self._waiting:
             self._ask_others()

@@ -109,8 +109,8 @@ def _converted(estimator: Any, spec: TensorSpec, precision: DType) -> Any:
 
 
 def reason(failure: BaseException | None) -> str:
-    """Describes a conversion error for people. A node that can't be made is told with all its numbers, and why only
-    beneath."""
+    """Describes a conversion error for people. skl2onnx prints a node that can't be converted with all its numbers, and
+    the reason only beneath."""
     words = plain(str(failure)) or type(failure).__name__
     node, dump, _ = words.partition(" and attributes=")
     beneath = failure and (failure.__cause__ or failure.__context__)

@@ -215,6 +215,6 @@ def _compared(report: Mapping[str, object]) -> dict[str, str]:
 
 
 def _dataset(text: str) -> tuple[str, str]:
-    """The name of the job's input and the data set's reference; the input is called "data" unless said."""
+    """The name of the job's input and the data set's reference; the input is called "data" by default."""
     name, sign, reference = text.partition("=")
     return (name, reference) if sign else ("data", text)

@@ -39,8 +39,8 @@ def start(
 ) -> None:
     """Run this machine's node agent, and print what `bms up` must be given.
 
-    Where packages are installed from is said by BMS_INDEX_URL and its like, as for `bms up`. An agent that ends leaves
-    models and jobs running for the next one of the home; `bms node stop` ends them, too.
+    Package indexes are set by BMS_INDEX_URL and its like, as for `bms up`. An agent that ends leaves models and jobs
+    running for the next one of the home; `bms node stop` ends them, too.
     """
     root = home.expanduser().resolve()
     command = [sys.executable, "-P", "-m", "bms.app.node_agent", "--home", str(root)]

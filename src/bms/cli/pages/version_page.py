@@ -23,8 +23,8 @@ class VersionPage(Version, frozen=True, kw_only=True):
 
 def version_meant(session: CommandSession, name: str, number: int | None) -> Version:
     """Resolves `NAME NUMBER`, `NAME@NUMBER` or `NAME@ALIAS`; for `NAME` alone the newest version, whatever its state.
-    Where no number was given it is said which was taken. Raises InvalidArgument for a version that is said twice, and
-    NotFound."""
+    Where no number was given, prints the version that was chosen. Raises InvalidArgument for a version that is given
+    twice, and NotFound."""
     models = session.client.models
     model, sign, which = name.partition("@")
     if sign and number is not None:

@@ -30,8 +30,8 @@ def description(
 
 
 def with_description(files: list[LocalFile], told: Mapping[str, object]) -> list[LocalFile]:
-    """`files`, among them a description that says what is `told`, and all that it said before. Raises InvalidArgument
-    for a description that is no JSON object."""
+    """Adds to `files` a description with what is `told`, and all that it held before. Raises InvalidArgument for a
+    description that is no JSON object."""
     said = next((file.source for file in files if file.entry.path == DESCRIPTION), b"{}")
     try:
         given = msgspec.json.decode(said.read_bytes() if isinstance(said, Path) else said, type=dict[str, object])

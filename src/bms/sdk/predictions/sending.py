@@ -81,7 +81,7 @@ def _mapping(given: Mapping[Any, Any], taken: Taken) -> SentInputs:
 
 
 def _check_named(values: ColumnValues, spec: TensorInfo, taken: Taken) -> None:
-    """Raises InvalidArgument where a row left out what may not be left out: it is null only where that is said."""
+    """Raises InvalidArgument where a row left out what may not be left out: it is null only where that is declared."""
     if values.unnamed is not None and spec.column is not None and not spec.optional:
         raise InvalidArgument(
             f"row {values.unnamed}: column {spec.name!r} is missing: this model takes {', '.join(map(str, taken))}"

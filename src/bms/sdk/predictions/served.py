@@ -12,8 +12,7 @@ _TYPES = {
 
 
 class TensorInfo(msgspec.Struct, frozen=True):
-    """A tensor of a signature; free dimensions are -1. As text it is told as a person would, e.g. `age integer`, `city
-    text?`."""
+    """A tensor of a signature; free dimensions are -1. As text it reads e.g. `age integer`, `city text?`."""
 
     name: str
     datatype: str
@@ -83,7 +82,7 @@ class _Metadata(msgspec.Struct):
 
 
 class SavedModelInfo(msgspec.Struct):
-    """TensorFlow Serving's metadata, which tell of every signature."""
+    """TensorFlow Serving's metadata: every signature of a model."""
 
     metadata: _Metadata
 

@@ -17,8 +17,8 @@ class ColumnValues:
     """One column's values, ready to be sent.
 
     What is missing is NaN among floating-point numbers; beside all else `missing` is true there, and `array` holds a
-    filler. `type` is None where nothing but missing values is there to tell it. `categories` are the levels of a
-    category, where it has a fixed list of them. `unnamed` is the first row that did not name the column at all.
+    filler. `type` is None where all values are missing. `categories` are the levels of a category, where it has a fixed
+    list of them. `unnamed` is the first row that did not name the column at all.
     """
 
     array: Array
@@ -28,7 +28,7 @@ class ColumnValues:
     unnamed: int | None = None
 
     def as_dtype(self, dtype: str) -> "ColumnValues":
-        """A column without any value, in a type that somebody else declares; one with values as it is."""
+        """A column without any value, in a declared type; one with values as it is."""
         if self.type is not None:
             return self
         return replace(empty(len(self.array), dtype), unnamed=self.unnamed)
@@ -60,8 +60,8 @@ def of_array(array: Array, missing: Mask | None = None) -> ColumnValues:
 
 
 def of_times(times: npt.NDArray[np.datetime64], *, utc: bool) -> ColumnValues:
-    """A column of date-times, as ISO 8601 text with all their digits; NaT is missing. `utc`: they are instants, told in
-    UTC."""
+    """A column of date-times, as ISO 8601 text with all their digits; NaT is missing. `utc`: they are instants, written
+    in UTC."""
     missing = np.isnat(times)
     if missing.all():
         return replace(empty(len(times), "BYTES"), type="datetime")

@@ -1,8 +1,8 @@
 """Restricts a process by Landlock (landlock(7): files, signals, abstract sockets), and drops its capabilities.
 
 Standard library only (`kernel`): `bootstrap` loads it in a process that has nothing else. Landlock holds for the
-process and for all that it starts, through exec, and nobody can take it off again. What it does not know of
-(connections to sockets that have a path, chmod, stat) is `roots`'s.
+process and for all that it starts, through exec, and it can't be lifted. What it does not know of (connections to
+sockets that have a path, chmod, stat) is `roots`'s.
 """
 
 import ctypes

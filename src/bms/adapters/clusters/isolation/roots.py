@@ -82,7 +82,7 @@ def _resolve(path: str) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _tops_in_scratch(paths: Iterable[str]) -> list[str]:
-    """The directories right below `SCRATCH` that lead to any of the paths. They are nobody's to write in."""
+    """The directories right below `SCRATCH` that lead to any of the paths. Nothing may write in them."""
     inside = (path.split("/") for path in paths if path.startswith(f"{SCRATCH}/"))
     return sorted({"/".join(names[:3]) for names in inside if len(names) > 3})
 

@@ -5,8 +5,8 @@ from weakref import WeakKeyDictionary
 
 
 class EndingCounter:
-    """Counts the endings of workloads, so that a waiter can tell whether there was one since it last looked. Whoever
-    looked (`seen`) before the last ending does not wait: its `wait` returns at once.
+    """Counts the endings of workloads, so that a waiter can tell whether there was one since it last looked. A task
+    that looked (`seen`) before the last ending does not wait: its `wait` returns at once.
 
     What each task has seen is kept per task, because several loops look at one cluster; a task that never
     looked (a wrapper around the wait, say) counts as having seen what the last looker saw.

@@ -105,8 +105,8 @@ class Records:
             self._sync()
 
     def load(self) -> list[Record]:
-        """Reads all records. One that can't be read is put aside as `.unreadable` and told of: one bad file must not
-        keep the platform from starting."""
+        """Reads all records. One that can't be read is renamed to `.unreadable` and logged: one bad file must not keep
+        the platform from starting."""
         records = []
         for path in sorted(self._folder.glob("*.json")):
             try:

@@ -37,9 +37,9 @@ def recover(
     """Adopts workloads that run, concludes those that ended, kills processes without a record. Nothing else may act on
     the home meanwhile.
 
-    A record that is still `starting` belongs to a process that never passed its gate: it ran nothing, so both go
-    and the workload may be started as if for the first time. So does one that is gone and, by `waits`, was never let
-    go, since whoever started it died between the record and the word.
+    A record that is still `starting` belongs to a process that never passed its gate: it ran nothing, so both go and
+    the workload may be started as if for the first time. So does one that is gone and, by `waits`, was never released,
+    since its starter died between the record and the word.
     """
     records.prepare()
     boot = processes.boot_id()
@@ -74,8 +74,8 @@ def conclude(
 ) -> Record:
     """Kills the processes that an ended leader left behind, and records how it ended.
 
-    `leader` None: its pid may be a stranger's by now, so only the mark tells what is left of the workload. `hits` are
-    what the kernel had to refuse it.
+    `leader` None: its pid may be another process's by now, so only the mark identifies what is left of the workload.
+    `hits` are what the kernel had to refuse it.
     """
     exit_code, cpu_ns = None, record.cpu_ns
     if leader and (seen := processes.reap(leader.pid)):

@@ -30,7 +30,7 @@ class Tracked:
         return ProcessIdentity(self.record.pid, self.record.start_ticks)
 
     def watched(self, directory: str) -> Watched:
-        """The same object for as long as nobody begins or ends: it is asked for at every look."""
+        """The same object until a workload begins or ends: it is asked for at every look."""
         if self._watched is None or self._watched.known is not self.known:
             self._watched = Watched(self.id, self.leader, self.known, self.record.spec.resources, Path(directory))
         return self._watched

@@ -61,7 +61,7 @@ class NodeAgentCluster:
     """The `Cluster` that an agent at `endpoint` runs for `platform`. `secret` is the agent's, `process` says which
     control this is.
 
-    The connection is kept, and made again for ever when it is lost; meanwhile every call raises Unavailable, and what
+    The connection is kept, and is made again whenever it is lost; meanwhile every call raises Unavailable, and what
     runs there runs on. An agent that keeps workloads in less than `require` says is refused.
     """
 

@@ -40,7 +40,7 @@ class AgentCache:
         self._asked[spec.environment] = self._monotonic()
 
     async def run(self) -> None:
-        """Prunes now and then, for ever; not at first, since nobody may have been able to ask yet."""
+        """Prunes periodically, until cancelled; not at first, since no control may have been able to connect yet."""
         while True:
             await asyncio.sleep(self._spared_s)
             try:

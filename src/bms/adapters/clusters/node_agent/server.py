@@ -224,7 +224,7 @@ class AgentServer:
         return await control.ask(said.NeededEnvironments(), _needed) | await self._served.kept.needed()
 
     async def _look(self) -> said.AgentObservation:
-        """What runs now; controls are told where something ended since the last look, whoever looked."""
+        """What runs now; notifies controls where something ended since the last look."""
         cluster = self._served.cluster
         statuses = await cluster.observe()
         before, self._ended = self._ended, frozenset(id for id, each in statuses.items() if each.state == "ended")

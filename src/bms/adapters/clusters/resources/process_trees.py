@@ -1,9 +1,10 @@
 """Tracks which processes belong to each running workload, reading on each look only what has changed.
 
 A process that did anything shows it in its line of the process table: time it ran, pages it touched, threads it began.
-A process that begins takes the machine's next number: where none was taken nobody is new, else only new ones are read
-and joined to their parents, sessions and groups. Some time after one was taken, and where numbers can't be known, all
-are read. While everybody has slept for long, most looks are a glance at the number, for which `due` needs no thread.
+A process that begins takes the machine's next number: where none was taken there is no new one, else only new ones are
+read and joined to their parents, sessions and groups. Some time after one was taken, and where numbers can't be known,
+all are read. While everybody has slept for long, most looks are a glance at the number, for which `due` needs no
+thread.
 """
 
 import os
@@ -190,7 +191,7 @@ class ProcessTrees:
         self._sweep_at = time.monotonic() + SWEEP_S
 
     def _join(self, after: int, newest: int) -> None:
-        """Finds the families of the processes whose numbers were taken since, as far as they have one."""
+        """Adds new processes to the trees that they belong to."""
         owners = {pid: family for family in self._families.values() for pid in family.pids}
         leaders = {family.leader.pid: family for family in self._families.values()}
         self._strangers = {pid for pid in self._strangers if after < pid <= newest}

@@ -1,7 +1,7 @@
 """Detects a file's decimal mark, point or comma, from all its columns at once.
 
-`0,5` can only be a half. `1,234` may be a thousand and more, or one and a bit: which, the file's other numbers tell, or
-nobody.
+`0,5` can only be a half. `1,234` may be a thousand and more, or one and a bit: only the file's other numbers can decide
+that.
 """
 
 import re
@@ -17,8 +17,7 @@ _GROUPS = re.compile(r"[+-]?[1-9]\d{0,2}(?:(?:,\d{3})+(?:\.\d+)?|(?:\.\d{3})+(?:
 @dataclass(frozen=True)
 class Decimals:
     """The decimal marks of a file's columns. `commas` names the columns whose decimals stand behind a comma; `doubts`
-    has, by name, a cell of each column that could be read in two ways. `told`: the mark of all columns, as a person
-    says."""
+    has, by name, a cell of each column that could be read in two ways. `told`: the declared mark of all columns."""
 
     commas: frozenset[str] = frozenset()
     doubts: Mapping[str, str] = field(default_factory=dict)

@@ -24,8 +24,8 @@ _LONGEST_CELL = 16 << 20  # characters
 
 
 def load(source: Path, reading: Reading = Reading()) -> Table:
-    """Reads the file `source`, or the only *.csv or *.tsv below it. What `reading` leaves open is told from its
-    content; findings say what was understood and what is doubtful.
+    """Reads the file `source`, or the only *.csv or *.tsv below it. What `reading` leaves open is detected; findings
+    report what was detected and what is doubtful.
 
     Raises InvalidArgument, naming the line and the column, both counted from 1.
     """

@@ -38,8 +38,8 @@ def doubt_of(cells: Sequence[str]) -> str | None:
     """Why a column of these texts, of which none is missing, may be meant as another kind; worded to follow a cell."""
     if all(map(_DATE.fullmatch, cells)):
         return (
-            "which looks like a date: only existing days are read as dates, like 2026-11-21 or 2026-11-21T10:00:00, all "
-            "of a column with an offset from UTC or none"
+            "which looks like a date: only existing days are read as dates, like 2026-11-21 or 2026-11-21T10:00:00, "
+            "all of a column with an offset from UTC or none"
         )
     if all(map(_CODE.fullmatch, cells)):
         return "with zeros in front as a code has them: declare the column integer if they are numbers"

@@ -1,7 +1,7 @@
 """Reads numbers with thousands separators: 9.233,50 and 9,233.50, 9'233.50 and 9 233,50.
 
-They are read only where all of a column are written so, in one way, and a person has said the decimal mark, or that the
-column holds numbers and there is just one way to read them.
+They are read only where all of a column are written so, in one way, and the decimal mark is declared, or the column is
+declared as numbers and there is just one way to read them.
 """
 
 import re

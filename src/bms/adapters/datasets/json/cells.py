@@ -21,7 +21,7 @@ _WORDS: dict[type, str] = {
 
 def as_doubles(name: str, cells: list[Any], lines: Sequence[int]) -> list[DatasetFinding]:
     """Converts numbers that a double does not hold exactly to floats, with a finding that counts them. Raises
-    InvalidArgument, naming the line, for those whose double says something else."""
+    InvalidArgument, naming the line, for those that a double would change."""
     changed: list[tuple[int, str]] = []
 
     def plain(cell: Any, line: int) -> Any:
@@ -120,7 +120,7 @@ def _check_integers(name: str, values: Sequence[Any], lines: Sequence[int], *, b
 
 
 def _mixed(name: str, values: Sequence[Any], lines: Sequence[int]) -> InvalidArgument:
-    """What a column of several kinds, or of a kind that can't be one, is told."""
+    """The error of a column of several kinds, or of a kind that no column has."""
     first: dict[type, int] = {}
     for line, value in zip(lines, values, strict=True):
         if value is not None:

@@ -12,7 +12,7 @@ from bms.serving.inference.runtime import Runtime
 def model_file(directory: str, suffixes: tuple[str, ...], runtime: Runtime) -> str:
     """The path of the one file with one of the suffixes; `model.*` is preferred where there are several.
 
-    Raises FailedPrecondition when there is none, when it can't be said which, or when it is a link.
+    Raises FailedPrecondition when there is none, when it is ambiguous, or when it is a link.
     """
     names = top_names(directory)
     fitting = [name for name in names if name.lower().endswith(suffixes)]

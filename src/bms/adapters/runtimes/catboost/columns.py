@@ -1,7 +1,7 @@
 """Reads the features of a CatBoost model: their names, and which of them are categories or texts.
 
 It keeps hashes of categories, never the categories themselves: a text that training never saw is a category like any
-other, and a whole number is the text of its digits. Which of the two training had is not told.
+other, and a whole number is the text of its digits. Which of the two training had is not stored.
 """
 
 from collections.abc import Sequence

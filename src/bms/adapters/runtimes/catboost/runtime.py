@@ -121,7 +121,7 @@ class CatboostOutputs:
 
 
 def _usual(loss: str) -> str:
-    """What `CatBoostRegressor.predict` gives where nothing is said: what was trained for, not its logarithm."""
+    """What `CatBoostRegressor.predict` gives by default: what was trained for, not its logarithm."""
     if loss.startswith(("Poisson", "Tweedie")):
         return "Exponent"
     return loss if loss == "RMSEWithUncertainty" else "RawFormulaVal"

@@ -24,7 +24,7 @@ _ACTIVATIONS: Mapping[str, Callable[[Floats], Floats]] = {
 
 
 class Dense(NamedTuple):
-    """A dense layer in the directory; opened where it is run. No activation is said: Tanh."""
+    """A dense layer in the directory; opened where it is run. Without an activation: Tanh."""
 
     directory: str
     path: str

@@ -1,8 +1,8 @@
 """The known keys of a Hugging Face directory's small files: which are read, and which change no answer, each with its
 reason.
 
-A key that is in neither list is refused where every key of the file changes answers (`STRICT`), and told in the log
-elsewhere. docs/runtimes.md has the same lists for people; tests compare both with what the libraries write.
+A key that is in neither list is refused where every key of the file changes answers (`STRICT`), and logged elsewhere.
+docs/runtimes.md has the same lists for people; tests compare both with what the libraries write.
 """
 
 from collections.abc import Iterable, Mapping

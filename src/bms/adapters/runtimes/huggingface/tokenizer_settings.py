@@ -171,7 +171,7 @@ def _token(key: str, said: Mapping[str, object]) -> bool:
 
 def _tokens(said: Mapping[str, object]) -> tuple[NamedToken, ...]:
     """All that the files name, in the order in which transformers adds those that are new. Those of
-    `added_tokens_decoder` have what is said of them there."""
+    `added_tokens_decoder` have their settings from there."""
     found: dict[str, NamedToken] = {}
     decoder = said.get("added_tokens_decoder")
     listed = decoder.items() if isinstance(decoder, dict) else ()

@@ -72,7 +72,7 @@ class TorchForward:
 
 
 def _check_whole(told: dict[str, Any]) -> None:
-    """Weights that are missing would be made up at random. The pooler's are not used."""
+    """Missing weights would be initialised at random. The pooler's are not used."""
     missing = sorted(name for name in told["missing_keys"] if "pooler." not in name)
     wrong = sorted(map(str, told.get("mismatched_keys") or ()))
     if missing or wrong:

@@ -17,7 +17,8 @@ _MLFLOW = ("mlflow", "mlflow-skinny")
 def flavors_of(directory: str) -> Flavors:
     """Reads the plain values of each flavor that `MLmodel` lists; none where there is no such file, or another one.
 
-    MLflow writes it by `yaml.safe_dump`, so lines tell all: `flavors:`, below it names, below these `key: value`.
+    MLflow writes it by `yaml.safe_dump`, so it can be read line by line: `flavors:`, below it names, below these `key:
+    value`.
     """
     try:
         content = small_file(directory, MLMODEL)

@@ -200,7 +200,7 @@ def _meant(servable: Servable, schema: MlflowSchema) -> str:
 
 
 def _predicting(directory: str, servable: CalledServable, *, frame: bool) -> CalledServable:
-    """`servable`, whose signatures tell what MLflow's own server would answer."""
+    """`servable`, with the answer of MLflow's own server in its signatures."""
     flavors, rank = flavors_of(directory), output_rank(directory)
     if rank is None and servable.listed:
         rank = 2

@@ -66,7 +66,7 @@ class Symbol(msgspec.Struct, frozen=True):
 
 
 class Argument(NamedTuple):
-    """An argument that is no parameter. `shape` None: not told. `label`: of a loss, which does not change answers."""
+    """An argument that is no parameter. `shape` None: unknown. `label`: of a loss, which does not change answers."""
 
     name: str
     shape: tuple[int | None, ...] | None

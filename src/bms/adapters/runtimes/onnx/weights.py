@@ -44,8 +44,8 @@ def weights_mapped(ort: Any, options: Any, path: str, found: OnnxFile, *, share:
 
 
 def without_weights(data: memoryview, location: str, *, any_offset: bool) -> bytes | None:
-    """The model with its large weights said to lie in the file `location`, which holds `data`; None when they are not
-    large.
+    """The model with its large weights declared to lie in the file `location`, which holds `data`; None when they are
+    not large.
 
     Weights lie wherever the message put them. Kernels read them there on machines that read numbers at any address as
     well as at aligned ones; without `any_offset` only weights at multiples of 8 bytes are left out. Raises NotProtobuf

@@ -29,8 +29,7 @@ class _Embedding(msgspec.Struct, frozen=True):
 
 
 class _Usage(msgspec.Struct, frozen=True):
-    """The token counts of a request as a whole. What is no possible count counts as not told: upstreams say what they
-    like."""
+    """The token counts of a request as a whole. An impossible count is ignored: upstreams may send anything."""
 
     prompt_tokens: object = None
     completion_tokens: object = None
@@ -51,7 +50,7 @@ class _Choice(msgspec.Struct, frozen=True):
 
 
 class _Chunk(msgspec.Struct, frozen=True):
-    """A piece of a stream; the usage is its last one's, where the upstream was asked for it and tells it. `error` is
+    """A piece of a stream; the usage is its last one's, where the upstream was asked for it and sends it. `error` is
     what came in between: then there is no more."""
 
     choices: tuple[_Choice, ...] | None = None
@@ -256,7 +255,7 @@ def _whole(data: bytes) -> bool:
 
 
 def _error_excerpt(error: object) -> str:
-    """A few words of an error that an upstream tells."""
+    """A short excerpt of an upstream's error."""
     told = error.get("message") if isinstance(error, dict) else error
     return excerpt(told.encode()) if isinstance(told, str) else ""
 

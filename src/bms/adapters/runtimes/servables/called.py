@@ -29,8 +29,8 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class CalledServable:
-    """A servable around `call`; keeps `Servable`'s contract if `call` does. What it raises of `invalid` is the inputs'
-    fault, told by `words`."""
+    """A servable around `call`; keeps `Servable`'s contract if `call` does. Exceptions of it in `invalid` are the
+    inputs' fault, and described by `words`."""
 
     def __init__(
         self,
@@ -111,12 +111,12 @@ def served(
     streaming: frozenset[str] = frozenset(),
 ) -> CalledServable:
     """Makes the servable of a loaded model, with its signatures resolved: those of `config`, checked against `found`
-    and completed, else `found` as runs bear it out. `found` may leave outputs out; None: the format tells nothing.
+    and completed, else `found` as runs bear it out. `found` may leave outputs out; None: the format describes no
+    signature.
 
-    Runs are with the artifact's own example where it has one that fits, else with `example`, else with made-up rows;
-    `independent`, `gentle` and `streaming` as `settle` says.
-    Raises FailedPrecondition when the declared ones do not fit, when the model does not run on an example, and, with
-    neither, asking for them: `why` says what is not told.
+    Runs are with the artifact's own example where it has one that fits, else with `example`, else with synthetic rows;
+    `independent`, `gentle` and `streaming` as `settle` says. Raises FailedPrecondition when the declared ones do not
+    fit, when the model does not run on an example, and, with neither, asking for them: `why` says what is not told.
     """
     if not config.signatures and not found:
         raise ask(config.runtime, why)

@@ -66,7 +66,7 @@ def check_inputs_declared(name: str, declared: Signature, found: Signature) -> N
 
 
 def ask(runtime: str, why: str, takes: Iterable[str] = ()) -> FailedPrecondition:
-    """Makes the error that asks a model's maker to declare a signature; `why` says what the format does not tell,
+    """Makes the error that asks a model's maker to declare a signature; `why` says what the format does not describe,
     `takes` what the inputs are called, where it is known."""
     said = " ".join(f"--input '{name} FP32 [-1, 64]'" for name in tuple(takes)[:8] or ("x",))
     return FailedPrecondition(

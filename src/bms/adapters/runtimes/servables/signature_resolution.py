@@ -106,10 +106,10 @@ def resolve_signatures(
 ) -> ResolvedSignatures:
     """Resolves the signatures: `asked` as runs bear them out, then compared with what `config` declares.
 
-    A declaration never stands in for a proof: what is declared batched is so only if its rows are proved independent.
-    `independent`: the library answers row by row, so that a proof which could tell nothing is no obstacle; `gentle` as
-    `observed` says; those `streaming` have runs of their own, whatever is declared. Signatures that a verification has
-    proved are taken as they are. Raises FailedPrecondition.
+    A declaration never replaces a proof: what is declared batched is so only if its rows are proved independent.
+    `independent`: the library answers row by row, so that an inconclusive proof is no obstacle; `gentle` as `observed`
+    says; those `streaming` have runs of their own, whatever is declared. Signatures that a verification has proved are
+    taken as they are. Raises FailedPrecondition.
     """
     made = ResolvedSignatures()
     independent = independent or config.compared

@@ -25,7 +25,7 @@ def library_of(estimator: Any) -> str:
 
 def categories_of(estimator: Any) -> Categories | None:
     """The categories of a booster; None for what is no booster. Raises FailedPrecondition where it was trained on
-    categories, and which they were is not told."""
+    categories, which the model does not store."""
     name = type(estimator).__name__
     library = library_of(estimator)
     if library == "lightgbm" and hasattr(estimator, "booster_"):

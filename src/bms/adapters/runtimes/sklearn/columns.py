@@ -23,8 +23,8 @@ class Learnt(msgspec.Struct):
     """What was inferred of one column: `used` at all, the `kinds` that the steps which read it saw, the `levels` that
     encoders learnt.
 
-    `none`: what is missing was None in training, not NaN, and an encoder tells the two apart. `strict`: a value that is
-    no level of this category is refused by what reads it, which could not tell it from a missing one in a frame.
+    `none`: what is missing was None in training, not NaN, and an encoder distinguishes the two. `strict`: a value that
+    is no level of this category is refused by what reads it, which could not tell it from a missing one in a frame.
     """
 
     used: bool = False

@@ -67,7 +67,7 @@ def _refuse_dependent(called: Mapping[str, Called], declared: Mapping[str, Signa
 
 
 def _refuse_files(estimator: Any) -> None:
-    """A vectoriser may be told to take the names of files and read them: a caller's text would choose which.
+    """A vectoriser may be set to take the names of files and read them: a caller's text would choose which.
 
     A pipeline may keep a folder of pickles for what it fitted; nothing is fitted here, so it is given none. A scorer
     may name any method to be called, of which those are let that answer and do no more.

@@ -82,7 +82,7 @@ def _with_method(signature: Signature, names: tuple[str, ...]) -> Signature:
 
 
 def _examples(way: InputForm, own: Mapping[str, Array] | None) -> Iterator[Mapping[str, Array]]:
-    """The maker's own, else made-up ones: models that take few values take those that training saw, or some of those
+    """The maker's own, else synthetic ones: models that take few values take those that training saw, or some of those
     without any below zero."""
     if own is not None:
         yield own
@@ -127,8 +127,8 @@ def _answers(run: Run, rows: Mapping[str, Array]) -> dict[str, Array] | None:
 
 
 def _independent(run: Run, example: Mapping[str, Array], together: dict[str, Array]) -> bool:
-    """Whether the rows are answered alone as in company, whatever company that is. (That all get the same answer is no
-    obstacle, as it is for other formats: estimators are made to answer row by row.)"""
+    """Whether each row gets the same answer alone and in any batch. (That all get the same answer is no obstacle, as it
+    is for other formats: estimators are made to answer row by row.)"""
     rows = dict(example)
     count = len(next(iter(rows.values())))
     if any(array.shape[:1] != (count,) for array in together.values()):

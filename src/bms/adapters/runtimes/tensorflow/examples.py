@@ -19,7 +19,7 @@ _DEEPEST = 20
 
 def features_of(graph: MetaGraph, tensor: SavedTensor) -> tuple[Feature, ...] | None:
     """The features that are parsed of the examples in this input, by name. None where it holds none that are parsed, or
-    what is read isn't told by constants.
+    what is read isn't given by constants.
 
     Of functions, which the input reaches by other names, it is enough that all that they parse is read alike.
     """

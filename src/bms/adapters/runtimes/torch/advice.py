@@ -64,7 +64,7 @@ def _exporting(found: Saved | None) -> list[str]:
 
 
 def _example(found: Saved | None) -> str:
-    """A tensor for the model's first layer, as far as its weights tell what that takes."""
+    """A tensor for the model's first layer, as far as its weights show what that takes."""
     sizes = [] if found is None else list(found.tensors.items())
     name, size = next(((name, size) for name, size in sizes if len(size) > 1), sizes[0] if sizes else ("", (1,)))
     if found is not None and found.embeds:

@@ -68,7 +68,7 @@ def calling(torch: Any, run: Callable[[dict[str, Any]], Any]) -> Call:
 
 
 def _last_line(error: Exception) -> str:
-    """What went wrong, which TorchScript tells behind a trace."""
+    """The error's message, which TorchScript puts behind a trace."""
     text = str(error)
     return text.strip().splitlines()[-1] if "Traceback of TorchScript" in text else text
 

@@ -20,8 +20,8 @@ from bms.serving.inference.runtime import MissingDeclaration, Recognition
 
 
 class TorchScriptRuntime:
-    """Runs `forward` of a TorchScript module; types and shapes of its inputs must be declared. What it takes beyond its
-    arguments' names must be said."""
+    """Runs `forward` of a TorchScript module; types and shapes of its inputs must be declared. Only the names of
+    arguments are read from it."""
 
     name = "torchscript"
 

@@ -15,8 +15,8 @@ _MAX_DATA = 256 << 20
 
 
 def forward_takes(path: str) -> Mapping[str, bool] | None:
-    """The names of its arguments, and whether each is needed. None where they can't be told: nothing is refused for
-    that, PyTorch will say what it says."""
+    """The names of its arguments, and whether each is needed. None where they can't be determined; then nothing is
+    refused, and PyTorch raises its own errors."""
     try:
         archive, entries = opened(path, "torchscript")
         with archive:

@@ -20,9 +20,9 @@ INPUT = "x"
 class BoosterFeatures(NamedTuple):
     """The features in a booster's file, in their order.
 
-    `columns`: one each, numbers and categories with their levels, where they have names. `unclear`: what to say where
-    it is not told what the values of some of them mean; `levels` then are those of categories, in order, where only
-    their columns are not known. `widened`: types of numbers that may be declared side by side, too, and lose nothing.
+    `columns`: one each, numbers and categories with their levels, where they have names. `unclear`: the message where
+    the meaning of some of their values is unknown; `levels` then are those of categories, in order, where only their
+    columns are not known. `widened`: types of numbers that may be declared side by side, too, and lose nothing.
     """
 
     total: int

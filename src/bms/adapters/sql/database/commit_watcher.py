@@ -24,8 +24,8 @@ class CommitWatcher(Protocol):
 
 
 class SqliteOthers:
-    """Watches SQLite by asking for the newest event number. The date of the log file would tell too much, since leases
-    are written all the time, and too little, since what is written is visible only once the disk has it.
+    """Watches SQLite by asking for the newest event number. The date of the log file would not do: it also changes with
+    every lease, and not when what was written becomes visible.
 
     By a connection of its own, in the caller's thread: readers wait for nobody, and the way to another thread and back
     costs ten times as much.

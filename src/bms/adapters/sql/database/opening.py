@@ -26,7 +26,7 @@ def open_database(url: str) -> Database:
 
 async def greet(database: Database, place: str) -> None:
     """Waits for the first answer of the database. `place` is what to call it. Raises Unavailable where nobody does,
-    FailedPrecondition for a server that lets nobody in, or does not have it."""
+    FailedPrecondition for a server that refuses connections, or does not have the database."""
     try:
         async with database.reading() as connection:
             await connection.execute(text("SELECT 1"))

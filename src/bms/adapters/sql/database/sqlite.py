@@ -1,7 +1,7 @@
 """SQLite connections, each with a thread, whose statements run to their end even when the task is cancelled.
 
-So whoever is cancelled waits for the thread, and only then hears of it. The driver alone would go on at once: a BEGIN
-that is still under way then takes the database's lock behind the back of the roll-back.
+So a cancelled task waits for the thread, and only then is its cancellation raised. The driver alone would go on at
+once: a BEGIN that is still under way then takes the database's lock behind the back of the roll-back.
 """
 
 import asyncio
@@ -82,8 +82,8 @@ async def _connected(database: str, **options: Any) -> aiosqlite.Connection:
 
 
 class _Step(asyncio.Future[Any]):
-    """What a thread was told to do. Who is cancelled while it waits for that hears of it afterwards (`Task.cancel`): so
-    it is with `to_the_end`, which takes longer than many a step."""
+    """An operation that a connection's thread was given. Who is cancelled while it waits for that hears of it
+    afterwards (`Task.cancel`): so it is with `to_the_end`, which takes longer than many a step."""
 
     def cancel(self, msg: object = None) -> bool:
         return False
