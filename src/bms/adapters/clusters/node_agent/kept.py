@@ -35,7 +35,7 @@ class AgentCache:
         self._spared_s = spared_s
         self._asked: dict[EnvironmentSpec, float] = {}
 
-    def asked(self, spec: WorkloadSpec) -> None:
+    def mark_used(self, spec: WorkloadSpec) -> None:
         """Records that a workload is being prepared or started now."""
         self._asked[spec.environment] = self._monotonic()
 

@@ -174,13 +174,13 @@ class AgentServer:
             case said.Observe():
                 return await self._look()
             case said.PrepareAgentWorkload(spec):
-                served.kept.asked(spec)
+                served.kept.mark_used(spec)
                 try:
                     await served.cluster.prepare(spec, _from_any_thread(tell))
                 finally:
                     await asyncio.sleep(0)  # what was told goes before the answer
             case said.StartAgentWorkload(spec, sealed):
-                served.kept.asked(spec)
+                served.kept.mark_used(spec)
                 return self._shown(await served.cluster.start(spec, sealed))
             case said.StopAgentWorkload(workload, grace_s):
                 await served.cluster.stop(workload, grace_s)

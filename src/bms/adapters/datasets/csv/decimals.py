@@ -17,15 +17,15 @@ _GROUPS = re.compile(r"[+-]?[1-9]\d{0,2}(?:(?:,\d{3})+(?:\.\d+)?|(?:\.\d{3})+(?:
 @dataclass(frozen=True)
 class Decimals:
     """The decimal marks of a file's columns. `commas` names the columns whose decimals stand behind a comma; `doubts`
-    has, by name, a cell of each column that could be read in two ways. `told`: the declared mark of all columns."""
+    has, by name, a cell of each column that could be read in two ways. `declared`: the declared mark of all columns."""
 
     commas: frozenset[str] = frozenset()
     doubts: Mapping[str, str] = field(default_factory=dict)
-    told: str | None = None
+    declared: str | None = None
 
     def mark(self, name: str) -> str:
-        if self.told is not None:
-            return self.told
+        if self.declared is not None:
+            return self.declared
         return "," if name in self.commas else "."
 
 

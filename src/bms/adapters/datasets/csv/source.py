@@ -135,7 +135,7 @@ def _table(where: str, lines: _Lines, reading: Reading) -> Table:
 
 def _decimals(columns: Iterable[TextColumn], reading: Reading) -> Decimals:
     if reading.decimal is not None:
-        return Decimals(told=reading.decimal)
+        return Decimals(declared=reading.decimal)
     return decimals_of(
         {column.name: column.present for column in columns if reading.columns.get(column.name) != "text"}
     )
@@ -144,7 +144,7 @@ def _decimals(columns: Iterable[TextColumn], reading: Reading) -> Decimals:
 def _read(column: TextColumn, decimals: Decimals, reading: Reading) -> ReadColumn:
     word = reading.columns.get(column.name)
     if word in (None, "number", "integer") and (plain := without_thousands(column, decimals, word)):
-        read = _as_declared(plain.column, Decimals(told=plain.mark), word)
+        read = _as_declared(plain.column, Decimals(declared=plain.mark), word)
         if read.feature.kind in ("int", "float"):  # not where it is kept as text: then as it is written
             return read._replace(findings=(*read.findings, plain.finding))
     return _as_declared(column, decimals, word)

@@ -178,7 +178,7 @@ def floats(column: TextColumn, decimals: Decimals) -> ReadColumn | str:
     feature = ColumnSchema(name=column.name, kind="float")
     findings = [rounded(column.name, len(changed), column.where(changed[0]))] if changed else []
     commas = [cell for cell in column.present if "," in cell]
-    if commas and decimals.told is None:
+    if commas and decimals.declared is None:
         message = f"commas are read as decimal points: {column.where(commas[0])}"
         findings.append(understood(column, message, len(commas)))
     return ReadColumn(feature, values, tuple(findings))

@@ -36,12 +36,12 @@ def without_thousands(column: TextColumn, decimals: Decimals, word: str | None) 
     type that a person declared for it."""
     if not column.present:
         return None
-    marks = [decimals.told] if decimals.told is not None else [".", ","] if word is not None else []
+    marks = [decimals.declared] if decimals.declared is not None else [".", ","] if word is not None else []
     ways = [way for mark in marks if (way := _written(column.present, mark))]
     if len({way.cells for way in ways}) != 1 or not ways[0].thousands:
         return None
     way = ways[0]
-    if word == "integer" and decimals.told is None and way.thousands in ".,":
+    if word == "integer" and decimals.declared is None and way.thousands in ".,":
         return None
     shown = next(cell for cell in column.present if any(mark in cell for mark in way.thousands))
     marked = [cell for cell in column.present if any(mark in cell for mark in way.thousands)]

@@ -139,7 +139,7 @@ def _task(config: Json, pooling: Pooling) -> Literal["classify", "tag", "regress
         if problem == "regression":
             return "regress"
         return "tag" if problem == "multi_label_classification" or len(_labels(config)) == 1 else "classify"
-    if pooling.said or named.endswith(_ENCODERS) or not named:
+    if pooling.sentence_transformers or named.endswith(_ENCODERS) or not named:
         return "embed"
     raise FailedPrecondition(
         f"the directory holds a {named[:80]}: served are models that make embeddings of texts and those for sequence "

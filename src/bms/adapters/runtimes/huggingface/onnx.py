@@ -51,7 +51,7 @@ def _output(signature: Signature, found: ModelDirectory) -> TensorSpec:
     floats = {spec.name: spec for spec in signature.outputs if spec.dtype in _FLOATS}
     if found.task == "embed":
         tokens, text = [("last_hidden_state", 3), ("token_embeddings", 3)], [("sentence_embedding", 2)]
-        for name, rank in tokens + text if found.pooling.said else text + tokens:
+        for name, rank in tokens + text if found.pooling.sentence_transformers else text + tokens:
             if name in floats and len(floats[name].shape) == rank:
                 if rank == 2 and not found.pooling.include_prompt and found.pooling.prompt:
                     raise FailedPrecondition(

@@ -42,10 +42,10 @@ class Normalise(NamedTuple):
 
 
 class Pooling(NamedTuple):
-    """The pooling of a directory. `said`: the directory is one of sentence-transformers. `prompt` goes before every
-    text."""
+    """The pooling of a directory. `sentence_transformers`: the directory is one of that library. `prompt` goes before
+    every text."""
 
-    said: bool = False
+    sentence_transformers: bool = False
     ways: tuple[str, ...] = ("mean",)
     include_prompt: bool = True  # else the prompt's tokens are not among those that are pooled
     then: tuple[Normalise | Dense, ...] = ()

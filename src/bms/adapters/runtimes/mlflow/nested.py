@@ -17,7 +17,7 @@ def made_example(schema: MlflowSchema | None) -> Example | None:
     if schema is None or not schema.is_table or not any(kind in NESTED for kind in schema.kinds):
         return None
     columns: dict[str, tuple[object, ...]] = {}
-    for spec, said in zip(schema.inputs, schema.said, strict=True):
+    for spec, said in zip(schema.inputs, schema.raw, strict=True):
         if said["type"] in NESTED:
             columns[spec.name] = tuple(json.dumps(made_value(said, row)) for row in range(1, _ROWS + 1))
         elif spec.column is not None:

@@ -45,7 +45,7 @@ class MlflowSchema(NamedTuple):
     keys: tuple[Key, ...]
     kinds: tuple[str, ...]
     hinted: bool = False
-    said: tuple[dict[str, Any], ...] = ()  # as MLflow wrote them
+    raw: tuple[dict[str, Any], ...] = ()  # as MLflow wrote them
 
     @property
     def is_table(self) -> bool:
@@ -106,12 +106,12 @@ def _schema(specs: list[Any]) -> MlflowSchema:
     if not all(columns):
         tensors = [_tensor(name, spec["tensor-spec"]) for name, spec in zip(names, specs, strict=True)]
         letters = tuple(np.dtype(spec["tensor-spec"]["dtype"]).kind for spec in specs)
-        return MlflowSchema(tuple(tensors), False, keys, letters, said=tuple(specs))
+        return MlflowSchema(tuple(tensors), False, keys, letters, raw=tuple(specs))
     kinds = tuple(str(spec["type"]) for spec in specs)
     made = [_column(name, spec) for name, spec in zip(names, specs, strict=True)]
     if BINARY in kinds:
         made = [TensorSpec(name=spec.name, dtype=spec.dtype, shape=spec.shape) for spec in made]
-    return MlflowSchema(tuple(made), True, keys, kinds, said=tuple(specs))
+    return MlflowSchema(tuple(made), True, keys, kinds, raw=tuple(specs))
 
 
 def _key(spec: dict[str, Any]) -> Key:

@@ -62,7 +62,7 @@ class PythonRuntime:
             name: structs.replace(one, batched=False) if name in streaming else one
             for name, one in servable.signatures.items()
         }
-        code.signatures, code.settled = servable.signatures, True
+        code.signatures, code.resolved = servable.signatures, True
         if callable(getattr(model, STEP, None)):
             return StatefulPython(servable, code, config.model)
         made = StreamingPython(servable, code) if streaming else servable
@@ -75,7 +75,7 @@ class Code:
 
     def __init__(self, model: Any, directory: str, streaming: frozenset[str]) -> None:
         self.signatures: Mapping[str, Signature] = {}
-        self.settled = False  # whether the signatures are more than what was said
+        self.resolved = False  # whether runs have confirmed the signatures
         self.streaming = streaming
         predict = getattr(model, PREDICT, None) or _nothing
         self._predict = fitted(predict)
@@ -98,7 +98,7 @@ class Code:
         if self._step is not None:
             return self.step(signature, inputs, Sequence("", True, True, {}))
         said = self.signatures.get(signature)
-        batched = said is not None and said.batched and self.settled
+        batched = said is not None and said.batched and self.resolved
         rows = next(iter(inputs.values())).shape[0] if batched else None
         method, run = PREDICT, self._predict
         if signature == EXPLAIN and self._explain is not None:
