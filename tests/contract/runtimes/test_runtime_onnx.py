@@ -121,7 +121,9 @@ def test_a_model_that_runs_on_no_made_up_row_runs_on_its_own_example(tmp_path: P
 
 
 def test_an_input_without_a_shape_is_asked_for_and_then_taken() -> None:
-    with pytest.raises(FailedPrecondition, match=r"does not declare the dimensions of its input 'x'; say what it takes"):
+    with pytest.raises(
+        FailedPrecondition, match=r"does not declare the dimensions of its input 'x'; say what it takes"
+    ):
         open_servable(config("onnx/no_rank"))
     for shape, batched in (((None, 3), True), ((2, 3), False)):
         said = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=shape),))
