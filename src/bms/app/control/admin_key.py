@@ -1,4 +1,5 @@
-"""A new admin key for a home whose own was lost: for who may read its files, whether its platform runs or not."""
+"""Makes a new admin key for a home whose key was lost. Needs read access to the home's files, not a running
+platform."""
 
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from bms.core.errors import NotFound
 
 
 async def recover(root: Path, told: str = "") -> NewKey:
-    """A key of the operator's first owner, kept as HOME/admin.key. `told` is a database other than the home remembers.
+    """Makes a new key of the operator's first owner and keeps it as HOME/admin.key. `told` is the URL of a database
+    other than the one that the home remembers.
 
     Raises NotFound where `root` is no home, FailedPrecondition where no platform has begun in its database, or another
     one has, Refusal where it is a newer version's.

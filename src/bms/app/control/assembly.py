@@ -1,6 +1,6 @@
-"""What control runs, put together: the API, the bus, the publisher, and the loops' parts.
+"""Assembles control: the API, the bus to the gateways, the snapshot publisher, and all that the loops run.
 
-Reading order: ground (what everything stands on), features (use cases and reactions), then here.
+Reading order: platform (database, objects, cluster), features (use cases and event handlers), then here.
 """
 
 import asyncio
@@ -79,7 +79,7 @@ LOOK_S = 0.2  # how long a status waits for them before it says that they are be
 
 @dataclass
 class ControlPlane:
-    """Made and opened; `loops` drives them, `close` ends them. Workloads run on."""
+    """All parts of control, opened: `loops` drives them, `close` ends them. Workloads run on after that."""
 
     ground: Platform
     features: UseCases
@@ -177,7 +177,8 @@ async def make_parts(
 
 
 async def _note_what_ended(ground: Platform, features: UseCases) -> None:
-    """While no control was there. What can't be seen is taken to run: that is found out later."""
+    """Closes the allotments of what ended while no control ran. What can't be observed is taken to run, until it is
+    found to be lost."""
     try:
         seen = await ground.cluster.observe()
     except Unavailable as error:
@@ -188,7 +189,7 @@ async def _note_what_ended(ground: Platform, features: UseCases) -> None:
 
 
 def snapshot_sources(ground: Platform, features: UseCases) -> list[EntrySource]:
-    """What gateways are told, kind by kind."""
+    """The sources of the gateways' snapshot, one for each kind of entry."""
     return [
         KeyEntries(features.stores.tenants, ground.clock),
         DeploymentEntries(features.stores.deployments, features.catalog, ground.tokens.of),

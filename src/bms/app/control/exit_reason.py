@@ -1,4 +1,4 @@
-"""The last line that a workload's process wrote: the reason of an end that nothing else explains."""
+"""Finds why a workload's process ended: the last line that it wrote, where nothing else explains the exit."""
 
 import msgspec
 
@@ -16,7 +16,7 @@ async def last_words(files: WorkloadFiles, workload: str) -> str:
 
 
 def _plain(line: str) -> str:
-    """The words of a structured log line, empty where it has none; any other line as it is."""
+    """The message of a structured log line, empty where it has none; any other line as it is."""
     try:
         said = msgspec.json.decode(line, type=_LogLine)
     except msgspec.DecodeError:
@@ -25,7 +25,8 @@ def _plain(line: str) -> str:
 
 
 class _LogLine(msgspec.Struct):
-    """`event` and `reason` of model servers, `message` and `error` of the platform's own processes."""
+    """The fields read of a structured log line: `event` and `reason` of model servers, `message` and `error` of the
+    platform's own processes."""
 
     event: str = ""
     message: str = ""

@@ -1,4 +1,4 @@
-"""The use cases of all features, put together over the ground they stand on."""
+"""Makes the use cases of all features, and the one table of which event each of them handles."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -71,7 +71,7 @@ from bms.control.training.service import TrainingService
 
 @dataclass(frozen=True)
 class Stores:
-    """One per feature, over the same database."""
+    """The database as each feature sees it: one repository per feature."""
 
     tenants: SqlStore[SqlTenants]
     models: SqlStore[SqlModels]
@@ -83,7 +83,7 @@ class Stores:
 
 @dataclass(frozen=True)
 class UseCases:
-    """What the API offers and the loops call."""
+    """The use cases of all features, as the API offers them and the loops call them."""
 
     stores: Stores
     files: NotedAttemptFiles
@@ -121,7 +121,7 @@ class UseCases:
 
 
 def make_features(ground: Platform, rules: WorkloadRules) -> UseCases:
-    """Nothing is started here."""
+    """Makes the use cases of all features. Nothing is started here."""
     database, clock, objects = ground.database, ground.clock, ground.objects
     stores = Stores(
         tenants=SqlStore(database, SqlTenants),
@@ -209,7 +209,7 @@ def make_features(ground: Platform, rules: WorkloadRules) -> UseCases:
 
 
 class EventHandlers(NamedTuple):
-    """What follows from events, and who finds by its state what an event should have moved."""
+    """The handlers of all events, and the finders of what a lost event should have caused."""
 
     handlers: Handlers
     finders: dict[str, Finder]
@@ -251,7 +251,7 @@ def following(
 
 
 def _collector(ground: Platform, stores: Stores, datasets: DatasetService, jobs: JobService) -> Collector:
-    """Blobs that none of these features speaks of are swept."""
+    """The garbage collector of blobs: what none of these features refers to is swept."""
     objects = ground.objects
 
     async def of_datasets(tenant: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Who drives what in control: one task per loop, all ended together."""
+"""Control's background loops: one task per loop, started and ended together."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ BOOK_S = 60.0
 
 
 async def run_loops(parts: ControlPlane) -> None:
-    """Runs until cancelled. Of what is led, each loop does nothing while another process leads it."""
+    """Runs all loops until cancelled. A loop that needs a lease does nothing while another process holds it."""
     await parts.bus.start()
     leadership = parts.ground.leadership
     upkeep = leadership.of(UPKEEP)
@@ -47,7 +47,7 @@ async def run_loops(parts: ControlPlane) -> None:
 
 
 async def _react(parts: ControlPlane) -> None:
-    """What follows from events, while this process leads; and beside it, now and then, what a lost event has left."""
+    """Handles events while this process leads, and sweeps now and then for what a lost event has left undone."""
     reactions, sweeps = parts.features.reactions, parts.features.sweeps
     sweeping: asyncio.Task[int] | None = None
     term: int | None = None
@@ -101,7 +101,7 @@ async def _repeat(
 
 
 async def _remove_tenants(parts: ControlPlane, leader: Leader) -> None:
-    """Looks at once, since one may be left from before; then when one was deleted, and until nothing is left of it."""
+    """Removes what deleted tenants owned: at once, then when one is deleted, and until nothing is left of it."""
     while True:
         parts.deleted.clear()
         pause_s = RETRY_S
@@ -116,7 +116,7 @@ async def _remove_tenants(parts: ControlPlane, leader: Leader) -> None:
 
 
 async def _read_usage_again(parts: ControlPlane, leader: Leader) -> None:
-    """Books what a former release put aside: at once, since this one may be newer, then now and then."""
+    """Books usage that a former release could not read: at once, since this release may be newer, then now and then."""
     while True:
         pause_s = RETRY_S
         try:
@@ -130,7 +130,8 @@ async def _read_usage_again(parts: ControlPlane, leader: Leader) -> None:
 
 
 async def _book_allotments(parts: ControlPlane, leader: Leader) -> None:
-    """Sweeps once soon, since what a former release started has none; not before it is known what still runs."""
+    """Books allotments now and then. Sweeps once soon, for what a former release started without one; not before it is
+    known what still runs."""
     rounds = 0
     while True:
         pause_s = RETRY_S
@@ -153,7 +154,7 @@ async def _sweep_allotments(parts: ControlPlane) -> None:
 
 
 async def _collect(parts: ControlPlane) -> None:
-    """Gives up abandoned uploads, then sweeps what no feature of a tenant speaks of any more."""
+    """Collects garbage: gives up abandoned uploads, then sweeps the blobs that nothing refers to any more."""
     await parts.features.tenant_removal.step(again=True)
     for tenant in await _all_tenants(parts):
         await parts.features.uploads.expire(tenant.id)
@@ -163,7 +164,8 @@ async def _collect(parts: ControlPlane) -> None:
 
 
 async def _prune_trees(parts: ControlPlane) -> None:
-    """A process that is being started has just asked for its trees, which spares them."""
+    """Removes cached trees that nothing uses. A process that is being started has just asked for its trees, which
+    spares them."""
     removed = await parts.ground.trees.prune(await parts.features.trees_in_use(), COLLECT_S)
     if removed:
         log.info("removed %d cached trees that nobody reads", len(removed))

@@ -1,7 +1,7 @@
-"""Control: the API, the bus to the gateways, and the loops that make what should run, run.
+"""The control process: serves the API, feeds the gateways, and runs the loops that bring about the desired state.
 
 `python -m bms.app.launch bms.app.control CONFIG.json`. Reading order: ControlConfig, `run`, then
-`bms.app.control.assembly` (what is made of what) and `bms.app.control.loops` (who drives it).
+`bms.app.control.assembly` (how its parts are made) and `bms.app.control.loops` (the tasks that drive them).
 """
 
 import asyncio
@@ -32,7 +32,8 @@ from bms.core.errors import BmsError
 
 
 class ControlConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """All that control must be told. Paths are absolute; sockets are in a short directory of the owner's alone.
+    """The configuration of a control process. Paths are absolute; sockets are in a short directory that only the owner
+    can enter.
 
     `name` tells it from the other controls of its home, each of which has sockets of its own; they need a node agent,
     since a home's own workloads have one control. Empty for the one that a supervisor keeps.
@@ -54,7 +55,7 @@ class ControlConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def run(config: ControlConfig) -> None:
-    """Serves until SIGTERM. Raises BmsError when it can't start."""
+    """Serves until SIGTERM. Raises BmsError when control can't start."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -95,7 +96,7 @@ async def run(config: ControlConfig) -> None:
 
 
 def _listen(path: str) -> socket.socket:
-    """The private socket: only the owner of the home may connect."""
+    """Listens on the private Unix socket, to which only the owner of the home may connect."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

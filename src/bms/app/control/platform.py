@@ -1,4 +1,4 @@
-"""What every feature stands on: database, objects, environments, the cluster, and the secrets of the home."""
+"""Opens what every feature needs: the database, the objects, the environments, the cluster, and the home's secrets."""
 
 import os
 import socket
@@ -39,7 +39,7 @@ from bms.core.workloads.resources import size_text
 
 
 class WorkloadSide(NamedTuple):
-    """The side that runs workloads, and what it keeps for them."""
+    """The machine that runs workloads, this one or a node agent's: the cluster, its environments and its tree cache."""
 
     cluster: LocalCluster | NodeAgentCluster
     environments: BuiltEnvironments
@@ -48,7 +48,8 @@ class WorkloadSide(NamedTuple):
 
 @dataclass(frozen=True)
 class Platform:
-    """Opened parts. `process` names this one among all controls of the platform; a restart has the same name."""
+    """The opened database, objects, cluster and secrets. `process` names this control among all of the platform; a
+    restart has the same name."""
 
     home: Path
     database: Database
@@ -66,11 +67,11 @@ class Platform:
     vault: AesGcmVault
 
     def device_memory(self) -> int:
-        """Of the smallest GPU that the cluster gives away, in bytes; 0 where there is none."""
+        """Memory of the smallest GPU that the cluster gives away, in bytes; 0 where there is none."""
         return smallest([device for device, _free in self.cluster.devices()])
 
     def machine(self) -> tuple[float, int]:
-        """Cores and bytes of memory where workloads run. Raises Unavailable before that side was ever seen."""
+        """Cores and bytes of memory where workloads run. Raises Unavailable as long as that side was never reached."""
         return machine() if isinstance(self.cluster, LocalCluster) else self.cluster.machine()
 
     async def last_words(self, workload: str) -> str:
@@ -119,7 +120,7 @@ async def open_ground(
 
 
 async def _here(home: Path, run_dir: Path, rules: WorkloadRules, objects: ObjectStore, clock: Clock) -> WorkloadSide:
-    """Workloads run on this machine, below the home."""
+    """The workload side on this machine, below the home."""
     environments = UvEnvironments(home, os.environ, sources=rules.packages)
     trees = LocalTreeCache.open(home / "cache" / "trees", objects)
     supplies = WorkloadInputs(environments, trees, objects)
@@ -130,7 +131,7 @@ async def _here(home: Path, run_dir: Path, rules: WorkloadRules, objects: Object
 
 
 async def _elsewhere(rules: WorkloadRules, objects: ObjectStore, platform: str, process: str) -> WorkloadSide:
-    """A node agent runs them, in a home of its own."""
+    """The workload side on a node agent's machine, in a home of the agent's own."""
     secret = read_secret(Path(rules.node_agent_secret))
     where = parse_endpoint(rules.node_agent)
     cluster = NodeAgentCluster(where, secret, platform, process, objects, connect, require=rules.require_isolation)

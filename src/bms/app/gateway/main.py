@@ -1,7 +1,7 @@
 """The gateway process: `python -m bms.app.gateway CONFIG.json` answers clients on an inherited listening socket.
 
-It serves from the last good snapshot on disk until control is there, and goes on when control or its own parent
-is gone. SIGTERM or SIGINT: accepts no more, finishes what is in flight within `drain_s`, ships its books, ends.
+It serves from the last good snapshot on disk until control is there, and goes on when control or its own parent is
+gone. SIGTERM or SIGINT: accepts no more, finishes what is in flight within `drain_s`, ships its usage journal, ends.
 SIGHUP: reads its TLS certificate again.
 """
 
@@ -58,7 +58,7 @@ _FIRST_WORD_S = 1.0  # how long a control that is there may take to say what cha
 
 
 class Gateway:
-    """Wires one gateway together; a BusListener."""
+    """One gateway with its parts wired together; hears the bus as its BusListener."""
 
     def __init__(self, config: GatewayConfig) -> None:
         self._config = config
@@ -143,7 +143,7 @@ class Gateway:
             self._take(SnapshotIndex.of_state(kept))
 
     async def serve(self, listening: socket.socket, stop: asyncio.Event) -> None:
-        """Until `stop` is set and what was in flight is answered."""
+        """Serves until `stop` is set and all requests in flight are answered."""
         self._start(self._bus.run(), self._shipper.run(), self._keeper.run(), self._every_second(), self._tell_stats())
         if self._ready:
             await self._hear_first_word()
@@ -175,7 +175,7 @@ class Gateway:
         log.info("gateway %d ends, %d usage events left to ship", self._config.slot, self._shipper.unshipped)
 
     def reread_certificate(self) -> None:
-        """At once, not only when its files are seen to have changed."""
+        """Reads the TLS certificate again now, without waiting for the check of its files."""
         if self._certificate is not None:
             self._certificate.reload()
 
@@ -215,7 +215,7 @@ class Gateway:
         return self._pipeline.index
 
     def _take(self, index: SnapshotIndex) -> None:
-        """Routes by `index` from now on; links what it newly names."""
+        """Routes by `index` from now on, and connects to the replicas that it newly names."""
         before = self._pipeline.index
         self._pipeline.update(index)
         self._ready = True
@@ -248,7 +248,8 @@ class Gateway:
             self._tasks.append(task)
 
     async def _hear_first_word(self) -> None:
-        """A key revoked while we were away must not work because control's word comes a moment late."""
+        """Waits a moment for control's first update: a key that was revoked while this gateway was away must not
+        work."""
         try:
             async with asyncio.timeout(_FIRST_WORD_S):
                 await self._first_word.wait()
@@ -292,7 +293,7 @@ class Gateway:
 
 
 async def serve(config: GatewayConfig, listening: socket.socket) -> None:
-    """One gateway's life, from the last good snapshot to SIGTERM or SIGINT."""
+    """Runs one gateway, from the last good snapshot to the end of its drain after SIGTERM or SIGINT."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -322,7 +323,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _must_not_fail(task: asyncio.Task[None]) -> None:
-    """A part that ends by itself is a defect: better a new process than half a gateway."""
+    """Ends the process when a background task ends by itself: a new process is better than half a gateway."""
     if not task.cancelled() and task.exception() is not None:
         log.critical("a part of the gateway failed", exc_info=task.exception())
         os._exit(1)

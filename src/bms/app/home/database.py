@@ -1,8 +1,8 @@
-"""Which database holds a home's books: what its first start was told, remembered in HOME/secrets/database-url, and
-the identity in HOME/platform that its database has, too.
+"""Remembers which database belongs to a home, and checks that the two belong together.
 
-Without the first, a start that is not told would begin anew beside the old books, with another key for its owner;
-without the second, one could be told the books of another platform.
+The URL that the first start was given is kept in HOME/secrets/database-url; HOME/platform holds an identity that the
+database has, too. Without the URL, a start without one would begin anew beside the old data, with another key for its
+owner; without the identity, a home could be started on the database of another platform.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ OWN = ""  # SQLite in the home, wherever that is moved
 
 
 def remembered(home: Path) -> str | None:
-    """The URL, `OWN` for SQLite in the home; None before a first start has come to its end."""
+    """The database's URL, `OWN` for SQLite in the home; None before a first start was completed."""
     try:
         return (home / FILE).read_text().strip()
     except FileNotFoundError:
@@ -29,14 +29,16 @@ def remembered(home: Path) -> str | None:
 
 
 class DatabaseState(NamedTuple):
-    """What is in a database before a home begins in it: whether a platform has, and which says that it did."""
+    """The state of a database before a home uses it: whether a platform's data is in it, and that platform's
+    identity."""
 
     in_use: bool
     platform: str | None
 
 
 def check(home: Path, told: str, found: DatabaseState) -> str:
-    """The identity that the home and the database that was `told` share, made for a first start.
+    """Checks that the home belongs to the database `told`, and returns the identity that both share, made at a first
+    start.
 
     Raises FailedPrecondition where the database holds nothing, but the home was in use with one; and where it is
     another platform's, whose keys and secrets this home could not read, or was left for another database.
@@ -79,7 +81,7 @@ def _foreign(home: Path, told: str, whose: str, identity: str) -> FailedPrecondi
 
 
 def identity(home: Path) -> str | None:
-    """The platform's; None before a first start."""
+    """The platform's identity; None before a first start."""
     try:
         return (home / IDENTITY).read_text().strip()
     except FileNotFoundError:
@@ -92,13 +94,13 @@ def _keep(home: Path, identity: str) -> str:
 
 
 def remember(home: Path, told: str) -> None:
-    """For the next start, unless it is told another: one that was moved, or has a new password."""
+    """Keeps the URL for the next start, unless that is given another: one that was moved, or has a new password."""
     if remembered(home) != told:
         write_private(home / FILE, f"{told}\n".encode())
 
 
 def shown(url: str) -> str:
-    """For people: without its password."""
+    """The URL for people: without its password."""
     if url == OWN:
         return "the SQLite database in the home"
     if ends_early(url):  # what would be shown as the database's name is a part of its password

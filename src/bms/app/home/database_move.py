@@ -1,4 +1,4 @@
-"""A home's books from one database to another: from SQLite to PostgreSQL as it grows, or back."""
+"""Moves a home's data from one database to another: from SQLite to PostgreSQL as it grows, or back."""
 
 from pathlib import Path
 
@@ -18,7 +18,8 @@ FILE, ASIDE, UNFINISHED = "bms.db", "bms.db.moved", "bms.db.moving"
 
 
 class HomeDatabase(msgspec.Struct, frozen=True, kw_only=True):
-    """What a home knows of its database. `database` shows no password; `schema` is this program's newest step."""
+    """A home's database as the home knows it. `database` shows no password; `schema` is this program's newest
+    migration."""
 
     home: str
     database: str
@@ -27,7 +28,8 @@ class HomeDatabase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def look(root: Path) -> HomeDatabase:
-    """Raises NotFound where `root` is no home, or none whose first start came to its end."""
+    """Reads which database a home has. Raises NotFound where `root` is no home, or its first start was never
+    completed."""
     home, before = _home(root)
     return HomeDatabase(
         home=str(home.root), database=shown(before), platform=identity(home.root) or "", schema=steps()[-1]
@@ -86,6 +88,6 @@ def _home(root: Path) -> tuple[Home, str]:
 
 
 def _remove(path: Path) -> None:
-    """What a try that was broken off left."""
+    """Removes what an interrupted move left."""
     for ending in ("", "-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)

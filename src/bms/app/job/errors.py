@@ -1,4 +1,4 @@
-"""What is said of an error that a job's own code raised: its words, the line of that code, and what to do about it."""
+"""Explains an error that a job's own code raised: the message, the line of that code, and what to do about it."""
 
 import os
 import traceback

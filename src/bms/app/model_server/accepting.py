@@ -1,4 +1,4 @@
-"""Accepting connections on a Unix socket from those who know its token, with the memory that they share at first."""
+"""Accepts connections on a Unix socket: a connection must present the token first, and may share memory then."""
 
 import asyncio
 import fcntl
@@ -19,8 +19,8 @@ Make = Callable[[memoryview | None], asyncio.Protocol]
 
 
 class Acceptor:
-    """Calls `make` for every connection whose first bytes are a HELLO with `token`, with the memory that it shares,
-    None where it shares none. Others are closed unanswered, and what they share is never mapped."""
+    """Calls `make` for every connection that begins with a HELLO with `token`, with the memory that it shares, None
+    where it shares none. Others are closed unanswered, and what they share is never mapped."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, listener: socket.socket, make: Make, token: bytes) -> None:
         self._loop = loop
@@ -33,7 +33,7 @@ class Acceptor:
         loop.add_reader(listener.fileno(), self._accept)
 
     def close(self) -> None:
-        """Accepts no more; the listening socket stays the caller's."""
+        """Stops accepting; the listening socket stays the caller's."""
         self._loop.remove_reader(self._listener.fileno())
         for connection, timer in self._silent.items():
             timer.cancel()
@@ -76,7 +76,7 @@ class Acceptor:
         connection.close()
 
     def _take(self, connection: socket.socket) -> None:
-        """It is silent no more."""
+        """Takes the connection out of those that have sent nothing yet."""
         self._silent.pop(connection).cancel()
         self._loop.remove_reader(connection.fileno())
 
@@ -94,7 +94,8 @@ class Acceptor:
 
 
 def _mapped(descriptors: list[int]) -> memoryview | None:
-    """The memory of the one descriptor, to be read; None for anything but one memory file that can't shrink."""
+    """The shared memory behind a received descriptor, mapped for reading; None for anything but one memory file that
+    can't shrink."""
     try:
         if len(descriptors) != 1:
             return None

@@ -118,7 +118,7 @@ def resident_bytes() -> int:
 
 
 class ModelServer:
-    """One process's life: load, serve, drain. `status` answers all the while."""
+    """One model server's life: load, serve, drain. `status` answers all the while."""
 
     def __init__(self, config: ModelServerConfig, sealed: StdinSecrets, loop: asyncio.AbstractEventLoop) -> None:
         self._config = config
@@ -165,7 +165,7 @@ class ModelServer:
         return 1 if failed else 0
 
     async def _watch(self) -> None:
-        """Gives this process up when its model does not come back from a run."""
+        """Ends this process when its model does not return from a run."""
         while self._service.unattended_s < STUCK_S:
             if not self._service.unattended_s:
                 self._service.left.clear()
@@ -176,11 +176,11 @@ class ModelServer:
         self._signals.put_nowait(0)
 
     def abandoned(self) -> bool:
-        """Whether, at the end, the model's thread still runs something that does not come back."""
+        """Whether the model's thread is still inside a run that does not return, at the end."""
         return not self._worker.stop(0.2)
 
     def status(self) -> ServableStatus:
-        """What the server says of itself when asked."""
+        """The server's status, as it answers to health checks."""
         metrics, config, memory = self._service.metrics, self._config, resident_bytes()
         in_flight = self._service.ledger.in_flight
         return ServableStatus(
@@ -267,7 +267,7 @@ class ModelServer:
 
 
 class _JsonLines(logging.Formatter):
-    """One JSON object a line. What a record carries under `fields` becomes part of it."""
+    """A log formatter: one JSON object a line. A record's `fields` become part of it."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {

@@ -11,7 +11,7 @@ _EXTRA = ("request_id", "operation", "tenant", "job", "deployment", "replica", "
 
 
 class JsonLines(logging.Formatter):
-    """Time, level, process, logger, message, the extras we use, and the traceback."""
+    """A log formatter: one JSON object with time, level, process, logger, message, extra fields, and the traceback."""
 
     def __init__(self, process: str) -> None:
         super().__init__()

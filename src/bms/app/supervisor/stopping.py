@@ -1,4 +1,4 @@
-"""Stopping a platform from outside, also one whose supervisor is gone."""
+"""Stops a platform from outside, also one whose supervisor is gone."""
 
 import os
 import select
@@ -14,7 +14,8 @@ GRACE_S = 5.0
 
 
 def stop(home: Home, patience_s: float) -> bool:
-    """Returns when nothing of the home runs any more; False if nothing ran. Raises Refusal when that can't be."""
+    """Stops the home's platform and returns when nothing of it runs any more; False if nothing ran. Raises Refusal when
+    that fails."""
     told = end_holder(home, patience_s)
     try:
         lock = home.lock()

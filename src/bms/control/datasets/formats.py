@@ -1,4 +1,4 @@
-"""The format of uploaded files, told by their names. Pure."""
+"""Recognises the format of uploaded files by their names. Pure."""
 
 import re
 from collections import Counter
@@ -23,7 +23,7 @@ _SHOWN = 5
 
 
 def format_of(paths: Iterable[str], said: Format | None = None) -> Format:
-    """What is `said`, or what files of these names are; those that no format knows count for nothing beside others.
+    """The format: `said` where it is given, else that of files of these names, without those that no format knows.
 
     Raises InvalidArgument for an archive, and where no name tells, or names tell several formats.
     """
@@ -46,7 +46,8 @@ def format_of(paths: Iterable[str], said: Format | None = None) -> Format:
 
 
 def _meant(paths: Iterable[str]) -> list[str]:
-    """Without those that systems leave, and without names that begin with a dot where there are others."""
+    """The names that count: without files that operating systems leave, and without dot files where there are
+    others."""
     named = {path: PurePosixPath(path) for path in paths}
     kept = [path for path, place in named.items() if not is_litter(place)]
     return [path for path in kept if not has_dot(named[path])] or kept

@@ -1,4 +1,4 @@
-"""What model servers say of themselves: asked beside the loop, so that one that hangs delays nothing."""
+"""Polls model servers for their health, in tasks of its own, so that one that hangs delays nothing."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,8 @@ SILENT_S, SILENT_TRIES = 30.0, 5  # unanswered for so long and so often: it hang
 
 
 class Health:
-    """The last word of each watched replica. `changed` is set when one's state became another, or one seems to hang."""
+    """The last health answer of each watched replica. `changed` is set when a replica's state changed, or when one
+    seems to hang."""
 
     def __init__(self, probe: ReplicaProbe, clock: Clock) -> None:
         self._probe = probe
@@ -29,27 +30,27 @@ class Health:
 
     @property
     def said(self) -> Mapping[str, ServableStatus]:
-        """By replica, of those that answered the last time they were asked."""
+        """The status by replica, of those that answered the last time they were asked."""
         return self._said
 
     @property
     def watched(self) -> Mapping[str, Replica]:
-        """By replica, of those that are asked."""
+        """The watched replicas by id."""
         return self._watched
 
     def silent(self) -> frozenset[str]:
-        """Those that have not answered for long."""
+        """Replicas that have not answered for long."""
         now = self._clock.monotonic()
         return frozenset(
             id for id, (since, tries) in self._unanswered.items() if now - since >= SILENT_S and tries >= SILENT_TRIES
         )
 
     def excuse(self) -> None:
-        """Whoever did not answer until now may have: we were blind, and silence is counted anew."""
+        """Restarts the count of silence for all replicas, since this process itself could not ask them."""
         self._unanswered.clear()
 
     def watch(self, replicas: Iterable[Replica]) -> None:
-        """From now on these are asked, each when it is its turn, and all others are forgotten."""
+        """Watches exactly these replicas from now on; all others are forgotten."""
         before, self._watched = self._watched, {replica.id: replica for replica in replicas}
         for gone in before.keys() - self._watched.keys():
             self._probe.let_go(gone)
@@ -59,12 +60,12 @@ class Health:
         self._ask_due()
 
     def hurry(self, replica: str) -> None:
-        """Ask this one now, however recently it was asked."""
+        """Asks this replica now, however recently it was asked."""
         self._turns.forget(replica)
         self._ask_due()
 
     async def settled(self) -> None:
-        """Returns when every question was answered or given up."""
+        """Waits until every question is answered or given up."""
         await self._chores.settled()
 
     async def close(self) -> None:
@@ -77,7 +78,7 @@ class Health:
         self._watched = {}
 
     def _ask_due(self) -> None:
-        """Asks those whose turn it is; the next turn comes by itself."""
+        """Asks the replicas whose time has come."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

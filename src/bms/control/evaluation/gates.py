@@ -1,4 +1,4 @@
-"""Gates: what a version must reach on data before callers may get it, measured by jobs."""
+"""Evaluates gates: what a version must reach on a data set before an alias may point at it, measured by jobs."""
 
 from collections.abc import AsyncIterator, Awaitable
 from functools import partial
@@ -25,7 +25,8 @@ from bms.core.events import Event
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
-    """The jobs that measure a version's gates, and the ids of those among them that did already when it was asked."""
+    """The result of starting an evaluation: the jobs that measure a version's gates, and the ids of those that ran
+    already."""
 
     items: tuple[Job, ...]
     running: tuple[str, ...] = ()
@@ -44,11 +45,12 @@ class Gates:
         self._clock = clock
 
     async def on_version_ready(self, event: Event[VersionReady]) -> None:
-        """Raises an error that may pass, once every gate was tried."""
+        """Submits the jobs for a version that became ready. Raises an error that may pass, once every gate was
+        tried."""
         await self._measure(await self._models.version_by_id(event.tenant, event.subject))
 
     async def strays(self, since: Since) -> AsyncIterator[MissedReaction]:
-        """Ready versions of which a gate is awaited that no job measures, and measurements that nobody recorded."""
+        """Finds ready versions with an awaited gate that no job measures, and measurements that were never recorded."""
         for version in await self._models.ready(since.after, since.before):
             if await self._awaits_in_vain(version):
                 what = f"the measuring of version {version.number} of {version.model!r}"
@@ -62,7 +64,7 @@ class Gates:
                 )
 
     async def _recorded(self, job: Job) -> bool:
-        """Whether its version says what came of it, or says nothing any more."""
+        """Whether the version has the result of this measurement, or no result is expected any more."""
         try:
             version = await self._models.version_by_id(job.tenant, job.spec.subject)
         except NotFound:
@@ -94,7 +96,7 @@ class Gates:
             raise passing
 
     async def on_ready_given_up(self, event: Event[VersionReady], words: str) -> None:
-        """Says at every gate of the version that is still awaited why it will not be measured."""
+        """Notes at every gate of the version that is still awaited why it will not be measured."""
         version = await self._models.version_by_id(event.tenant, event.subject)
         for number, gate in enumerate((await self._models.model(event.tenant, version.model)).gates):
             try:
@@ -149,7 +151,7 @@ class Gates:
         await self._models.record_gate_result(job.tenant, job.spec.subject, result_of(job, gate, self._clock.now()))
 
     async def on_end_given_up(self, event: Event[JobEnded], words: str) -> None:
-        """Says at the gate of this job why its measurement was not recorded."""
+        """Notes at the gate of this job why its measurement was not recorded."""
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.entry == ENTRY:
             version = await self._models.version_by_id(job.tenant, job.spec.subject)
@@ -157,8 +159,8 @@ class Gates:
             await self._cannot(version, gate, f"what job {job.id} measured could not be recorded: {words}")
 
     async def _begun(self, version: Version, gate: Gate, submitting: Awaitable[Job]) -> Job | None:
-        """The job that measures it; None where it can't be measured, which the version says then, or was begun before
-        a crash. Raises an error that may pass."""
+        """Submits the job that measures the gate; None where it can't be measured, which is noted on the version, or
+        was submitted before a crash. Raises an error that may pass."""
         try:
             return await submitting
         except AlreadyExists:

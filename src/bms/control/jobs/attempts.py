@@ -1,7 +1,7 @@
-"""The slow parts of an attempt: get ready and start, stop, collect and end. None holds a transaction meanwhile.
+"""The slow parts of an attempt: prepare and start, stop, collect and end. None holds a transaction meanwhile.
 
-Every effect on the row is made under the token the attempt was claimed with; once somebody else has taken it
-over, nothing of ours is written any more.
+Every change of the row is made under the token that the attempt was claimed with; once another process has taken it
+over, this one writes nothing any more.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ PROGRAM = "bms.app.job"
 
 
 def workload_spec(job: Job, *, network: bool = False) -> WorkloadSpec:
-    """The process of the job's present attempt."""
+    """The workload of the job's present attempt."""
     spec = job.spec
     config = JobConfig(
         job=job.id,
@@ -66,6 +66,8 @@ def workload_spec(job: Job, *, network: bool = False) -> WorkloadSpec:
 
 
 class Attempts:
+    """Runs the slow parts of attempts."""
+
     def __init__(
         self,
         store: Store[JobsTx],
@@ -85,7 +87,7 @@ class Attempts:
         self._device_memory = device_memory
 
     async def prepare(self, job: Job) -> None:
-        """From "starting" to a workload that runs; a failed attempt where that can't be done."""
+        """Takes an attempt from "starting" to a workload that runs, or to a failed attempt where that can't be done."""
         try:
             async with asyncio.timeout(PREPARATION_S):
                 sealed = await self._sealed(job)
@@ -131,7 +133,8 @@ class Attempts:
             await tx.emit(job_event(said, saved, "system", self._clock))
 
     async def stop(self, job: Job, reason: str) -> None:
-        """The reason is durable before the deed, so that whoever collects knows it."""
+        """Stops the attempt's workload. The reason is stored first, so that whichever process collects the attempt
+        knows it."""
         if reason and not job.stopping:
             async with self._store.write() as tx:
                 current = await tx.held(job.id, job.token)
@@ -141,7 +144,7 @@ class Attempts:
         await self._cluster.stop(job.workload)
 
     async def collect(self, job: Job, status: WorkloadStatus | None) -> None:
-        """Ends the attempt by what it left. One that is not to be seen is looked for once more."""
+        """Ends the attempt by its result and output. A workload that is not to be seen is looked for once more."""
         if status is None:
             status = (await self._cluster.observe()).get(job.workload)
             if status is not None and status.state == "running":
@@ -169,7 +172,7 @@ class Attempts:
         await self.conclude(job, end, b"" if result else await self._files.last_words(job.workload))
 
     async def conclude(self, job: Job, end: AttemptOutcome, unsaid: bytes = b"") -> None:
-        """Keeps the records, then commits the attempt's end, with its event, in one transaction."""
+        """Keeps the log and events, then commits the attempt's end, with its event, in one transaction."""
         end = msgspec.structs.replace(end, error=clean(end.error))
         kept: dict[str, Any] = {}
         told: list[JobEvent] = []
@@ -208,7 +211,7 @@ class Attempts:
         await self._cluster.prepare(workload, lambda line: self._files.note(job.workload, line))
 
     async def _sealed(self, job: Job) -> StdinSecrets:
-        """What the model that a task of ours opens may know and reach; nothing for a tenant's code."""
+        """The secrets and addresses for a model that a task of the platform opens; none for a tenant's code."""
         if job.spec.code is not None:
             return StdinSecrets()
         for given in job.spec.inputs:
@@ -217,8 +220,8 @@ class Attempts:
         return StdinSecrets()
 
     async def _take_resources(self, job: Job) -> bool:
-        """Whether it is still wanted. From here on it is paid for: durable before the process is, so that none runs
-        that nobody counts."""
+        """Opens the attempt's allotment; returns whether the job is still wanted. It is durable before the process
+        starts, so that none runs uncounted."""
         async with self._store.write() as tx:
             current = await tx.held(job.id, job.token)
             if current is None or current.state != "starting" or current.cancel_requested:
@@ -227,7 +230,7 @@ class Attempts:
         return True
 
     async def _release(self, job: Job, why: str) -> None:
-        """Back to the queue, the attempt uncounted, for nothing of it ran."""
+        """Puts the job back into the queue, the attempt uncounted, for nothing of it ran."""
         async with self._store.write() as tx:
             current = await tx.held(job.id, job.token)
             if current is None or current.state != "starting":

@@ -1,4 +1,4 @@
-"""A job's log and events from its first attempt to now: kept blobs, then what the present attempt is writing."""
+"""The log and events of a job from its first attempt to now: kept blobs, then what the present attempt is writing."""
 
 from collections.abc import AsyncIterator
 
@@ -17,7 +17,7 @@ _PIECE = 1 << 20
 
 
 class KeptHistory(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be noted in the row beside an attempt's end."""
+    """The history that is recorded in the row with an attempt's end."""
 
     log: str | None
     log_start: int
@@ -30,7 +30,7 @@ class History:
         self._files = files
 
     async def log(self, job: Job, offset: int, limit: int) -> LogPart:
-        """Up to `limit` bytes from `offset` on, or from where the kept log begins if that is later.
+        """Up to `limit` bytes of the log from `offset` on, or from where the kept log begins if that is later.
 
         What was cut off there is told by a line more, which no offset counts.
         """
@@ -55,7 +55,7 @@ class History:
         return LogPart(content=note + content, next=job.log_start + at + len(content), state=job.state)
 
     async def events(self, job: Job, after: int, limit: int) -> list[JobEvent]:
-        """Up to `limit` events, the first `after` left out."""
+        """Up to `limit` events of the job, the first `after` left out."""
         earlier = b"" if job.events is None else await self._blob(job, job.events, 0, EVENTS_KEPT)
         present = await self.told(job) if _writing(job) else []
         return (parse_lines(earlier) + present)[after : after + limit]
@@ -66,7 +66,7 @@ class History:
         return parse_lines(content[: whole_lines(content, EVENTS_KEPT)])
 
     async def keep(self, job: Job, last_words: bytes = b"") -> KeptHistory:
-        """Makes blobs of both, the present attempt included; it must not be writing any more."""
+        """Stores log and events as blobs, the present attempt included; it must not be writing any more."""
         log, log_start = await self._keep_log(job, last_words)
         return KeptHistory(log=log, log_start=log_start, events=await self._keep_events(job))
 

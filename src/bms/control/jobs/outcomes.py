@@ -1,4 +1,4 @@
-"""How an attempt ended, and what that makes of its job. Pure."""
+"""Determines how an attempt ended, and what that makes of its job. Pure."""
 
 import signal
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ STOPPED = "cancelled"  # what the harness says of a process that got SIGTERM, e.
 
 
 class AttemptOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What one attempt came to. `output` is the digest of what it made, only of one that succeeded."""
+    """The outcome of one attempt. `output` is the digest of what it made, only of one that succeeded."""
 
     state: JobState
     error: str = ""
@@ -31,7 +31,7 @@ class AttemptOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ending(job: Job, status: WorkloadStatus | None, result: JobResult | None, unreadable: str = "") -> AttemptOutcome:
-    """What the end of a workload means. `status` None: the cluster knows nothing of it (any more);
+    """The outcome of an attempt whose workload ended. `status` None: the cluster knows nothing of it (any more);
     `result` None: it left none, or, with `unreadable`, none that can be read."""
 
     def ended(state: JobState, error: str = "") -> AttemptOutcome:

@@ -1,4 +1,4 @@
-"""Which queued jobs start next: fair between tenants, oldest first within one, within the capacity. Pure."""
+"""Chooses which queued jobs start next: fair between tenants, oldest first within one, within the capacity. Pure."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from bms.core.workloads.resources import size_text
 
 
 def too_large(job: Job, capacity: JobCapacity) -> str:
-    """Why `job` can never run here; empty if it can. CPU is shared, so too many cores only mean running alone."""
+    """The reason why `job` can never run here; empty if it can. CPU is shared, so too many cores only mean running
+    alone."""
     memory = job.spec.resources.memory
     if memory > capacity.memory:
         return f"it asks for {size_text(memory)} of memory, jobs have {size_text(capacity.memory)}: ask for less"
@@ -34,9 +35,9 @@ def _lane_of(jobs: Sequence[Job], tasks: bool) -> list[Job]:
 
 
 def _lane(queued: Sequence[Job], active: Sequence[Job], capacity: JobCapacity) -> list[Job]:
-    """The tenant with the fewest active jobs comes first, the one whose oldest job waits longest on a tie. Where
-    that job finds no room, nothing smaller overtakes it: else a large one might wait for ever.
-    """
+    """The jobs to start of one queue. The tenant with the fewest active jobs comes first, the one whose oldest job
+    waits longest on a tie. Where that job finds no room, nothing smaller overtakes it: else a large one might wait for
+    ever."""
     waiting: dict[str, list[Job]] = {}
     for job in sorted(queued, key=_age, reverse=True):
         waiting.setdefault(job.tenant, []).append(job)

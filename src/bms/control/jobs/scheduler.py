@@ -1,6 +1,7 @@
-"""The loop of jobs: observe, plan, apply. Its memory is only tokens and tasks; after any crash the next step recovers.
+"""Schedules jobs: observes, plans, applies. It remembers only tokens and tasks; after any crash the next step recovers.
 
-One leads at a time. An attempt belongs to the one whose claim raised its token: whoever leads next raises it again.
+One process leads at a time. An attempt belongs to the process whose claim raised its token: the next leader raises it
+again.
 """
 
 import asyncio
@@ -49,7 +50,8 @@ SHORTEST_PAUSE_S = 0.05
 
 
 class Scheduler:
-    """Does nothing while its process does not lead. `capacity` is asked for once it is known what runs."""
+    """The scheduler of all jobs. It does nothing while its process does not lead. `capacity` is asked for once it is
+    known what runs."""
 
     def __init__(
         self,
@@ -78,7 +80,7 @@ class Scheduler:
         self._swept = False
 
     async def step(self) -> None:
-        """One round. Slow work goes on beside it; `settled` waits for that."""
+        """Runs one round. Slow work goes on beside it; `settled` waits for that."""
         led, self._token = self._token, await self._leader.lead()
         if self._token is None:
             if led is not None:
@@ -126,16 +128,16 @@ class Scheduler:
             await self.close()
 
     async def settled(self) -> None:
-        """Returns when no slow work is under way."""
+        """Waits until no slow work is under way."""
         await self._chores.settled()
 
     async def close(self) -> None:
-        """Gives up slow work; workloads run on, and their attempts wait for who leads next."""
+        """Gives up slow work; workloads run on, and their attempts wait for the next leader."""
         await self._chores.close()
         await self._leader.resign()
 
     async def _something_to_do(self, events: EventLog, news: dict[str, asyncio.Task[Any]]) -> None:
-        """Returns when something happened, or the next step is due; shows the progress of what runs meanwhile."""
+        """Waits until something happens, or the next step is due; shows the progress of what runs meanwhile."""
         due, loop = self._due, asyncio.get_running_loop()
         pause_s = AGAIN_S if due is None else (due - self._clock.now()).total_seconds()
         until = loop.time() + pause_s
@@ -148,7 +150,8 @@ class Scheduler:
                 log.warning("the progress of jobs can't be shown now: %s", error.message)
 
     async def _happened(self, events: EventLog, news: dict[str, asyncio.Task[Any]], timeout_s: float) -> bool:
-        """Waits; what was waited for in vain stays in `news`, because breaking off a query costs a connection."""
+        """Waits for any of these. A wait that did not end stays in `news`, because breaking off a query costs a
+        connection."""
         sources: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
             "events": lambda: self._heard(events),
             "cluster": lambda: self._cluster.changed(NET_S),
@@ -164,7 +167,7 @@ class Scheduler:
         return bool(done)
 
     async def _heard(self, events: EventLog) -> None:
-        """Returns when an event of jobs was committed since the last step began."""
+        """Waits until an event of jobs is committed since the last step began."""
         number = self._number
         while True:
             await events.wait(number, NET_S)
@@ -178,7 +181,7 @@ class Scheduler:
         return self._tokens.get(job.id) == job.token
 
     def _let_go(self) -> None:
-        """Another one leads, or will: what is under way is broken off, and begun anew by whoever does."""
+        """Breaks off what is under way, since another process leads, or will; that one begins it anew."""
         for id in self._chores.busy:
             self._chores.interrupt(id)
         for id in self._tokens:
@@ -188,7 +191,7 @@ class Scheduler:
         self._swept = False
 
     def _drop_lost(self, jobs: Sequence[Job]) -> None:
-        """What ended or was taken over is ours no more."""
+        """Forgets attempts that ended or were taken over."""
         tokens = {job.id: job.token for job in jobs if job.state != "queued"}
         for id in [id for id, token in self._tokens.items() if tokens.get(id) != token]:
             del self._tokens[id]
@@ -236,7 +239,8 @@ class Scheduler:
         self._chores.start(job.id, partial(self._guarded, job, work))
 
     async def _guarded(self, job: Job, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """A job must end whatever happens: a defect of ours ends its attempt, a database away only delays it."""
+        """Runs slow work so that a job ends whatever happens: a defect of ours ends its attempt, an unreachable
+        database only delays it."""
         try:
             await work()
         except Unavailable as error:

@@ -1,4 +1,4 @@
-"""What a maker may say: texts, gates and descriptions of versions that are checked before they are stored."""
+"""Validates what a version's maker declares: texts, gates and descriptions, before they are stored."""
 
 from collections.abc import Iterable, Mapping
 
@@ -78,8 +78,8 @@ def check_new(new: NewVersion) -> NewVersion:
 
 
 def check_pickle(files: Iterable[str], new: NewVersion) -> None:
-    """Raises FailedPrecondition for one file that its name says is a pickle, where those are not allowed; what others
-    hold is found out by opening them."""
+    """Refuses a single file that its name shows to be a pickle, where those are not allowed; what other files hold is
+    found out by opening them. Raises FailedPrecondition."""
     models = [path for path in files if path not in _BESIDE]
     if not new.allow_pickle and len(models) == 1 and models[0].lower().endswith(SUFFIXES):
         raise FailedPrecondition(refusal_by_name(models[0]))

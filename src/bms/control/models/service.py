@@ -1,4 +1,4 @@
-"""Use cases of models and their versions: making, finding, registering, and what verification and gates found."""
+"""Use cases of models and their versions: create, find, register, and record the results of verification and gates."""
 
 from datetime import datetime
 
@@ -53,7 +53,8 @@ class ModelService:
         self._clock = clock
 
     async def create(self, by: Principal, name: str, description: str = "", gates: tuple[Gate, ...] = ()) -> Model:
-        """Raises AlreadyExists. A deleted model's name may be used again; its numbers go on where they ended."""
+        """Creates a model. Raises AlreadyExists. A deleted model's name may be used again; its numbers go on where they
+        ended."""
         check_model(name)
         check_text("description", description)
         check_gates(gates)
@@ -62,12 +63,13 @@ class ModelService:
             return await add_model(tx, by.tenant, name, by.user, self._clock.now(), description, gates)
 
     async def model(self, tenant: str, name: str) -> Model:
-        """Raises NotFound."""
+        """The model. Raises NotFound."""
         async with self._store.read() as tx:
             return await live_model(tx, tenant, name)
 
     async def models(self, tenant: str, page: PageRequest, prefix: str = "", search: str = "") -> Page[ListedModel]:
-        """By name, each with its newest version; `search` is looked for in names and descriptions, in any case."""
+        """Models by name, each with its newest version; `search` is looked for in names and descriptions, in any
+        case."""
         check_text("prefix", prefix, 100)
         check_text("search", search, 200)
         if page.after is not None:
@@ -87,7 +89,8 @@ class ModelService:
         gates: tuple[Gate, ...] | None = None,
         revision: int | None = None,
     ) -> Model:
-        """Raises Aborted when `revision` is not the present one. New gates count from the next move of an alias."""
+        """Changes description or gates. Raises Aborted when `revision` is not the present one. New gates count from the
+        next move of an alias."""
         if description is not None:
             check_text("description", description)
         if gates is not None:
@@ -110,7 +113,7 @@ class ModelService:
         return saved
 
     async def version(self, tenant: str, model: str, number: int) -> Version:
-        """In any state, deleted included. Raises NotFound."""
+        """The version in any state, deleted included. Raises NotFound."""
         async with self._store.read() as tx:
             return await known_version(tx, tenant, model, number)
 
@@ -119,12 +122,12 @@ class ModelService:
             return await self._by_id(tx, tenant, id)
 
     async def verifying(self, before: datetime) -> list[Version]:
-        """Of all tenants: versions that were made before then and wait for a verdict. For the platform's loops."""
+        """Versions of all tenants that were made before then and wait for a verdict. For the platform's loops."""
         async with self._store.read() as tx:
             return await tx.verifying(before)
 
     async def ready(self, after: datetime, before: datetime) -> list[Version]:
-        """Of all tenants: ready versions that were made between. For the platform's loops."""
+        """Ready versions of all tenants that were made between. For the platform's loops."""
         async with self._store.read() as tx:
             return await tx.ready(after, before)
 
@@ -136,7 +139,8 @@ class ModelService:
     async def versions(
         self, tenant: str, model: str, page: PageRequest, state: VersionState | None = None, *, every: bool = False
     ) -> Page[Version]:
-        """Newest first. Without `state`: all but unfinished uploads and deleted ones, unless `every` is asked for."""
+        """Versions, newest first. Without `state`: all but unfinished uploads and deleted ones, unless `every` is asked
+        for."""
         states = frozenset({state}) if state else frozenset(MOVES) if every else frozenset(MOVES) - HIDDEN
         if page.after is not None and not (page.after.isascii() and page.after.isdecimal() and len(page.after) < 10):
             raise InvalidArgument("the cursor is not of this listing: repeat it from its start")
@@ -168,7 +172,8 @@ class ModelService:
     async def register(
         self, tenant: str, model: str, tree: str, new: NewVersion, created_by: str, *, create: bool = False
     ) -> Version:
-        """A version in state verifying from a stored tree, such as a job's output; `create` makes the model if need be.
+        """Registers a stored tree, such as a job's output, as a version in state verifying; `create` makes the model if
+        need be.
 
         `new.lineage.job` makes it one effect: registering the same job's output again gives the same version.
         Raises NotFound for an unknown model or tree, FailedPrecondition when contents of the tree are missing.
@@ -195,9 +200,8 @@ class ModelService:
         return version
 
     async def describe_version(self, tenant: str, id: str, found: Recognised) -> Version:
-        """What an artifact was recognised as becomes part of the version, and where its maker said nothing, what it
-        says of itself. The version is rejected where that can't be stored. Raises FailedPrecondition unless verifying.
-        """
+        """Records what an artifact was recognised as, and, where its maker declared nothing, what the artifact says of
+        itself. The version is rejected where that can't be stored. Raises FailedPrecondition unless verifying."""
         version = await self._verifying(tenant, id)
         try:
             saved = described(version, found)
@@ -210,7 +214,7 @@ class ModelService:
         return saved
 
     async def accept_version(self, tenant: str, id: str, report: VerifyReport) -> Version:
-        """Verification's findings: the version becomes ready, or rejected where they contradict its maker.
+        """Records verification's findings: the version becomes ready, or rejected where they contradict its maker.
 
         Raises FailedPrecondition unless it is verifying.
         """
@@ -221,11 +225,12 @@ class ModelService:
         return await self._settle(settled)
 
     async def reject_version(self, tenant: str, id: str, reason: str) -> Version:
-        """Verification failed: `reason` is for the version's maker. Raises FailedPrecondition unless verifying."""
+        """Rejects a version whose verification failed: `reason` is for its maker. Raises FailedPrecondition unless
+        verifying."""
         return await self._settle(rejected(await self._verifying(tenant, id), reason))
 
     async def record_gate_result(self, tenant: str, id: str, result: GateResult) -> Version:
-        """Keeps the newest measurement of each metric, data set and split, or why there is none, or that it is under
+        """Records the newest measurement of each metric, data set and split, or why there is none, or that it is under
         way. A repeated one changes nothing, nor does one of a version that was deleted meanwhile."""
         async with self._store.write() as tx:
             version = await self._by_id(tx, tenant, id)
@@ -243,7 +248,7 @@ class ModelService:
         return saved
 
     async def gates(self, tenant: str, model: str, number: int) -> list[GateStanding]:
-        """How a version stands with each gate of its model, in the order of the gates. Raises NotFound."""
+        """The standing of a version with each gate of its model, in the order of the gates. Raises NotFound."""
         async with self._store.read() as tx:
             owner = await live_model(tx, tenant, model)
             version = await known_version(tx, tenant, model, number)
@@ -296,7 +301,7 @@ class ModelService:
 
 
 def _measured(version: Version, result: GateResult) -> OfVersion | None:
-    """What is told of a result; nothing of one that only says that the measuring is under way."""
+    """The event of a gate result; None for one that only says that the measuring is under way."""
     model, number, metric = version.model, version.number, result.metric
     if result.value is not None:
         return GateMeasured(

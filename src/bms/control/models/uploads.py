@@ -1,4 +1,4 @@
-"""Uploads: a version is announced with its list of files, its bytes come blob by blob, then it is completed."""
+"""Use cases of uploads: a version is announced with its list of files, sent blob by blob, then completed."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -32,7 +32,7 @@ class StartedUpload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Uploads:
-    """Brings versions in. Between `start` and `complete` anything may be repeated; nothing is visible before.
+    """Uploads versions. Between `start` and `complete` anything may be repeated; nothing is visible before.
 
     `runtimes` are the names of those there are.
     """
@@ -52,7 +52,7 @@ class Uploads:
         self._runtimes = runtimes
 
     async def start(self, by: Principal, model: str, files: list[FileEntry], new: NewVersion) -> StartedUpload:
-        """A version in state uploading. From now on collection spares its files' contents.
+        """Begins an upload: a version in state uploading. From now on collection spares its files' contents.
 
         Raises NotFound for an unknown model, InvalidArgument for unsafe paths, wrong sizes, contradictions, and
         FailedPrecondition for a file that its name says is a pickle, where those are not allowed.
@@ -74,7 +74,7 @@ class Uploads:
         return StartedUpload(version=version, missing=tuple(file.digest for file in absent))
 
     async def complete(self, by: Principal, model: str, number: int) -> Version:
-        """All bytes are there: the version is verified next. Completing again changes nothing.
+        """Completes an upload: all bytes are there, and the version is verified next. Completing again changes nothing.
 
         Raises FailedPrecondition naming what is missing, or when the upload was given up.
         """
@@ -94,7 +94,7 @@ class Uploads:
         return version
 
     async def from_archive(self, by: Principal, model: str, archive: str, new: NewVersion) -> Version:
-        """A version in state verifying from an uploaded zip or tar, named by its digest. Raises as `start` does,
+        """Makes a version in state verifying from an uploaded zip or tar, named by its digest. Raises as `start` does,
         and what `Archives.unpack` raises."""
         check_new(new)
         async with self._store.read() as tx:
@@ -103,7 +103,7 @@ class Uploads:
         return await self.complete(by, model, started.version.number)
 
     async def from_tree(self, by: Principal, model: str, tree: str, new: NewVersion) -> Version:
-        """A version in state verifying from a tree that the tenant has stored, such as a job's output."""
+        """Makes a version in state verifying from a tree that the tenant has stored, such as a job's output."""
         check_new(new)
         contents = await get_tree(self._objects, by.tenant, tree)
         if absent := await missing(self._objects, by.tenant, contents):

@@ -1,4 +1,4 @@
-"""What a verification's findings make of a version: ready with what was found, or rejected with the reason."""
+"""Applies the findings of verification to a version: ready with what was found, or rejected with the reason. Pure."""
 
 import msgspec
 
@@ -18,7 +18,7 @@ ANSWERED = "label"  # the output that holds the answered class, where a model gi
 
 
 def verdict(version: Version, report: VerifyReport) -> Version:
-    """`version` as ready, with signatures and measurements; as rejected when maker and model disagree."""
+    """The version as ready, with signatures and measurements; as rejected when maker and model disagree."""
     try:
         check_signatures(report.signatures)  # a model's own code may have written them
         signatures = agreed(version.signatures, report.signatures, version.labels)
@@ -40,7 +40,7 @@ def verdict(version: Version, report: VerifyReport) -> Version:
 
 
 def described(version: Version, found: Recognised) -> Version:
-    """`version` as it was recognised. What its maker said counts more than what the artifact says of itself.
+    """The version as it was recognised. What its maker declared counts more than what the artifact says of itself.
 
     Raises InvalidArgument for what can't be stored.
     """
@@ -63,23 +63,23 @@ def described(version: Version, found: Recognised) -> Version:
 
 
 def rejected(version: Version, reason: str) -> Version:
-    """`version` as rejected. The reason may hold what the model's process printed: it is cut and made plain."""
+    """The version as rejected. The reason may hold what the model's process printed: it is cut and made plain."""
     return moved(version, "rejected", plain(reason, MAX_REASON) or "no reason was given")
 
 
 def noted(version: Version, name: str, words: str) -> Version:
-    """`version` with a note of that name, in place of an earlier one. The words may be a process's, as above."""
+    """The version with a note of that name, in place of an earlier one. The text may be a process's, as above."""
     return msgspec.structs.replace(version, metadata={**version.metadata, name: plain(words, MAX_REASON)})
 
 
 def plain(words: str, most: int) -> str:
-    """At most so many characters, control characters replaced."""
+    """The text cut to so many characters, control characters replaced."""
     made = "".join(letter if letter >= " " or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}" for letter in words)
     return made if len(made) <= most else made[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def agreed(given: dict[str, Signature], found: dict[str, Signature], labels: tuple[str, ...]) -> dict[str, Signature]:
-    """All found signatures, in the maker's words where given, with the class names where they apply.
+    """All found signatures, as the maker declared them where given, with the class names where they apply.
 
     Raises FailedPrecondition naming the first point in which the maker's words do not fit the model.
     """

@@ -1,7 +1,7 @@
-"""What follows from what: every handler of every event, at least once, by whoever leads, in order per subject.
+"""Calls the handlers of every event, at least once, in the process that leads, in order per subject.
 
-Nothing is written for what goes well but a position in the log. What does not is a row: it waits, and what comes later
-about the same thing waits behind it, or it is a dead letter, which holds up nothing (`pending.py`).
+For reactions that succeed only a position in the log is written. One that fails is a row: it waits, and later ones
+about the same subject wait behind it, or it is a dead letter, which holds up nothing (`pending.py`).
 """
 
 import asyncio
@@ -40,7 +40,7 @@ _POKES = frozenset({ReactionRetried.EVENT, ReactionDismissed.EVENT})
 
 
 class ReactionLoop:
-    """`step` is to be called whenever `news` returns, `rest` in the end."""
+    """The loop that handles events. Call `step` whenever `news` returns, and `rest` in the end."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class ReactionLoop:
         limit_s: float = LIMIT_S,
         share: Callable[[], float] = random.random,
     ) -> None:
-        """`operator` is the tenant that hears of every dead letter. Without `leader` nobody else is at work."""
+        """`operator` is the tenant that is told of every dead letter. Without `leader` no other process is at work."""
         self._events = events
         self._store = store
         self._handlers = handlers
@@ -102,11 +102,11 @@ class ReactionLoop:
 
     @property
     def position(self) -> int:
-        """Everything up to this event is done or has a row."""
+        """The number of the event up to which every reaction is done or has a row."""
         return 0 if self._lanes is None else self._lanes.position
 
     async def news(self) -> None:
-        """Returns when there may be something to do. Raises BmsError when the log can't be looked at."""
+        """Waits until there may be something to do. Raises BmsError when the log can't be read."""
         lanes = self._lanes
         if lanes is None:
             return
@@ -123,7 +123,7 @@ class ReactionLoop:
             heard.result()
 
     async def settle(self) -> None:
-        """Returns when everything is done that can be done now, and is kept."""
+        """Waits until everything is done and recorded that can be done now."""
         while await self.step():
             if self._tasks:
                 await asyncio.wait(set(self._tasks))
@@ -136,8 +136,8 @@ class ReactionLoop:
                 return
 
     async def rest(self) -> None:
-        """Breaks off what is under way, which whoever leads next does again, and keeps how far it came. Raises Aborted
-        where another one leads already."""
+        """Breaks off what is under way, which the next leader does again, and records how far it came. Raises Aborted
+        where another process leads already."""
         if (lanes := await self._break_off()) is not None:
             await self._keep(lanes)
 
@@ -173,7 +173,7 @@ class ReactionLoop:
             return row.subject
 
     async def _park(self, lanes: SubjectQueues) -> None:
-        """What is new about something that waits gets rows at once, so that the position can move on."""
+        """Records new reactions of a subject that waits at once, so that the position can move on."""
         held = [lane for lane in lanes if lane.due is not None and lane.fresh and not lane.busy]
         if held:
             works = [work for lane in held for work in lane.fresh]
@@ -197,7 +197,7 @@ class ReactionLoop:
         return max(SHORTEST_WAIT_S, min(LONGEST_WAIT_S, keep, lanes.wait_s(now, monotonic)))
 
     async def _work(self, lanes: SubjectQueues, lane: SubjectQueue) -> None:
-        """A lane's rows, then what is new in it, until the first that must wait."""
+        """Works on a subject's queue: its rows, then what is new, until the first that must wait."""
         try:
             async with self._new if lane.due is None else self._again:
                 if lane.due is None or await self._retry(lane):
@@ -236,7 +236,7 @@ class ReactionLoop:
                     lane.due = first.due_at
 
     async def _retry(self, lane: SubjectQueue) -> bool:
-        """Whether nothing of the lane waits any more."""
+        """Retries a subject's rows; returns whether none waits any more."""
         looked_for, lane.due = lane.due, None
         try:
             async with self._store.read() as tx:
@@ -270,7 +270,7 @@ class ReactionLoop:
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[ReactionsTx]:
-        """A transaction of the leader. Raises Aborted where that is another one by now."""
+        """A transaction of the leader. Raises Aborted where another process leads by now."""
         async with self._store.write() as tx:
             if self._leader is not None:
                 await self._leader.fence(tx, self.term)
@@ -287,7 +287,7 @@ class ReactionLoop:
         return await attempt(handler, event, self._limit_s)
 
     async def _bury(self, row: Reaction, why: str, *, new: bool) -> None:
-        """A dead letter: its tenant's log and the operator's tell of it."""
+        """Records a dead letter, with events in its tenant's log and in the operator's."""
         now = self._clock.now()
         dead = msgspec.structs.replace(row, state="dead", tries=row.tries + 1, due_at=now, error=why)
         async with self._writing() as tx:

@@ -1,6 +1,6 @@
-"""The snapshot as it should be, kept current by events, and a feed of updates for each connected gateway.
+"""Publishes the snapshot: keeps it current by events, and feeds updates to each connected gateway.
 
-Only what events speak of is read again: one change costs as much among ten thousand deployments as alone.
+Only entries that events concern are read again: one change costs as much among ten thousand deployments as alone.
 """
 
 import asyncio
@@ -27,7 +27,8 @@ _REPORTS_S = 0.02  # between two words about how far gateways are
 
 
 class Publisher:
-    """Knows sources of entries, and not what these are about. `pepper` is what gateways check keys' secrets with."""
+    """The publisher of the snapshot, made of the entries of its sources. `pepper` is the key with which gateways check
+    API keys' secrets."""
 
     def __init__(
         self, sources: Sequence[EntrySource], events: EventLog, clock: Clock, pepper: bytes, others: OtherProcesses
@@ -67,7 +68,7 @@ class Publisher:
         await self.refresh()
 
     async def run(self) -> None:
-        """Keeps current for ever; a change is published as soon as its event is committed."""
+        """Keeps the snapshot current, for ever; a change is published as soon as its event is committed."""
         while True:
             try:
                 await self._events.wait(self.seen, 60.0)
@@ -79,8 +80,8 @@ class Publisher:
                 await asyncio.sleep(_RETRY_S)
 
     async def report(self) -> None:
-        """Tells other processes for ever how far our gateways have come: at once where there are any, now and then in
-        any case; and in the end that we have none."""
+        """Reports to other processes, for ever, how far this one's gateways have come: at once where there are any, now
+        and then in any case; and in the end that there are none."""
         loop = asyncio.get_running_loop()
         try:
             while True:
@@ -123,7 +124,7 @@ class Publisher:
         self._publish(found, asked, batch[-1][0])
 
     def _publish(self, found: Sequence[Entry], asked: Sequence[EntryName], number: int) -> None:
-        """Those of `asked` that were not `found` have ended."""
+        """Publishes the entries that were read; those of `asked` that were not `found` have ended."""
         there = {name_of(entry) for entry in found}
         changed = self._state.change(found, [name for name in asked if name not in there], number)
         for feed in self._feeds.values():
@@ -131,7 +132,7 @@ class Publisher:
         self._ring_told()
 
     async def told(self, timeout_s: float) -> bool:
-        """Returns when every gateway routes by all that is committed now; False when the time is up.
+        """Waits until every gateway routes by all that is committed now; False when the time is up.
 
         So that who made a key can use it at once, and who revoked one knows it refused.
         """
@@ -150,7 +151,7 @@ class Publisher:
         return True
 
     async def acknowledged(self) -> None:
-        """Returns when a gateway, or this snapshot itself, has become newer, or a gateway has come or gone."""
+        """Waits until a gateway, or this snapshot itself, has become newer, or a gateway has come or gone."""
         await self._told.wait()
 
     def _ring_told(self) -> None:
@@ -158,7 +159,7 @@ class Publisher:
         told.set()
 
     def connect(self) -> SnapshotFeed:
-        """For one connection of a gateway; to be closed with it."""
+        """The feed for one connection of a gateway; to be closed with it."""
         self._connections += 1
         connection = self._connections
         self._acknowledgements.connected(connection)

@@ -1,4 +1,4 @@
-"""Which replicas no gateway sends to any more: the memory that lets a drained replica be stopped in safety.
+"""Decides when a drained replica may be stopped: once no gateway sends to it any more.
 
 A replica that drains is released when all gateways route by everything up to its draining. A gateway that says nothing
 can hold it for a few seconds only: its requests are then sent back by the draining model server and retried elsewhere.
@@ -13,7 +13,8 @@ REMEMBERED_S = 60.0
 
 
 class _Asked(msgspec.Struct):
-    """About one replica: up to which event gateways must have come, when we had come there, when it was last asked."""
+    """The wait for one replica: the event to which gateways must have come, when this process had come there, when it
+    was last asked."""
 
     number: int
     since: float | None
@@ -21,7 +22,7 @@ class _Asked(msgspec.Struct):
 
 
 class RolloutBarrier:
-    """Times are monotonic seconds."""
+    """The replicas that drain, and what each waits for. Times are monotonic seconds."""
 
     def __init__(self) -> None:
         self._asked: dict[str, _Asked] = {}

@@ -1,4 +1,4 @@
-"""The last way into a tenant: its last owner, and the last key that may do everything. Pure."""
+"""Protects the last access to a tenant: its last owner, and the last key that may do everything. Pure."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -42,14 +42,14 @@ def refuse_last_key(key: Key, owners: Iterable[User], keys: Iterable[Key], now: 
 
 
 def opens(key: Key, now: datetime) -> bool:
-    """Whether it is good, and may do everything that its user may: no key makes another that may do more than
+    """Whether the key is valid, and may do everything that its user may: no key makes another that may do more than
     itself, so one with scopes never leads back to what they leave out."""
     good = key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
     return good and not key.scopes
 
 
 def _lasts(key: Key, going: Iterable[Key]) -> bool:
-    """Whether it is good for at least as long as each that goes."""
+    """Whether the key is valid for at least as long as each that goes."""
     return key.expires_at is None or all(
         each.expires_at is not None and each.expires_at <= key.expires_at for each in going
     )

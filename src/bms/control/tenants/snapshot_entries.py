@@ -1,4 +1,4 @@
-"""What gateways are told of keys: one entry per live key."""
+"""Builds the snapshot entries by which gateways check keys: one per live key."""
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
@@ -19,7 +19,7 @@ _CATALOGUE = Catalogue([of_tenants])
 
 
 class KeyEntries:
-    """The source (`control.snapshots.sources`) of keys."""
+    """The source (`control.snapshots.sources`) of keys' entries."""
 
     kind = "key"
 
@@ -54,8 +54,8 @@ class KeyEntries:
 
 
 def key_entry(key: Key, digest: bytes, user: User, now: datetime) -> KeyEntry | None:
-    """None for a key that has expired. One that may not invoke inference is told, too, so that gateways know what to
-    say to it."""
+    """The entry of a key; None for one that has expired. One that may not invoke inference has an entry, too, so that
+    gateways know what to answer to it."""
     if key.expires_at is not None and key.expires_at <= now:
         return None
     return KeyEntry(

@@ -1,4 +1,4 @@
-"""Imports of data sets as jobs: from `dataset.import_requested` to a version that is ready or failed."""
+"""Runs imports of data sets as jobs: from `dataset.import_requested` to a version that is ready or failed."""
 
 from collections.abc import AsyncIterator
 from functools import partial
@@ -31,7 +31,7 @@ class Imports:
         await self._begin(await self._datasets.version_by_id(event.tenant, event.subject))
 
     async def strays(self, since: Since) -> AsyncIterator[MissedReaction]:
-        """Versions that are imported by no job, or by one that has ended."""
+        """Finds versions that are imported by no job, or by one that has ended."""
         for version in await self._datasets.importing(since.before):
             job = await self._jobs.find(version.tenant, _importing(version))
             what = f"the import of {version.reference}"
@@ -56,7 +56,7 @@ class Imports:
         await self._datasets.note_job(version.tenant, version.id, id)
 
     async def on_given_up(self, event: Event[DatasetImportRequested], why: str) -> None:
-        """Ends the import of an event that nothing will follow from: it would go on for ever."""
+        """Ends the import of an event whose handlers were given up: it would go on for ever."""
         await self._give_up(event.tenant, event.subject, f"its import could not begin: {why}")
 
     async def on_end_given_up(self, event: Event[JobEnded], why: str) -> None:

@@ -1,4 +1,4 @@
-"""Whether data sets have what a recipe needs of them, found out before a job is submitted. Pure."""
+"""Checks that data sets have what a recipe needs, before a job is submitted. Pure."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""When a job that was to make a version succeeded, its output becomes one."""
+"""Registers the output of a job that was to make a version, once it succeeded."""
 
 from collections.abc import AsyncIterator
 from functools import partial
@@ -39,7 +39,7 @@ class Registration:
         await self._take(await self._jobs.get(event.tenant, event.subject))
 
     async def strays(self, since: Since) -> AsyncIterator[MissedReaction]:
-        """Jobs that succeeded and of which there is neither a version nor a word why not."""
+        """Finds jobs that succeeded and of which there is neither a version nor a remark why not."""
         for tenant, id in await self._jobs.ended(MAKERS, since.after, since.before):
             once = f"registration {id}"
             job = None if once in since.settled else await self._jobs.find(tenant, id)
@@ -53,7 +53,7 @@ class Registration:
             yield MissedReaction(tenant, job.spec.subject or id, what, partial(self._take, job), once)
 
     async def _left(self, job: Job) -> Register | None:
-        """What is still to be registered of an ended job."""
+        """The registration that is still to be made for an ended job."""
         if job.state != "succeeded" or "register" not in job.spec.then or job.message.startswith(_NONE):
             return None
         register = msgspec.convert(job.spec.then["register"], Register)

@@ -1,6 +1,6 @@
-"""What gateways say of model servers that seem to have failed, brought to whichever process leads the deployments.
+"""Brings gateways' reports of failing model servers to the process that leads the deployments.
 
-A gateway is connected to one control process. Where that one leads, the model server is asked at once; where another
+A gateway is connected to one control process. Where that one leads, the model server is probed at once; where another
 one does, an event tells it.
 """
 
@@ -24,7 +24,8 @@ REMEMBERED = 10_000  # replicas
 
 
 class FailureReports:
-    """`leader` is of the deployments. What can't be told is left to the questions that the leader asks by itself."""
+    """Takes reports of gateways. `leader` is the lease of the deployments. A report that is lost is made up for by the
+    leader's own probes."""
 
     def __init__(self, store: Store[DeploymentsTx], health: Health, leader: Leader, clock: Clock) -> None:
         self._store = store
@@ -35,7 +36,7 @@ class FailureReports:
         self.chores = KeyedTasks()
 
     def note(self, replica: str) -> None:
-        """A gateway lost its connection to this one, or got none. Returns at once."""
+        """Takes the report that a gateway lost its connection to this replica, or got none. Returns at once."""
         if self._leader.token is not None:
             self._health.hurry(replica)
             return

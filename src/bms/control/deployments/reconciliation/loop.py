@@ -1,4 +1,4 @@
-"""What drives the reconciler: it steps when something happened, and now and then in any case."""
+"""Drives the reconciler: a step when something happened, and now and then in any case."""
 
 import asyncio
 import logging
@@ -55,7 +55,7 @@ class ReconcilerLoop:
             await self._reconciler.close()
 
     async def _something_new(self, until: float) -> None:
-        """Returns when something happened, or at the time `until`; holds the lease meanwhile."""
+        """Waits until something happens, or until the time `until`; holds the lease meanwhile."""
         loop = asyncio.get_running_loop()
         while (left := until - loop.time()) > 0:
             if await self._happened(min(left, self._reconciler.keep_in_s)):
@@ -93,7 +93,7 @@ class ReconcilerLoop:
         return happened
 
     async def _heard(self) -> None:
-        """Returns when an event of a deployment was committed that no round has heard of."""
+        """Waits until an event of a deployment is committed that no round has read."""
         attention = self._reconciler.attention
         number = attention.number
         while True:

@@ -1,7 +1,7 @@
-"""The loop of deployments: observe, plan, record, act. Its memory is only tasks and last words; any restart recovers.
+"""Reconciles deployments: observes, plans, records, acts. It remembers only tasks and health; any restart recovers.
 
-One leads at a time, by a lease; every write is fenced by the lease's token. Slow work (environments, files, starting
-and stopping processes) goes on beside the loop, outside transactions.
+One process leads at a time, by a lease; every write is fenced by the lease's token. Slow work (environments, files,
+starting and stopping processes) goes on beside the loop, outside transactions.
 """
 
 import logging
@@ -46,7 +46,7 @@ Released = Callable[[Collection[str]], Awaitable[frozenset[str]]]
 
 
 class Reconciler:
-    """Does nothing while its process does not lead."""
+    """The reconciler of all deployments. It does nothing while its process does not lead."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Reconciler:
         """Whether the last round left replicas that gateways may still send to."""
 
     async def step(self) -> bool:
-        """One round; whether anything is under way that the next round should look at soon."""
+        """Runs one round; returns whether anything is under way that the next round should look at soon."""
         self.pause_s, self.draining = AWAKE_S, False
         self._token = token = await self._leader.lead()
         if token is None:
@@ -127,7 +127,7 @@ class Reconciler:
         return active
 
     async def keep(self) -> bool:
-        """Renews the lease where that is due, which needs no round; whether one is due after all."""
+        """Renews the lease where that is due, which needs no round; returns whether a round is due after all."""
         token = self._token
         return token is None or await self._leader.lead() != token
 
@@ -137,7 +137,7 @@ class Reconciler:
         return self._leader.ask_in_s
 
     async def settled(self) -> None:
-        """Returns when no slow work and no question is under way."""
+        """Waits until no slow work and no probe is under way."""
         await self.chores.settled()
         await self.health.settled()
 
@@ -163,7 +163,7 @@ class Reconciler:
         return {id: status for id, status in seen.items() if status.kind == "model_server"}
 
     def _seen(self, replicas: Sequence[Replica], workloads: Workloads | None) -> dict[str, Sight]:
-        """By deployment, everything of its replicas at work that may become another without an event."""
+        """By deployment, all observed state of its replicas at work that may change without an event."""
         silent, said = self.health.silent(), self.health.said
         sights: dict[str, Sight] = {}
         for replica in replicas:
@@ -267,13 +267,13 @@ class Reconciler:
                 self.chores.interrupt(_LAUNCH + replica.id)
 
     async def _put_away(self, replica: str, *, keep: bool) -> None:
-        """Forgets an ended process, and keeps what it said."""
+        """Forgets an ended process, and keeps its log."""
         if keep:
             await self._logs.keep(replica)
         await self._cluster.forget(replica)
 
     def _end_orphans(self, known: set[str], workloads: Workloads) -> None:
-        """Processes without a record: nobody will ever ask for them again."""
+        """Ends processes without a record: nobody will ever ask for them again."""
         for id, status in workloads.items():
             if id in known:
                 continue
@@ -304,7 +304,7 @@ class Reconciler:
 
 
 def _probed(replicas: Sequence[Replica], workloads: Workloads | None) -> list[Replica]:
-    """Those that can be asked how they are, each with the address at which it runs now."""
+    """The replicas that can be probed, each with the address at which it runs now."""
     probed = []
     for replica in replicas:
         if replica.state not in ("starting", "ready"):

@@ -1,4 +1,4 @@
-"""Writing down what was planned: records and their events together, in one transaction of the leader."""
+"""Records what was planned: rows and their events together, in one transaction of the leader."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -34,7 +34,7 @@ from bms.core.ids import new_id
 
 
 class Recorder:
-    """Writes what one plan decided about one deployment."""
+    """Records one plan of one deployment."""
 
     def __init__(
         self,
@@ -51,7 +51,8 @@ class Recorder:
         self._now = now
 
     async def record(self, tx: DeploymentsTx, actions: Sequence[Action]) -> None:
-        """Actions on processes change no record. Raises Aborted when somebody else changed one first."""
+        """Records the actions; those on processes change no row. Raises Aborted when another process changed one
+        first."""
         for action in actions:
             match action:
                 case StartReplica():
@@ -101,5 +102,5 @@ def _told_of(action: ReplicaAction) -> type[OfReplica]:
 
 
 def _traffic(route: TrafficRoute) -> str:
-    """For people, e.g. `1: 90 %, 2: 10 %`."""
+    """The weights for people, e.g. `1: 90 %, 2: 10 %`."""
     return ", ".join(f"{share.version}: {share.weight} %" for share in route.shares) or "none"

@@ -1,4 +1,4 @@
-"""Reads what is known of a deployment and puts it into words; see `status` for the words."""
+"""Use cases that show deployments: reads what is known of one and describes it (`status`)."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
@@ -24,11 +24,13 @@ Told = Callable[[], Awaitable[bool]]
 
 
 async def nobody_to_tell() -> bool:
-    """Where there are no gateways."""
+    """A wait for gateways where there are none."""
     return True
 
 
 class DeploymentViews:
+    """Shows deployments with their state."""
+
     def __init__(
         self,
         store: Store[DeploymentsTx],
@@ -39,7 +41,7 @@ class DeploymentViews:
         preparing: Preparing = dict,
         looked: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`looked` says whether it is known what runs: right after a start, rows tell of what ran before."""
+        """`looked` returns whether the cluster was observed: right after a start, rows describe what ran before."""
         self._store = store
         self._catalog = catalog
         self._clock = clock
@@ -53,7 +55,7 @@ class DeploymentViews:
         return await self._told()
 
     async def page(self, tenant: str, page: PageRequest, model: str | None = None) -> Page[ListedDeployment]:
-        """By name. Whether gateways know already is not waited for."""
+        """Deployments by name. Does not wait until gateways are up to date."""
         looked = self._looked()
         async with self._store.read() as tx:
             found = await tx.deployments(tenant, page, model)
@@ -74,7 +76,7 @@ class DeploymentViews:
                 yield each.deployment.id, seen if looked else _unlooked(seen)
 
     async def status(self, tenant: str, name: str) -> DeploymentStatus:
-        """Raises NotFound."""
+        """The status of one deployment. Raises NotFound."""
         looked = self._looked()
         async with self._store.read() as tx:
             deployment = await tx.deployment(tenant, name)
@@ -97,7 +99,7 @@ class DeploymentViews:
 
 
 def _unlooked(seen: DeploymentStatus) -> DeploymentStatus:
-    """Before it is known what runs: nothing is said to answer."""
+    """The observation before the cluster was observed: no replica is said to answer."""
     if seen.state not in ("serving", "rolling", "degraded"):
         return seen
     return structs.replace(seen, state="rolling", message="the platform begins: looking what runs")

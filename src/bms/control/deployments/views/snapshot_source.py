@@ -1,4 +1,4 @@
-"""The source (`control.snapshots.sources`) of deployments' entries."""
+"""The source (`control.snapshots.sources`) of deployments' snapshot entries."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -16,7 +16,7 @@ from bms.protocols.snapshots.sharing import Sharing
 
 
 class DeploymentEntries:
-    """`token_of` knows what the model server of a replica asks of who connects."""
+    """Reads deployments' entries. `token_of` returns the token of a replica's model server."""
 
     kind = "deployment"
 
