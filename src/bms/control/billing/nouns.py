@@ -125,8 +125,8 @@ def nanoseconds(time: datetime) -> int:
 
 
 def by_meter(row: UsageSum) -> list[UsageSum]:
-    """Splits each sum into a row for each meter that was used, in the order of their names: no figure is in two rows,
-    so that rows still add up."""
+    """Splits a sum into a row for each meter that was used, in the order of their names: no figure is in two rows, so
+    that rows still add up."""
     plain = msgspec.structs.replace(row, requests=0, ok=0, errors=0, rows=0, bytes_in=0, bytes_out=0, compute_ns=0)
     found = []
     for meter, quantity in row.quantities.items():

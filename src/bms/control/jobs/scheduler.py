@@ -150,8 +150,8 @@ class Scheduler:
                 log.warning("the progress of jobs can't be shown now: %s", error.message)
 
     async def _happened(self, events: EventLog, news: dict[str, asyncio.Task[Any]], timeout_s: float) -> bool:
-        """Waits for any of these. A wait that did not end stays in `news`, because breaking off a query costs a
-        connection."""
+        """Waits for an event, or the end of a workload or of slow work; returns whether any came. A wait that did not
+        end stays in `news`, because breaking off a query costs a connection."""
         sources: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
             "events": lambda: self._heard(events),
             "cluster": lambda: self._cluster.changed(NET_S),

@@ -70,7 +70,7 @@ def with_result(results: tuple[GateResult, ...], new: GateResult) -> tuple[GateR
 
 
 def awaited(gates: Sequence[Gate], at: datetime) -> tuple[GateResult, ...]:
-    """The result of a gate whose measuring begins."""
+    """The results of gates whose measuring begins."""
     return tuple(
         GateResult(
             metric=gate.metric,

@@ -145,7 +145,7 @@ class ConversionService:
         return () if register is None else msgspec.convert(register, Register).convert
 
     async def _said(self, job: Job) -> str:
-        """The text of the note on the parent about a conversion; its id where the child is gone."""
+        """The text of the note on the parent about a conversion; the id of the job where the parent is gone."""
         try:
             parent = await self._models.version_by_id(job.tenant, job.spec.subject)
         except NotFound:

@@ -77,7 +77,7 @@ class Leadership:
             self._next = now + (RENEW_S if len(self._held) == len(self._last) else FOLLOW_S)
 
     def doubt(self) -> None:
-        """Gives up the belief to lead until the store was asked: another process may lead already."""
+        """Has the store asked before anything else is done: another process may lead already."""
         self._next = 0.0
 
     async def run(self) -> None:
