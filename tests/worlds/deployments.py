@@ -266,7 +266,7 @@ class Deployed:
             logs=logs,
         )
         self.reports = HealthReports(self.health, self.leadership.of(SUBJECT), lambda: probe or cluster)
-        self.suspicions = FailureReports(self.store, self.health, self.leadership.of(SUBJECT), clock)
+        self.failure_reports = FailureReports(self.store, self.health, self.leadership.of(SUBJECT), clock)
         self.owner: NewTenant | None = None
 
     async def start(self, versions: int = 2) -> "Deployed":

@@ -91,7 +91,7 @@ class World:
 
     async def settle(self, seconds: float = 0.0) -> None:
         self.clock.advance(seconds)
-        await self.reactions.settle()
+        await self.reactions.run_until_idle()
 
     async def rows(self) -> list[Reaction]:
         async with self.store.read() as tx:
@@ -394,7 +394,7 @@ async def test_who_leads_no_more_leaves_it_to_the_next(world: World) -> None:
     await world.reactions.rest()
     assert (world.seen, await world.position()) == ([], 0)
     free.set()
-    await world.leader().settle()
+    await world.leader().run_until_idle()
     assert world.seen == [("a", "x")]
 
 
@@ -472,7 +472,7 @@ async def test_whoever_is_stopped_at_any_await_leaves_nothing_undone(
 
     async def work(number: int) -> None:
         try:
-            await world.reactions.settle()
+            await world.reactions.run_until_idle()
         finally:
             await world.reactions.rest()
 

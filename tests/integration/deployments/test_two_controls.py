@@ -121,12 +121,12 @@ class Control:
                 await self.deployed.reconciler.step()
                 await self.deployed.reconciler.settled()
             case _:
-                await self.reactions.settle()
+                await self.reactions.run_until_idle()
 
     async def drop(self) -> None:
         """As if it had been killed: nothing is given back."""
-        await self.scheduler._chores.close()
-        await self.deployed.reconciler.chores.close()
+        await self.scheduler._tasks.close()
+        await self.deployed.reconciler.tasks.close()
         await self.deployed.health.close()
         for task in self.reactions._tasks:
             task.cancel()

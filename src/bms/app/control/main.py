@@ -19,13 +19,13 @@ from bms.adapters.sql.database.migrate import NewerSchema
 from bms.adapters.sql.database.opening import greet, open_database
 from bms.app.control.adoption import watch_supervisor
 from bms.app.control.api_server import ApiServer
-from bms.app.control.assembly import make_parts
+from bms.app.control.assembly import make_control_plane
 from bms.app.control.loops import run_loops
 from bms.app.exit_codes import ExitCode, exit_code_of
 from bms.app.home import node_agent as home_node_agent
 from bms.app.home.database import OWN, remember, shown
 from bms.app.home.directory import Home
-from bms.app.home.opening import take
+from bms.app.home.opening import open_own
 from bms.app.process.logs import log_to_stderr
 from bms.app.rules import WorkloadRules
 from bms.core.errors import BmsError
@@ -63,10 +63,10 @@ async def run(config: ControlConfig) -> None:
     async with contextlib.AsyncExitStack() as cleanup:
         cleanup.push_async_callback(database.close)
         home = Path(config.home)
-        told = OWN if config.database_url == Home(home).database_url else config.database_url
-        await greet(database, shown(told))
-        await take(database, home, told)
-        parts = await make_parts(
+        url = OWN if config.database_url == Home(home).database_url else config.database_url
+        await greet(database, shown(url))
+        await open_own(database, home, url)
+        control_plane = await make_control_plane(
             database,
             home,
             Path(config.run_dir),
@@ -76,14 +76,14 @@ async def run(config: ControlConfig) -> None:
             rules=config.rules,
             name=config.name,
         )
-        cleanup.push_async_callback(parts.close)
-        remember(home, told)
+        cleanup.push_async_callback(control_plane.close)
+        remember(home, url)
         home_node_agent.remember(home, config.rules.node_agent, config.rules.node_agent_secret)
         async with asyncio.TaskGroup() as tasks:
-            server = ApiServer(parts.api)
+            server = ApiServer(control_plane.api)
             running = [
                 tasks.create_task(server.run_on(_listen(config.control_socket)), name="api"),
-                tasks.create_task(run_loops(parts), name="loops"),
+                tasks.create_task(run_loops(control_plane), name="loops"),
             ]
             if config.supervisor_pid is not None:
                 fds = () if config.listen_fd is None else (config.listen_fd,)

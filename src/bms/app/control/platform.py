@@ -79,7 +79,7 @@ class Platform:
         return await last_words(self.cluster.files, workload)
 
 
-async def open_ground(
+async def open_platform(
     database: Database,
     home: Path,
     run_dir: Path,

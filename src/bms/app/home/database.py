@@ -36,7 +36,7 @@ class DatabaseState(NamedTuple):
     platform: str | None
 
 
-def check(home: Path, told: str, found: DatabaseState) -> str:
+def check(home: Path, url: str, found: DatabaseState) -> str:
     """Checks that the home belongs to the database `told`, and returns the identity that both share, made at a first
     start.
 
@@ -44,37 +44,37 @@ def check(home: Path, told: str, found: DatabaseState) -> str:
     another platform's, whose keys and secrets this home could not read, or was left for another database.
     """
     if found.platform is not None and found.platform.startswith(LEFT):
-        raise _left(home, told, found.platform.removeprefix(LEFT))
+        raise _left(home, url, found.platform.removeprefix(LEFT))
     before, own = remembered(home), identity(home)
     if before is not None and not found.in_use:
         raise FailedPrecondition(
-            f"{shown(told)} is empty, but this home was in use with {shown(before)}: start it with that one "
+            f"{shown(url)} is empty, but this home was in use with {shown(before)}: start it with that one "
             "(BMS_DATABASE_URL; unset, the home's own), or restore it. To begin anew, choose another --home"
         )
     if found.platform is None:
-        if found.in_use and before is None and told != OWN and not (home / "admin.key").exists():
-            raise _foreign(home, told, "another platform", "any words")
+        if found.in_use and before is None and url != OWN and not (home / "admin.key").exists():
+            raise _foreign(home, url, "another platform", "any words")
         return own or _keep(home, new_id("platform"))
-    if own is None and before == told:  # a home from before homes had identities
+    if own is None and before == url:  # a home from before homes had identities
         return _keep(home, found.platform)
     if own != found.platform:
-        raise _foreign(home, told, f"another platform ({found.platform})", found.platform)
+        raise _foreign(home, url, f"another platform ({found.platform})", found.platform)
     return own
 
 
-def _left(home: Path, told: str, identity: str) -> FailedPrecondition:
+def _left(home: Path, url: str, identity: str) -> FailedPrecondition:
     before = remembered(home)
-    now = "another database" if before is None or before == told else shown(before)
+    now = "another database" if before is None or before == url else shown(before)
     return FailedPrecondition(
-        f"what {shown(told)} holds is old: its rows were moved to {now} (`bms database move`). Start the home with "
+        f"what {shown(url)} holds is old: its rows were moved to {now} (`bms database move`). Start the home with "
         "that one (BMS_DATABASE_URL; unset, the one that the home remembers). If it is lost for ever, write "
         f"{identity} into the column id of this one's table platform: it is good again then, as old as it is"
     )
 
 
-def _foreign(home: Path, told: str, whose: str, identity: str) -> FailedPrecondition:
+def _foreign(home: Path, url: str, whose: str, identity: str) -> FailedPrecondition:
     return FailedPrecondition(
-        f"{shown(told)} is in use with {whose}, whose keys and secrets this home can't read: start that platform's "
+        f"{shown(url)} is in use with {whose}, whose keys and secrets this home can't read: start that platform's "
         "home with it, or restore that home from its backup; this home needs a database of its own. If that home is "
         f"lost for ever, write {identity} into {home / IDENTITY} and make a key by `bms key recover`"
     )
@@ -93,10 +93,10 @@ def _keep(home: Path, identity: str) -> str:
     return identity
 
 
-def remember(home: Path, told: str) -> None:
+def remember(home: Path, url: str) -> None:
     """Keeps the URL for the next start, unless that is given another: one that was moved, or has a new password."""
-    if remembered(home) != told:
-        write_private(home / FILE, f"{told}\n".encode())
+    if remembered(home) != url:
+        write_private(home / FILE, f"{url}\n".encode())
 
 
 def shown(url: str) -> str:

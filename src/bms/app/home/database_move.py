@@ -11,7 +11,7 @@ from bms.adapters.sql.database.migrate import in_use, steps, upgrade
 from bms.adapters.sql.database.opening import greet, open_database
 from bms.app.home.database import OWN, identity, remember, remembered, shown
 from bms.app.home.directory import Home
-from bms.app.home.opening import take
+from bms.app.home.opening import open_own
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 
 FILE, ASIDE, UNFINISHED = "bms.db", "bms.db.moved", "bms.db.moving"
@@ -53,7 +53,7 @@ async def move(root: Path, target: str) -> dict[str, int]:
     source = open_database(before or home.database_url)
     try:
         await greet(source, shown(before))
-        await take(source, home.root, before)
+        await open_own(source, home.root, before)
         copied = await _fill(source, target or f"sqlite:///{unfinished}", shown(target))
         if target == OWN:
             unfinished.rename(file)

@@ -11,11 +11,11 @@ from bms.app.settings import HERE
 FILE = "secrets/node-agent-endpoint"
 
 
-def chosen(home: Path, told: str, secret: str) -> tuple[str, str]:
+def chosen(home: Path, endpoint: str, secret: str) -> tuple[str, str]:
     """The agent's endpoint and the path of its secret: as given to this start, else as at the last one. Empty where
     this machine runs workloads: for `HERE`, and where there never was an agent."""
-    if told:
-        return ("", "") if told == HERE else (told, secret)
+    if endpoint:
+        return ("", "") if endpoint == HERE else (endpoint, secret)
     return remembered(home)
 
 

@@ -21,7 +21,7 @@ _PACKAGES = {  # modules that are not called as what brings them
 }
 
 
-def told(error: BaseException, code: str) -> str:
+def error_message(error: BaseException, code: str) -> str:
     """The error for people, with file and line of the innermost frame that lies below `code`."""
     place = _place(error, code)
     return f"{reason(error, directory=code)}{f' ({place})' if place else ''}{_advice(error, code)}"

@@ -68,7 +68,7 @@ class ResultWriter:
 
 def main() -> NoReturn:
     config, places = process.begin(JobConfig, sys.argv)
-    sealed = process.sealed()
+    sealed = process.stdin_secrets()
     directory = Path(places.directory)
     for name in ("output", "work", "checkpoint"):
         (directory / name).mkdir(parents=True, exist_ok=True)
@@ -101,8 +101,8 @@ def attempt(config: JobConfig, code: str | None, job: Job) -> JobResult:
     except SystemExit as leaving:
         if leaving.code in (None, 0):
             return _done(config, job, {})
-        said = leaving.code if isinstance(leaving.code, str) else f"it exited with status {leaving.code}"
-        return JobResult(state="failed", error=said[:MAX_ERROR])
+        message = leaving.code if isinstance(leaving.code, str) else f"it exited with status {leaving.code}"
+        return JobResult(state="failed", error=message[:MAX_ERROR])
     except BaseException as error:  # noqa: BLE001 - whatever a tenant's code raises is how the attempt ended
         own = None if code is None or config.entry.startswith(TASK) else str(Path(code).resolve())
         if own is None:
@@ -181,4 +181,4 @@ def _one_line(error: BaseException, code: str | None) -> str:
     """The error on one line. `code` is the folder of the tenant's own code."""
     if isinstance(error, BmsError):
         return error.message[:MAX_ERROR]
-    return reason(error) if code is None else job_errors.told(error, code)
+    return reason(error) if code is None else job_errors.error_message(error, code)

@@ -47,7 +47,7 @@ _log = logging.getLogger("bms.model_server")
 def main() -> int:
     """Runs until the drain is over; returns the exit status."""
     config, places = process.begin(ModelServerConfig, sys.argv)
-    sealed = process.sealed()
+    sealed = process.stdin_secrets()
     _write_logs()
     if not sealed.token:
         _log.error("can't start", extra={"fields": {"reason": "no token was handed over by the standard input"}})
@@ -145,7 +145,7 @@ class ModelServer:
             self._loop.add_signal_handler(number, self._signals.put_nowait, number)
         acceptor = Acceptor(self._loop, listener, self._connection, self._sealed.token)
         self._lifecycle.move("LOADING")
-        self._worker.submit("loading the model", self._load, self._told)
+        self._worker.submit("loading the model", self._load, self._loaded)
         watching = asyncio.ensure_future(self._watch())
         await self._signals.get()
         watching.cancel()
@@ -229,7 +229,7 @@ class ModelServer:
         gc.freeze()
         return loaded, plan
 
-    def _told(self, made: tuple[Loaded, Plan | None] | None, error: BmsError | None) -> None:
+    def _loaded(self, made: tuple[Loaded, Plan | None] | None, error: BmsError | None) -> None:
         if self._lifecycle.state != "LOADING":  # told to stop while it loaded
             return
         if made is None:

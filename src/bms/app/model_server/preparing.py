@@ -21,12 +21,14 @@ def plan_for(config: ServableConfig, signatures: dict[str, Signature]) -> Plan |
     from bms.adapters.runtimes.huggingface.tokenizer_settings import tokenizer_settings
     from bms.serving.inference.preparation.texts import TextPlan, one_length
 
-    said = tokenizer_settings(config.directory, options.tokenizer)
+    settings = tokenizer_settings(config.directory, options.tokenizer)
     length = options.max_length
     if length is None:
-        known = (said.length, one_length(options, signatures))
+        known = (settings.length, one_length(options, signatures))
         length = min((one for one in known if one is not None), default=None)
-    opened = open_tokenizer(config.directory, options.tokenizer, length, config.threads, settings=said, own_length=True)
+    opened = open_tokenizer(
+        config.directory, options.tokenizer, length, config.threads, settings=settings, own_length=True
+    )
     return TextPlan(options, signatures, opened)
 
 

@@ -32,15 +32,15 @@ def begin(kind: type[C], arguments: Sequence[str]) -> tuple[C, Places]:
     if len(arguments) != 2:
         _leave(f"usage: {arguments[0]} CONFIG.json", USAGE)
     try:
-        said = msgspec.json.decode(Path(arguments[1]).read_bytes(), type=ProgramFile)
-        return msgspec.json.decode(said.config, type=kind), said.places
+        program = msgspec.json.decode(Path(arguments[1]).read_bytes(), type=ProgramFile)
+        return msgspec.json.decode(program.config, type=kind), program.places
     except OSError as error:
         _leave(f"the config can't be read: {error}", CONFIG)
     except msgspec.DecodeError as error:
         _leave(f"{arguments[1]} holds no {kind.__name__} and places: {error}", CONFIG)
 
 
-def sealed() -> StdinSecrets:
+def stdin_secrets() -> StdinSecrets:
     """The secrets handed over by standard input, which is empty from now on; none where that is no pipe."""
     if not stat.S_ISFIFO(os.fstat(0).st_mode):
         return StdinSecrets()

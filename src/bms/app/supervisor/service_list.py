@@ -14,7 +14,7 @@ CONTROL_SOCKET = "control.sock"
 BUS_SOCKET = "bus.sock"
 
 
-def roster(home: Home, settings: UpSettings, listening: socket.socket) -> list[Service]:
+def list_services(home: Home, settings: UpSettings, listening: socket.socket) -> list[Service]:
     """The services: control first, then one gateway per slot. All inherit the listening socket: gateways to accept from
     it, control to hand it to a new supervisor."""
     return [

@@ -16,7 +16,7 @@ GRACE_S = 5.0
 def stop(home: Home, patience_s: float) -> bool:
     """Stops the home's platform and returns when nothing of it runs any more; False if nothing ran. Raises Refusal when
     that fails."""
-    told = end_holder(home, patience_s)
+    ended = end_holder(home, patience_s)
     try:
         lock = home.lock()
     except Refusal:
@@ -27,7 +27,7 @@ def stop(home: Home, patience_s: float) -> bool:
         left = end_leftovers(home, GRACE_S)
     finally:
         os.close(lock)
-    return told or left > 0
+    return ended or left > 0
 
 
 def end_holder(home: Home, patience_s: float) -> bool:

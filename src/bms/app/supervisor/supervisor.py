@@ -19,7 +19,7 @@ from bms.app.supervisor.listening import url_of
 from bms.app.supervisor.log_files import cap, tail
 from bms.app.supervisor.readiness import answers_ready, listens
 from bms.app.supervisor.restarts import RestartPolicy, Restarts
-from bms.app.supervisor.service_list import CONTROL_SOCKET, roster
+from bms.app.supervisor.service_list import CONTROL_SOCKET, list_services
 from bms.app.supervisor.services import Child, Service, ServiceRecord
 
 # What control ends with where another start would end no better: it says why in its last line.
@@ -74,7 +74,7 @@ class Supervisor:
         self._settings = settings
         self._url = url_of(listening, settings.scheme)
         self._listening = listening
-        self._services = roster(home, settings, listening)
+        self._services = list_services(home, settings, listening)
         self._environment = service_environment(home.mark)
         self._policy = policy or RestartPolicy()
         self._adopted = adopted
@@ -133,11 +133,11 @@ class Supervisor:
             wait = restarts.wait_after(time.monotonic() - begun, self._was_ready)
             if wait is None:
                 words = tail(service.log)
-                said = words.rstrip().rpartition("\n")[2].partition(f"bms {service.name}: ")[2]
+                error_line = words.rstrip().rpartition("\n")[2].partition(f"bms {service.name}: ")[2]
                 raise Refusal(
                     ExitCode.KEEPS_FAILING,
                     f"{service.name} ended {restarts.failures} times at its start, last with {ending_text(status)}"
-                    + (f": {said}" if said else f". The end of {service.log}:\n{words}"),
+                    + (f": {error_line}" if error_line else f". The end of {service.log}:\n{words}"),
                 )
             await asyncio.sleep(wait)
 

@@ -98,13 +98,13 @@ def main(job: Any) -> dict[str, object]:
         "labels": parent.own[DEFAULT].labels,
         "preprocess": msgspec.to_builtins(wanted.preprocess),
         "signatures": msgspec.to_builtins(parent.own),
-        "metadata": {"converted_from": wanted.runtime, **_told(proved)},
+        "metadata": {"converted_from": wanted.runtime, **_metadata(proved)},
     }
     (job.output / "version.json").write_text(json.dumps(made))
     job.metric("largest_difference", proved.largest)
     report = {"rows": proved.rows, "refused_by_parent": proved.refused, "asked_in_mixed_company": proved.again}
-    told = {"differences": proved.differences, "tolerance": tolerance, "largest_difference": proved.largest}
-    return {**report, **told, "joined": parent.notes}
+    figures = {"differences": proved.differences, "tolerance": tolerance, "largest_difference": proved.largest}
+    return {**report, **figures, "joined": parent.notes}
 
 
 def _default(parent: Servable) -> Signature:
@@ -195,7 +195,7 @@ def _proved(parent: Parent, child: ServableConfig, tolerance: float) -> Proved:
         servable.close()
 
 
-def _told(proved: Proved) -> dict[str, str]:
+def _metadata(proved: Proved) -> dict[str, str]:
     """For people, kept with the child."""
     return {
         "largest_difference": f"{proved.largest:.3g}",

@@ -79,8 +79,8 @@ def main(job: ImportJobContext) -> dict[str, object]:
 
     job.progress(0.4, f"read {table.rows} rows; dividing and describing them")
     labels = table.numbers(target.name) if target is not None and target.kind == "label" else None
-    splits, said = divide(table.rows, table.parts, parameters.split, parameters.seed, labels)
-    table = replace(table, findings=(*table.findings, *said))
+    splits, findings = divide(table.rows, table.parts, parameters.split, parameters.seed, labels)
+    table = replace(table, findings=(*table.findings, *findings))
     statistics = describe(table, None if target is None else target.name, splits)
 
     job.progress(0.7, "writing TFRecord files")

@@ -88,14 +88,14 @@ def main(job: VerifyJobContext) -> dict[str, object]:
     )
     if not found.at_home:
         return _built(Findings(recognised=found))
-    said = found.description
+    description = found.description
     config = msgspec.structs.replace(
         config,
         runtime=found.runtime,
-        signatures=config.signatures or said.signatures,
-        preprocess=config.preprocess or said.preprocess,
+        signatures=config.signatures or description.signatures,
+        preprocess=config.preprocess or description.preprocess,
     )
-    return _built(Findings(recognised=found, verified=_verified(job, config, labels or said.labels)))
+    return _built(Findings(recognised=found, verified=_verified(job, config, labels or description.labels)))
 
 
 def _built(findings: Findings) -> dict[str, object]:
@@ -154,8 +154,8 @@ def _configured(
     directory: str, signatures: Mapping[str, Signature], apart: Mapping[str, str], streaming: Collection[str]
 ) -> dict[str, Signature]:
     """With what the artifact says of itself for clients that read a configuration. Raises FailedPrecondition."""
-    said = described(directory)
-    made = configured(signatures, said.max_batch_size, said.formats)
+    description = described(directory)
+    made = configured(signatures, description.max_batch_size, description.formats)
     for name, signature in made.items():
         check_configured(name, signature, "it answers part by part" if name in streaming else apart.get(name, ""))
     return {name: msgspec.structs.replace(one, streams=name in streaming) for name, one in made.items()}

@@ -130,8 +130,8 @@ def by_meter(row: UsageSum) -> list[UsageSum]:
     plain = msgspec.structs.replace(row, requests=0, ok=0, errors=0, rows=0, bytes_in=0, bytes_out=0, compute_ns=0)
     found = []
     for meter, quantity in row.quantities.items():
-        told = {meter: quantity} if meter in UsageSum.__struct_fields__ else {}
+        used = {meter: quantity} if meter in UsageSum.__struct_fields__ else {}
         if meter == REQUESTS:
-            told |= {"ok": row.ok, "errors": row.errors}
-        found.append(msgspec.structs.replace(plain, meter=meter, quantities={meter: quantity}, **told))
+            used |= {"ok": row.ok, "errors": row.errors}
+        found.append(msgspec.structs.replace(plain, meter=meter, quantities={meter: quantity}, **used))
     return found

@@ -22,16 +22,16 @@ _ARCHIVE = re.compile(r".*\.(zip|tar|tgz|gz|bz2|xz|zst|7z)", re.IGNORECASE)
 _SHOWN = 5
 
 
-def format_of(paths: Iterable[str], said: Format | None = None) -> Format:
-    """The format: `said` where it is given, else that of files of these names, without those that no format knows.
+def format_of(paths: Iterable[str], declared: Format | None = None) -> Format:
+    """The format: `declared` where it is given, else that of files of these names, without those that no format knows.
 
     Raises InvalidArgument for an archive, and where no name tells, or names tell several formats.
     """
     names = _meant(paths)
     if len(names) == 1 and _ARCHIVE.fullmatch(names[0]):
         raise InvalidArgument(f"{names[0][:80]} is an archive: unpack it, and import what was in it")
-    if said is not None:
-        return said
+    if declared is not None:
+        return declared
     found: Counter[Format] = Counter()
     for name in names:
         found.update(format for format, pattern in _FORMATS.items() if pattern.fullmatch(name))
@@ -40,8 +40,8 @@ def format_of(paths: Iterable[str], said: Format | None = None) -> Format:
         shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
         raise InvalidArgument(f"no name says what these files are ({shown or 'there are none'}): {choice}")
     if len(found) > 1:
-        told = " and ".join(f"{count} of {format}" for format, count in found.most_common())
-        raise InvalidArgument(f"the files are of several formats, {told}: {choice}")
+        counts = " and ".join(f"{count} of {format}" for format, count in found.most_common())
+        raise InvalidArgument(f"the files are of several formats, {counts}: {choice}")
     return next(iter(found))
 
 

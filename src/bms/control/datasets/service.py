@@ -213,8 +213,8 @@ class DatasetService:
         return dataset
 
     def _about(self, kind: type[OfDatasetVersion], version: DatasetVersion, actor: str) -> Event[Payload]:
-        said = kind(dataset=version.dataset, number=version.number, reason=version.reason)
-        return self._event(said, version.tenant, version.id, actor)
+        event = kind(dataset=version.dataset, number=version.number, reason=version.reason)
+        return self._event(event, version.tenant, version.id, actor)
 
     def _event(self, payload: Payload, tenant: str, subject: str, actor: str) -> Event[Payload]:
         return Event(payload=payload, tenant=tenant, subject=subject, actor=actor, at=self._clock.now())

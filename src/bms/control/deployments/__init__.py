@@ -2,6 +2,6 @@
 
 Read nouns, events and ports; then planning (pure: desired and observed state become actions), reconciliation (the loop
 that carries them out), views (what people and gateways are shown). At the top are what these share, and the use cases:
-service, rollback, repository, catalog, resolving, active_rows, changes, health, logs, signatures, batching, in_use,
+service, rollback, repository, catalog, resolving, rows, changes, health, logs, signatures, batching, in_use,
 trees_in_use.
 """

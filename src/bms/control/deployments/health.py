@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from bms.control.deployments.nouns import Replica
 from bms.control.deployments.ports import ReplicaProbe
-from bms.control.deployments.probe_schedule import Turns
+from bms.control.deployments.probe_schedule import ProbeSchedule
 from bms.control.platform.keyed_tasks import KeyedTasks
 from bms.core.clock import Clock
 from bms.core.workloads.programs import ServableStatus
@@ -20,18 +20,18 @@ class Health:
     def __init__(self, probe: ReplicaProbe, clock: Clock) -> None:
         self._probe = probe
         self._clock = clock
-        self._chores = KeyedTasks()
+        self._tasks = KeyedTasks()
         self._watched: dict[str, Replica] = {}
-        self._said: dict[str, ServableStatus] = {}
-        self._turns = Turns()
+        self._statuses: dict[str, ServableStatus] = {}
+        self._schedule = ProbeSchedule()
         self._unanswered: dict[str, tuple[float, int]] = {}  # since when, how often
         self._timer: asyncio.TimerHandle | None = None
         self.changed = asyncio.Event()
 
     @property
-    def said(self) -> Mapping[str, ServableStatus]:
+    def statuses(self) -> Mapping[str, ServableStatus]:
         """The status by replica, of those that answered the last time they were asked."""
-        return self._said
+        return self._statuses
 
     @property
     def watched(self) -> Mapping[str, Replica]:
@@ -45,7 +45,7 @@ class Health:
             id for id, (since, tries) in self._unanswered.items() if now - since >= SILENT_S and tries >= SILENT_TRIES
         )
 
-    def excuse(self) -> None:
+    def reset_silence(self) -> None:
         """Restarts the count of silence for all replicas, since this process itself could not ask them."""
         self._unanswered.clear()
 
@@ -54,25 +54,25 @@ class Health:
         before, self._watched = self._watched, {replica.id: replica for replica in replicas}
         for gone in before.keys() - self._watched.keys():
             self._probe.let_go(gone)
-            self._turns.forget(gone)
-            self._said.pop(gone, None)
+            self._schedule.forget(gone)
+            self._statuses.pop(gone, None)
             self._unanswered.pop(gone, None)
         self._ask_due()
 
     def hurry(self, replica: str) -> None:
         """Asks this replica now, however recently it was asked."""
-        self._turns.forget(replica)
+        self._schedule.forget(replica)
         self._ask_due()
 
-    async def settled(self) -> None:
+    async def idle(self) -> None:
         """Waits until every question is answered or given up."""
-        await self._chores.settled()
+        await self._tasks.idle()
 
     async def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
-        await self._chores.close()
+        await self._tasks.close()
         for replica in self._watched:
             self._probe.let_go(replica)
         self._watched = {}
@@ -84,7 +84,7 @@ class Health:
             self._timer = None
         if not self._watched:
             return
-        due, next_in = self._turns.take(self._watched, self._unanswered, self._clock.monotonic())
+        due, next_in = self._schedule.take(self._watched, self._unanswered, self._clock.monotonic())
         for replica in due:
             self._ask(replica)
         self._timer = asyncio.get_running_loop().call_later(next_in, self._ask_due)
@@ -95,16 +95,16 @@ class Health:
             if replica.id in self._watched:
                 self._note(replica, status)
 
-        self._chores.start(replica.id, ask)
+        self._tasks.start(replica.id, ask)
 
     def _note(self, replica: Replica, status: ServableStatus | None) -> None:
-        before = self._said.get(replica.id)
+        before = self._statuses.get(replica.id)
         if status is None:
-            self._said.pop(replica.id, None)
+            self._statuses.pop(replica.id, None)
             since, tries = self._unanswered.get(replica.id, (self._clock.monotonic(), 0))
             self._unanswered[replica.id] = (since, tries + 1)
         else:
-            self._said[replica.id] = status
+            self._statuses[replica.id] = status
             self._unanswered.pop(replica.id, None)
         news = before is None or before.state != status.state if status is not None else replica.id in self.silent()
         if news:

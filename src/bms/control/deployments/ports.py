@@ -134,10 +134,10 @@ class ReplicaProbe(Protocol):
         ...
 
 
-LastWords = Callable[[str], Awaitable[str]]
+ExitReason = Callable[[str], Awaitable[str]]
 """(workload) -> the last line its process wrote, empty when there is none: the reason of an unexplained end."""
 
 
-async def no_words(_workload: str) -> str:
+async def no_exit_reason(_workload: str) -> str:
     """A source of exit reasons where nothing is kept of what processes write."""
     return ""

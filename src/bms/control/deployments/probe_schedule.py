@@ -9,7 +9,7 @@ A_SECOND = 5  # questions to ready ones, in all: many are asked more seldom, but
 EARLY_S, AT_ONCE = READY_S / 2, 10  # where one's turn has come, others are asked so much earlier with it, up to so many
 
 
-class Turns:
+class ProbeSchedule:
     """The times of the last probes, in monotonic seconds."""
 
     def __init__(self) -> None:

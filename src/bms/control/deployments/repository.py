@@ -37,7 +37,7 @@ class ModelRepository:
         except NotFound:
             usual = DeploymentSpec(model=name, targets=(Target(alias=USUAL_ALIAS),))
             await self._deployments.deploy(by, name, usual)
-        seen = await self._settled(by, name, wait_s)
+        seen = await self._wait_settled(by, name, wait_s)
         if seen.state not in ("serving", "degraded"):
             raise FailedPrecondition(f"{name!r} is {seen.state}: {seen.message}")
         return seen
@@ -46,16 +46,18 @@ class ModelRepository:
         """Unloads the model, and returns when no gateway routes to it any more. Raises NotFound, DeadlineExceeded as
         `load` does."""
         await self._deployments.stop(by, name)
-        return await self._settled(by, name, wait_s, stopping=True)
+        return await self._wait_settled(by, name, wait_s, stopping=True)
 
-    async def _settled(self, by: Principal, name: str, wait_s: float, *, stopping: bool = False) -> DeploymentStatus:
+    async def _wait_settled(
+        self, by: Principal, name: str, wait_s: float, *, stopping: bool = False
+    ) -> DeploymentStatus:
         give_up = self._clock.monotonic() + wait_s
         while True:
             number = await self._events.last()
             seen = await self._views.status(by.tenant, name)
             running = any(replica.state in ("starting", "ready") for replica in seen.replicas)
             unsettled = running if stopping else seen.state in ("starting", "rolling")
-            if not unsettled and (seen.state == "serving" or await self._views.told()):
+            if not unsettled and (seen.state == "serving" or await self._views.applied()):
                 return seen
             if self._clock.monotonic() >= give_up:
                 raise DeadlineExceeded(

@@ -96,8 +96,8 @@ class DeploymentService:
             found = await self._found(tx, by.tenant, name)
             _expect(found, revision)
             saved = await tx.save_deployment(msgspec.structs.replace(found, deleted=True))
-            said = DeploymentDeleted(id=saved.id, model=saved.spec.model)
-            await tx.emit(self._event(said, by, saved))
+            event = DeploymentDeleted(id=saved.id, model=saved.spec.model)
+            await tx.emit(self._event(event, by, saved))
         return saved
 
     async def get(self, tenant: str, name: str) -> Deployment:
@@ -161,8 +161,8 @@ class DeploymentService:
         await tx.add_deployment(made)
         await tx.add_route(TrafficRoute(deployment=made.id, tenant=by.tenant))
         await tx.add_revision(self._revision(made, versions, "created", by.user))
-        said = DeploymentCreated(id=made.id, model=spec.model, versions=_numbers(versions), forced=forced)
-        await tx.emit(self._event(said, by, made))
+        event = DeploymentCreated(id=made.id, model=spec.model, versions=_numbers(versions), forced=forced)
+        await tx.emit(self._event(event, by, made))
         return made
 
     async def _change(
@@ -181,8 +181,10 @@ class DeploymentService:
             return found
         saved = await tx.save_deployment(msgspec.structs.replace(found, spec=spec))
         await tx.add_revision(self._revision(saved, versions, cause, by.user))
-        said = DeploymentChanged(id=saved.id, model=spec.model, versions=_numbers(versions), cause=cause, forced=forced)
-        await tx.emit(self._event(said, by, saved))
+        event = DeploymentChanged(
+            id=saved.id, model=spec.model, versions=_numbers(versions), cause=cause, forced=forced
+        )
+        await tx.emit(self._event(event, by, saved))
         return saved
 
     def _revision(self, deployment: Deployment, versions: tuple[int, ...], cause: str, by: str) -> DeploymentRevision:

@@ -37,8 +37,8 @@ def result_of(job: Job, gate: Gate, at: datetime) -> GateResult:
 def _note(job: Job) -> str:
     """The note on how data and model were joined."""
     joined = job.report.get("joined")
-    said = "; ".join(map(str, joined)) if isinstance(joined, list | tuple) else ""
-    return "".join(letter if letter.isprintable() else " " for letter in said)[:MAX_NOTE]
+    note = "; ".join(map(str, joined)) if isinstance(joined, list | tuple) else ""
+    return "".join(letter if letter.isprintable() else " " for letter in note)[:MAX_NOTE]
 
 
 def unmeasured(job: Job, metric: str) -> str:

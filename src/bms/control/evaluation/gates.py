@@ -49,7 +49,7 @@ class Gates:
         tried."""
         await self._measure(await self._models.version_by_id(event.tenant, event.subject))
 
-    async def strays(self, since: Since) -> AsyncIterator[MissedReaction]:
+    async def missed_reactions(self, since: Since) -> AsyncIterator[MissedReaction]:
         """Finds ready versions with an awaited gate that no job measures, and measurements that were never recorded."""
         for version in await self._models.ready(since.after, since.before):
             if await self._awaits_in_vain(version):
@@ -173,8 +173,8 @@ class Gates:
 
     async def _cannot(self, version: Version, gate: Gate, reason: str) -> None:
         (blank,) = awaited((gate,), self._clock.now())
-        said = msgspec.structs.replace(blank, reason=plain(reason, MAX_REASON))
-        await self._models.record_gate_result(version.tenant, version.id, said)
+        result = msgspec.structs.replace(blank, reason=plain(reason, MAX_REASON))
+        await self._models.record_gate_result(version.tenant, version.id, result)
 
 
 def _job_of(version: Version, number: int) -> str:

@@ -59,7 +59,7 @@ class Verification:
         if job.spec.kind == "verify":
             await self._take(job)
 
-    async def strays(self, since: Since) -> AsyncIterator[MissedReaction]:
+    async def missed_reactions(self, since: Since) -> AsyncIterator[MissedReaction]:
         """Finds versions without a verdict and without a job that will bring one."""
         for version in await self._models.verifying(since.before):
             tenant, what = version.tenant, f"the verification of version {version.number} of {version.model!r}"

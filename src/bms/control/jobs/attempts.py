@@ -16,7 +16,7 @@ from bms.control.jobs.allotted import held_by, size_of_its_own
 from bms.control.jobs.events import JobStarted
 from bms.control.jobs.history import History
 from bms.control.jobs.nouns import Job
-from bms.control.jobs.outcomes import AttemptOutcome, ending, settled
+from bms.control.jobs.outcomes import AttemptOutcome, after_attempt, ending
 from bms.control.jobs.ports import AttemptFiles, JobsTx
 from bms.control.jobs.progress import clean, clean_result, shown
 from bms.control.jobs.service import job_ended, job_event
@@ -129,8 +129,8 @@ class Attempts:
             if current is None or current.state != "starting":
                 return
             saved = await tx.save_job(moved(current, "running", self._clock.now()))
-            said = JobStarted(kind=saved.spec.kind, subject=saved.spec.subject, attempt=saved.attempt)
-            await tx.emit(job_event(said, saved, "system", self._clock))
+            event = JobStarted(kind=saved.spec.kind, subject=saved.spec.subject, attempt=saved.attempt)
+            await tx.emit(job_event(event, saved, "system", self._clock))
 
     async def stop(self, job: Job, reason: str) -> None:
         """Stops the attempt's workload. The reason is stored first, so that whichever process collects the attempt
@@ -169,22 +169,22 @@ class Attempts:
                 end = AttemptOutcome(
                     state="failed", error=f"its output could not be kept: {error}", metrics=end.metrics
                 )
-        await self.conclude(job, end, b"" if result else await self._files.last_words(job.workload))
+        await self.conclude(job, end, b"" if result else await self._files.console_tail(job.workload))
 
     async def conclude(self, job: Job, end: AttemptOutcome, unsaid: bytes = b"") -> None:
         """Keeps the log and events, then commits the attempt's end, with its event, in one transaction."""
         end = msgspec.structs.replace(end, error=clean(end.error))
         kept: dict[str, Any] = {}
-        told: list[JobEvent] = []
+        events: list[JobEvent] = []
         if job.state != "queued":
-            told = await self._history.told(job)
+            events = await self._history.present_events(job)
             kept = await self._kept(job, end, unsaid)
         async with self._store.write() as tx:
             current = await tx.held(job.id, job.token)
             if current is None or current.state != job.state:
                 log.info("job %s was taken over: its end is not ours to tell", job.id)
                 return
-            ended = settled(shown(current, told), end, self._clock.now())
+            ended = after_attempt(shown(current, events), end, self._clock.now())
             saved = await tx.save_job(msgspec.structs.replace(ended, **kept))
             await tx.close_allotment(job.tenant, "jobs", job.workload, self._clock.now())
             if saved.output is not None and (rates := storage_rates(end.output_size)):

@@ -57,20 +57,20 @@ class History:
     async def events(self, job: Job, after: int, limit: int) -> list[JobEvent]:
         """Up to `limit` events of the job, the first `after` left out."""
         earlier = b"" if job.events is None else await self._blob(job, job.events, 0, EVENTS_KEPT)
-        present = await self.told(job) if _writing(job) else []
+        present = await self.present_events(job) if _writing(job) else []
         return (parse_lines(earlier) + present)[after : after + limit]
 
-    async def told(self, job: Job) -> list[JobEvent]:
+    async def present_events(self, job: Job) -> list[JobEvent]:
         """The events of the present attempt alone."""
         content = await self._files.read(job.workload, "events", 0, EVENTS_KEPT)
         return parse_lines(content[: whole_lines(content, EVENTS_KEPT)])
 
-    async def keep(self, job: Job, last_words: bytes = b"") -> KeptHistory:
+    async def keep(self, job: Job, console_tail: bytes = b"") -> KeptHistory:
         """Stores log and events as blobs, the present attempt included; it must not be writing any more."""
-        log, log_start = await self._keep_log(job, last_words)
+        log, log_start = await self._keep_log(job, console_tail)
         return KeptHistory(log=log, log_start=log_start, events=await self._keep_events(job))
 
-    async def _keep_log(self, job: Job, last_words: bytes) -> tuple[str | None, int]:
+    async def _keep_log(self, job: Job, console_tail: bytes) -> tuple[str | None, int]:
         kept = await self._size(job, job.log)
         live = await self._files.size(job.workload, "log")
         skipped = max(0, kept + live - LOG_KEPT)
@@ -85,9 +85,9 @@ class History:
             while at < live and (piece := await self._read(job, "log", at, min(_PIECE, live - at))):
                 at += len(piece)
                 yield piece
-            yield last_words
+            yield console_tail
 
-        if kept + live + len(last_words) == 0:
+        if kept + live + len(console_tail) == 0:
             return None, job.log_start
         return (await self._objects.put(job.tenant, chunks())).digest, job.log_start + skipped
 

@@ -51,9 +51,9 @@ def ending(job: Job, status: WorkloadStatus | None, result: JobResult | None, un
     if result is not None and result.error == STOPPED and not job.cancel_requested:
         return ended("lost", "its process was stopped from outside before it was done")
     if result is not None:
-        told = ended("failed", result.error or "it failed and did not say why")
+        outcome = ended("failed", result.error or "it failed and did not say why")
         # A task of the platform's own that says what is wrong with its input has nothing else to say about it.
-        return msgspec.structs.replace(told, final=bool(result.error) and task)
+        return msgspec.structs.replace(outcome, final=bool(result.error) and task)
     if unreadable:
         return ended("failed", unreadable)
     if status is None or status.exit_code is None:
@@ -61,7 +61,7 @@ def ending(job: Job, status: WorkloadStatus | None, result: JobResult | None, un
     return ended("failed", f"its process ended {exit_text(status.exit_code)} and left no result")
 
 
-def settled(job: Job, end: AttemptOutcome, now: datetime) -> Job:
+def after_attempt(job: Job, end: AttemptOutcome, now: datetime) -> Job:
     """The job after an attempt's end: cancelled if that was asked for, queued again while attempts are left,
     else in the ending's own terminal state."""
     job = msgspec.structs.replace(job, metrics={**job.metrics, **end.metrics})

@@ -108,7 +108,7 @@ class AttemptFiles(Protocol):
 
     async def read(self, workload: str, record: Record, offset: int, limit: int) -> bytes: ...
 
-    async def last_words(self, workload: str) -> bytes:
+    async def console_tail(self, workload: str) -> bytes:
         """The process's output outside of its log, if it ended before it could open that: at most 16 KiB."""
         ...
 

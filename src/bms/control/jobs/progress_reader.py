@@ -40,15 +40,15 @@ class ProgressReader:
         if now - self._shown_at < PAUSE_S:
             return
         self._shown_at = now
-        told = [job for job in jobs if (await self._read(job)).waiting]
-        if not told:
+        changed = [job for job in jobs if (await self._read(job)).waiting]
+        if not changed:
             return
         async with self._store.write() as tx:
-            for job in told:
+            for job in changed:
                 current = await tx.held(job.id, job.token)
                 if current is not None and current.state == "running":
                     await tx.save_job(shown(current, self._tails[job.id].waiting))
-        for job in told:
+        for job in changed:
             self._tails[job.id].waiting = []
 
     async def _read(self, job: Job) -> ProgressCursor:

@@ -23,18 +23,20 @@ def next_to_start(queued: Sequence[Job], active: Sequence[Job], capacity: JobCap
     shared, memory is a limit and no reservation): a training of days must not hold up every tenant's uploads,
     which wait for a verification of a second.
     """
-    return [job for tasks in (True, False) for job in _lane(_lane_of(queued, tasks), _lane_of(active, tasks), capacity)]
+    return [
+        job for tasks in (True, False) for job in _chosen_of(_of_kind(queued, tasks), _of_kind(active, tasks), capacity)
+    ]
 
 
 def _is_task(job: Job) -> bool:
     return job.spec.code is None
 
 
-def _lane_of(jobs: Sequence[Job], tasks: bool) -> list[Job]:
+def _of_kind(jobs: Sequence[Job], tasks: bool) -> list[Job]:
     return [job for job in jobs if _is_task(job) == tasks]
 
 
-def _lane(queued: Sequence[Job], active: Sequence[Job], capacity: JobCapacity) -> list[Job]:
+def _chosen_of(queued: Sequence[Job], active: Sequence[Job], capacity: JobCapacity) -> list[Job]:
     """The jobs to start of one queue. The tenant with the fewest active jobs comes first, the one whose oldest job
     waits longest on a tie. Where that job finds no room, nothing smaller overtakes it: else a large one might wait for
     ever."""

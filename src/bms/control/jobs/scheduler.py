@@ -70,7 +70,7 @@ class Scheduler:
         self._clock = clock
         self._capacity = capacity
         self._leader = leader
-        self._chores = KeyedTasks()
+        self._tasks = KeyedTasks()
         self._tails = ProgressReader(store, files, clock)
         self._token: int | None = None  # of the leader
         self._tokens: dict[str, int] = {}  # by job
@@ -80,7 +80,7 @@ class Scheduler:
         self._swept = False
 
     async def step(self) -> None:
-        """Runs one round. Slow work goes on beside it; `settled` waits for that."""
+        """Runs one round. Slow work goes on beside it; `idle` waits for that."""
         led, self._token = self._token, await self._leader.lead()
         if self._token is None:
             if led is not None:
@@ -94,7 +94,7 @@ class Scheduler:
         async with self._store.read() as tx:
             jobs, later = await tx.live(now, QUEUE_DEPTH), await tx.next_due(now)
         self._drop_lost(jobs)
-        seen = [JobObservation(job=job, mine=self._mine(job), busy=job.id in self._chores.busy) for job in jobs]
+        seen = [JobObservation(job=job, mine=self._mine(job), busy=job.id in self._tasks.busy) for job in jobs]
         actions = plan(seen, workloads, self._capacity(), now)
         for action in actions:
             await self._apply(action)
@@ -127,13 +127,13 @@ class Scheduler:
             await asyncio.gather(*news.values(), return_exceptions=True)
             await self.close()
 
-    async def settled(self) -> None:
+    async def idle(self) -> None:
         """Waits until no slow work is under way."""
-        await self._chores.settled()
+        await self._tasks.idle()
 
     async def close(self) -> None:
         """Gives up slow work; workloads run on, and their attempts wait for the next leader."""
-        await self._chores.close()
+        await self._tasks.close()
         await self._leader.resign()
 
     async def _something_to_do(self, events: EventLog, news: dict[str, asyncio.Task[Any]]) -> None:
@@ -155,7 +155,7 @@ class Scheduler:
         sources: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
             "events": lambda: self._heard(events),
             "cluster": lambda: self._cluster.changed(NET_S),
-            "chores": self._chores.one_done,
+            "tasks": self._tasks.one_done,
         }
         for name, source in sources.items():
             if name not in news:
@@ -182,8 +182,8 @@ class Scheduler:
 
     def _let_go(self) -> None:
         """Breaks off what is under way, since another process leads, or will; that one begins it anew."""
-        for id in self._chores.busy:
-            self._chores.interrupt(id)
+        for id in self._tasks.busy:
+            self._tasks.interrupt(id)
         for id in self._tokens:
             self._tails.drop(id)
         self._tokens.clear()
@@ -198,7 +198,7 @@ class Scheduler:
             self._tails.drop(id)
             if id in tokens:
                 log.warning("job %s was taken over by another scheduler", id)
-                self._chores.interrupt(id)
+                self._tasks.interrupt(id)
 
     async def _apply(self, action: Action) -> None:
         match action:
@@ -217,7 +217,7 @@ class Scheduler:
             case PrepareAttempt(job):
                 self._begin(job, partial(self._attempts.prepare, job))
             case Interrupt(job):
-                self._chores.interrupt(job.id)
+                self._tasks.interrupt(job.id)
             case NoteStarted(job):
                 await self._attempts.note_started(job)
             case StopAttempt(job, reason):
@@ -227,16 +227,16 @@ class Scheduler:
             case Finish(job, state, error):
                 self._begin(job, partial(self._attempts.conclude, job, AttemptOutcome(state=state, error=error)))
             case StopWorkload(workload):
-                self._chores.start(workload, partial(self._cluster.stop, workload))
+                self._tasks.start(workload, partial(self._cluster.stop, workload))
             case ForgetJobWorkload(workload):
-                self._chores.start(workload, partial(self._forget, workload))
+                self._tasks.start(workload, partial(self._forget, workload))
 
     def _take(self, job: Job | None) -> None:
         if job is not None:
             self._tokens[job.id] = job.token
 
     def _begin(self, job: Job, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._chores.start(job.id, partial(self._guarded, job, work))
+        self._tasks.start(job.id, partial(self._guarded, job, work))
 
     async def _guarded(self, job: Job, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Runs slow work so that a job ends whatever happens: a defect of ours ends its attempt, an unreachable

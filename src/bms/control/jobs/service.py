@@ -55,8 +55,8 @@ class JobService:
         )
         async with self._store.write() as tx:
             await tx.add_job(job)
-            said = JobSubmitted(kind=spec.kind, subject=spec.subject, name=name)
-            await tx.emit(job_event(said, job, by, self._clock))
+            event = JobSubmitted(kind=spec.kind, subject=spec.subject, name=name)
+            await tx.emit(job_event(event, job, by, self._clock))
         return job
 
     async def get(self, tenant: str, id: str) -> Job:
@@ -102,8 +102,8 @@ class JobService:
             if job.state == "queued":
                 asked = moved(asked, "cancelled", self._clock.now(), error="cancelled on request")
             saved = await tx.save_job(asked)
-            said = JobCancelRequested(kind=saved.spec.kind, subject=saved.spec.subject)
-            await tx.emit(job_event(said, saved, by, self._clock))
+            event = JobCancelRequested(kind=saved.spec.kind, subject=saved.spec.subject)
+            await tx.emit(job_event(event, saved, by, self._clock))
             if saved.ended:
                 await tx.emit(job_event(job_ended(saved), saved, by, self._clock))
         return saved

@@ -53,8 +53,8 @@ class AliasService:
                     before, version=number, previous=before.version, moved_at=at, moved_by=by.user
                 )
                 saved = await tx.save_alias(moved)
-            said = AliasMoved(alias=alias, version=number, previous=saved.previous, forced=force)
-            await tx.emit(model_event(said, owner, by.user, at))
+            event = AliasMoved(alias=alias, version=number, previous=saved.previous, forced=force)
+            await tx.emit(model_event(event, owner, by.user, at))
         return saved
 
     async def alias(self, tenant: str, model: str, name: str) -> Alias:
@@ -86,8 +86,8 @@ class AliasService:
             alias = await self._alias(tx, by.tenant, model, name)
             expect(revision, alias.revision)
             await tx.delete_alias(alias)
-            said = AliasDeleted(alias=name, version=alias.version)
-            await tx.emit(model_event(said, owner, by.user, self._clock.now()))
+            event = AliasDeleted(alias=name, version=alias.version)
+            await tx.emit(model_event(event, owner, by.user, self._clock.now()))
 
     async def _alias(self, tx: ModelsTx, tenant: str, model: str, name: str) -> Alias:
         alias = await tx.alias(tenant, model, check_alias(name))

@@ -10,11 +10,11 @@ from bms.core.formats.figures import figures
 from bms.core.ids import new_id
 
 
-def runtime_said(said: str, known: Collection[str]) -> str:
+def declared_runtime(declared: str, known: Collection[str]) -> str:
     """The runtime that the maker declared; empty: it is to be recognised. Raises InvalidArgument for an unknown one."""
-    if said and said not in known:
-        raise InvalidArgument(f"unknown runtime {said[:80]!r}: use one of {', '.join(known)}, or leave it out")
-    return said
+    if declared and declared not in known:
+        raise InvalidArgument(f"unknown runtime {declared[:80]!r}: use one of {', '.join(known)}, or leave it out")
+    return declared
 
 
 def draft(

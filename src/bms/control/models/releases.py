@@ -90,8 +90,8 @@ class Releases:
             at = self._clock.now()
             if to == "deleted":
                 await end_storage(tx, saved, at)
-            said = _DEED[to](model=saved.model, number=saved.number)
-            await tx.emit(version_event(said, saved, by.user, at))
+            event = _DEED[to](model=saved.model, number=saved.number)
+            await tx.emit(version_event(event, saved, by.user, at))
         return saved
 
     async def _require_unused(self, version: Version) -> None:

@@ -108,8 +108,8 @@ class ModelService:
             if changed == model:
                 return model
             saved = await tx.save_model(changed)
-            said = ModelChanged(gates="; ".join(map(text, saved.gates))[:500])
-            await tx.emit(model_event(said, saved, by.user, self._clock.now()))
+            event = ModelChanged(gates="; ".join(map(text, saved.gates))[:500])
+            await tx.emit(model_event(event, saved, by.user, self._clock.now()))
         return saved
 
     async def version(self, tenant: str, model: str, number: int) -> Version:
@@ -195,8 +195,8 @@ class ModelService:
                 tx, tenant, model, contents, new, state="verifying", by=created_by, at=at, job=job
             )
             await begin_storage(tx, version, at)
-            said = VersionUploaded(model=version.model, number=version.number)
-            await tx.emit(version_event(said, version, created_by, at))
+            event = VersionUploaded(model=version.model, number=version.number)
+            await tx.emit(version_event(event, version, created_by, at))
         return version
 
     async def describe_version(self, tenant: str, id: str, found: Recognised) -> Version:
@@ -206,11 +206,13 @@ class ModelService:
         try:
             saved = described(version, found)
         except InvalidArgument as error:
-            return await self._settle(rejected(version, f"what the artifact says of itself is not valid: {error}"))
+            return await self._conclude(rejected(version, f"what the artifact says of itself is not valid: {error}"))
         async with self._store.write() as tx:
             saved = await tx.save_version(saved)
-            said = VersionRecognised(model=saved.model, number=saved.number, runtime=saved.runtime, format=saved.format)
-            await tx.emit(version_event(said, saved, "system", self._clock.now()))
+            event = VersionRecognised(
+                model=saved.model, number=saved.number, runtime=saved.runtime, format=saved.format
+            )
+            await tx.emit(version_event(event, saved, "system", self._clock.now()))
         return saved
 
     async def accept_version(self, tenant: str, id: str, report: VerifyReport) -> Version:
@@ -219,15 +221,15 @@ class ModelService:
         Raises FailedPrecondition unless it is verifying.
         """
         version = await self._verifying(tenant, id)
-        settled = verdict(version, report)
-        if settled.state == "ready" and (lost := await self._lost(version)):
-            settled = rejected(version, f"the content of {lost!r} is gone: upload the version again")
-        return await self._settle(settled)
+        concluded = verdict(version, report)
+        if concluded.state == "ready" and (lost := await self._lost(version)):
+            concluded = rejected(version, f"the content of {lost!r} is gone: upload the version again")
+        return await self._conclude(concluded)
 
     async def reject_version(self, tenant: str, id: str, reason: str) -> Version:
         """Rejects a version whose verification failed: `reason` is for its maker. Raises FailedPrecondition unless
         verifying."""
-        return await self._settle(rejected(await self._verifying(tenant, id), reason))
+        return await self._conclude(rejected(await self._verifying(tenant, id), reason))
 
     async def record_gate_result(self, tenant: str, id: str, result: GateResult) -> Version:
         """Records the newest measurement of each metric, data set and split, or why there is none, or that it is under
@@ -243,8 +245,8 @@ class ModelService:
             if results == version.gate_results:
                 return version
             saved = await tx.save_version(msgspec.structs.replace(version, gate_results=results))
-            if (said := _measured(saved, result)) is not None:
-                await tx.emit(version_event(said, saved, "system", self._clock.now()))
+            if (event := _measured(saved, result)) is not None:
+                await tx.emit(version_event(event, saved, "system", self._clock.now()))
         return saved
 
     async def gates(self, tenant: str, model: str, number: int) -> list[GateStanding]:
@@ -263,8 +265,8 @@ class ModelService:
             if version.state == "deleted" or changed == version:
                 return version
             saved = await tx.save_version(changed)
-            said = VersionNoted(model=saved.model, number=saved.number, note=name)
-            await tx.emit(version_event(said, saved, "system", self._clock.now()))
+            event = VersionNoted(model=saved.model, number=saved.number, note=name)
+            await tx.emit(version_event(event, saved, "system", self._clock.now()))
         return saved
 
     async def _verifying(self, tenant: str, id: str) -> Version:
@@ -275,17 +277,17 @@ class ModelService:
             )
         return version
 
-    async def _settle(self, settled: Version) -> Version:
+    async def _conclude(self, concluded: Version) -> Version:
         async with self._store.write() as tx:
             at = self._clock.now()
-            if settled.state == "ready":
-                gates = (await live_model(tx, settled.tenant, settled.model)).gates
-                settled = msgspec.structs.replace(settled, gate_results=awaited(gates, at))
-            saved = await tx.save_version(settled)
-            said: OfVersion = VersionReady(model=saved.model, number=saved.number)
+            if concluded.state == "ready":
+                gates = (await live_model(tx, concluded.tenant, concluded.model)).gates
+                concluded = msgspec.structs.replace(concluded, gate_results=awaited(gates, at))
+            saved = await tx.save_version(concluded)
+            event: OfVersion = VersionReady(model=saved.model, number=saved.number)
             if saved.state == "rejected":
-                said = VersionRejected(model=saved.model, number=saved.number, reason=saved.reason[:500])
-            await tx.emit(version_event(said, saved, "system", at))
+                event = VersionRejected(model=saved.model, number=saved.number, reason=saved.reason[:500])
+            await tx.emit(version_event(event, saved, "system", at))
         return saved
 
     async def _lost(self, version: Version) -> str | None:

@@ -7,7 +7,7 @@ import msgspec
 
 from bms.control.models.adding import add_version
 from bms.control.models.checks import check_new, check_pickle
-from bms.control.models.drafts import runtime_said
+from bms.control.models.drafts import declared_runtime
 from bms.control.models.events import VersionRejected, VersionStarted, VersionUploaded
 from bms.control.models.lookup import known_version, live_model, version_event
 from bms.control.models.nouns import NewVersion, Version
@@ -60,7 +60,7 @@ class Uploads:
         contents = tree_of(files)
         check_new(new)
         check_pickle([file.path for file in contents.files], new)
-        runtime_said(new.runtime, self._runtimes)
+        declared_runtime(new.runtime, self._runtimes)
         async with self._store.read() as tx:
             await live_model(tx, by.tenant, model)
         absent = await missing(self._objects, by.tenant, contents)
@@ -69,8 +69,8 @@ class Uploads:
         async with self._store.write() as tx:
             await live_model(tx, by.tenant, model, hold=True)
             version = await add_version(tx, by.tenant, model, contents, new, state="uploading", by=by.user, at=at)
-            said = VersionStarted(model=model, number=version.number)
-            await tx.emit(version_event(said, version, by.user, at))
+            event = VersionStarted(model=model, number=version.number)
+            await tx.emit(version_event(event, version, by.user, at))
         return StartedUpload(version=version, missing=tuple(file.digest for file in absent))
 
     async def complete(self, by: Principal, model: str, number: int) -> Version:
@@ -124,8 +124,8 @@ class Uploads:
                 if version.state != "uploading":
                     continue  # completed since
                 saved = await tx.save_version(moved(version, "rejected", "the upload was never completed"))
-                said = VersionRejected(model=saved.model, number=saved.number)
-                await tx.emit(version_event(said, saved, "system", self._clock.now()))
+                event = VersionRejected(model=saved.model, number=saved.number)
+                await tx.emit(version_event(event, saved, "system", self._clock.now()))
             given_up.append(saved)
         return given_up
 
@@ -138,6 +138,6 @@ class Uploads:
             at = self._clock.now()
             saved = await tx.save_version(moved(version, "verifying"))
             await begin_storage(tx, saved, at)
-            said = VersionUploaded(model=saved.model, number=saved.number)
-            await tx.emit(version_event(said, saved, by.user, at))
+            event = VersionUploaded(model=saved.model, number=saved.number)
+            await tx.emit(version_event(event, saved, by.user, at))
         return saved

@@ -44,9 +44,9 @@ def described(version: Version, found: Recognised) -> Version:
 
     Raises InvalidArgument for what can't be stored.
     """
-    said, environment = found.description, version.environment
-    signatures = version.signatures or said.signatures
-    check_new(NewVersion(signatures=signatures, labels=version.labels or said.labels, metadata=said.metadata))
+    declared, environment = found.description, version.environment
+    signatures = version.signatures or declared.signatures
+    check_new(NewVersion(signatures=signatures, labels=version.labels or declared.labels, metadata=declared.metadata))
     environment = msgspec.structs.replace(
         environment, requirements=found.requirements, python=found.python, lock=found.lock
     )
@@ -56,9 +56,9 @@ def described(version: Version, found: Recognised) -> Version:
         format=found.format,
         environment=environment,
         signatures=signatures,
-        preprocess=version.preprocess or said.preprocess,
-        labels=version.labels or said.labels,
-        metadata={**said.metadata, **version.metadata},
+        preprocess=version.preprocess or declared.preprocess,
+        labels=version.labels or declared.labels,
+        metadata={**declared.metadata, **version.metadata},
     )
 
 
@@ -94,10 +94,10 @@ def agreed(given: dict[str, Signature], found: dict[str, Signature], labels: tup
     given = {name: _as_proved(signature, found[name]) for name, signature in given.items()}
     for name, signature in given.items():
         _check_fit(name, signature, found[name])
-    said = {name: given.get(name, signature) for name, signature in found.items()}
+    declared = {name: given.get(name, signature) for name, signature in found.items()}
     whole = {
         name: _with_found(signature, found[name]) if signature.outputs else found[name]
-        for name, signature in said.items()
+        for name, signature in declared.items()
     }
     for name, signature in whole.items():
         check_configured(name, signature)

@@ -98,7 +98,7 @@ class ReactionService:
 
     async def _tell(self, tx: ReactionsTx, reaction: Reaction, kind: type[OfReaction], by: Principal) -> None:
         for log_of in sorted({reaction.tenant, self._operator}):
-            await tx.emit(reaction.told(kind, log_of, by.user, self._clock.now()))
+            await tx.emit(reaction.as_event(kind, log_of, by.user, self._clock.now()))
 
     async def _found(self, tx: ReactionsTx, id: str) -> Reaction:
         found = await tx.reaction(id)

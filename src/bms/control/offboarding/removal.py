@@ -125,8 +125,8 @@ class TenantRemoval:
         if tenant.removed_at is None:
             async with self._tenants.write() as tx:
                 await tx.save_tenant(msgspec.structs.replace(tenant, removed_at=now))
-                said = TenantRemoved(blobs=len(blobs), bytes=sum(blob.size for blob in blobs), rows=rows)
-                await tx.emit(Event(payload=said, tenant=DEFAULT_TENANT, subject=tenant.id, actor="system", at=now))
+                event = TenantRemoved(blobs=len(blobs), bytes=sum(blob.size for blob in blobs), rows=rows)
+                await tx.emit(Event(payload=event, tenant=DEFAULT_TENANT, subject=tenant.id, actor="system", at=now))
             log.info("removed tenant %s: %d blobs, %d rows", tenant.id, len(blobs), rows)
         return True
 

@@ -111,7 +111,7 @@ class ConversionService:
         if job.spec.kind == "convert":
             await self._take(job)
 
-    async def strays(self, since: Since) -> AsyncIterator[MissedReaction]:
+    async def missed_reactions(self, since: Since) -> AsyncIterator[MissedReaction]:
         """Finds ready versions whose conversion was neither begun nor refused, and conversions that ended without a
         note on the parent."""
         for version in await self._models.ready(since.after, since.before):

@@ -39,7 +39,7 @@ class KeyedTasks:
         await self._done.wait()
         self._done.clear()
 
-    async def settled(self) -> None:
+    async def idle(self) -> None:
         """Waits until no task is under way."""
         while self._tasks:
             await asyncio.wait(self._tasks.values())
@@ -48,7 +48,7 @@ class KeyedTasks:
     async def close(self) -> None:
         for task in self._tasks.values():
             task.cancel()
-        await self.settled()
+        await self.idle()
 
     def _ended(self, key: str, task: asyncio.Task[None]) -> None:
         del self._tasks[key]

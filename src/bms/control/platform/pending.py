@@ -39,10 +39,10 @@ class Reaction(msgspec.Struct, frozen=True, kw_only=True):
         """The subject by which its order is kept."""
         return self.tenant, self.about
 
-    def told(self, kind: type[R], tenant: str, actor: str, at: datetime, **more: str | int) -> Event[R]:
+    def as_event(self, kind: type[R], tenant: str, actor: str, at: datetime, **more: str | int) -> Event[R]:
         """The event that reports it, for the log of `tenant`."""
-        said = {"handler": self.handler, "event": self.event, "number": self.number, "about": self.about}
-        payload = msgspec.convert({**said, "of": self.tenant, **more}, kind)
+        fields = {"handler": self.handler, "event": self.event, "number": self.number, "about": self.about}
+        payload = msgspec.convert({**fields, "of": self.tenant, **more}, kind)
         return Event(payload=payload, tenant=tenant, subject=self.id, actor=actor, at=at)
 
 

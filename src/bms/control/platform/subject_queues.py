@@ -53,38 +53,38 @@ class SubjectQueues:
         """`kept` are queues with rows, and when the first of each is due; `known` rows of events after `read`."""
         self.read = read
         self._known = known
-        self._lanes = {key: SubjectQueue(key, due=due) for key, due in kept}
+        self._queues = {key: SubjectQueue(key, due=due) for key, due in kept}
         self._open: Counter[int] = Counter()  # works that are neither done nor have a row, by event
 
     def __iter__(self) -> Iterator[SubjectQueue]:
-        return iter(list(self._lanes.values()))
+        return iter(list(self._queues.values()))
 
     def take(self, number: int, key: Key, works: Iterable[Work]) -> None:
         """Takes in the next event's reactions."""
         self.read = number
         new = [work for work in works if (number, work.handler.name) not in self._known]
         if new:
-            self._lanes.setdefault(key, SubjectQueue(key)).fresh.extend(new)
+            self._queues.setdefault(key, SubjectQueue(key)).fresh.extend(new)
             self._open[number] += len(new)
 
     def hurry(self, key: Key, now: datetime) -> None:
         """Makes the subject due now, since its rows were changed."""
-        self._lanes.setdefault(key, SubjectQueue(key)).due = now
+        self._queues.setdefault(key, SubjectQueue(key)).due = now
 
-    def settled(self, works: Iterable[Work]) -> None:
+    def finish(self, works: Iterable[Work]) -> None:
         """Marks these as done, or recorded in rows."""
         for work in works:
             self._open[work.number] -= 1
             if not self._open[work.number]:
                 del self._open[work.number]
 
-    def forget(self, lane: SubjectQueue) -> None:
+    def forget(self, queue: SubjectQueue) -> None:
         """Removes the queue if nothing is left in it."""
-        if lane.idle:
-            self._lanes.pop(lane.key, None)
+        if queue.idle:
+            self._queues.pop(queue.key, None)
 
     @property
-    def unsettled(self) -> int:
+    def unfinished(self) -> int:
         """The events of which a reaction is neither done nor has a row."""
         return len(self._open)
 
@@ -95,9 +95,11 @@ class SubjectQueues:
 
     def wait_s(self, now: datetime, monotonic: float) -> float:
         """Seconds until a queue that waits is due."""
-        return min((_wait_s(lane, now, monotonic) for lane in self._lanes.values() if not lane.busy), default=math.inf)
+        return min(
+            (_wait_s(queue, now, monotonic) for queue in self._queues.values() if not queue.busy), default=math.inf
+        )
 
 
-def _wait_s(lane: SubjectQueue, now: datetime, monotonic: float) -> float:
-    due = 0.0 if lane.due is None else (lane.due - now).total_seconds()
-    return max(due, lane.resting_until - monotonic)
+def _wait_s(queue: SubjectQueue, now: datetime, monotonic: float) -> float:
+    due = 0.0 if queue.due is None else (queue.due - now).total_seconds()
+    return max(due, queue.resting_until - monotonic)

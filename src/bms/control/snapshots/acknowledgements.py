@@ -29,9 +29,9 @@ class Acknowledgements:
         """Whether every connected gateway routes by `revision` or a later one."""
         return all(applied >= revision for applied in self._applied.values())
 
-    def position(self, revision: int, seen: int, now: float) -> int:
+    def position(self, revision: int, last_event: int, now: float) -> int:
         """The number of the event up to which these gateways route, where `revision` is the newest and takes account of
-        `seen`."""
+        `last_event`."""
         self._away = [each for each in self._away if each[1] > now]
         behind = [*self._applied.values(), *(applied for applied, _ in self._away)]
-        return min((applied for applied in behind if applied < revision), default=seen)
+        return min((applied for applied in behind if applied < revision), default=last_event)

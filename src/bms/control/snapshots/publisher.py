@@ -46,7 +46,7 @@ class Publisher:
         self._releasing = RolloutBarrier()
         self._feeds: dict[int, SnapshotFeed] = {}
         self._connections = 0
-        self._told = asyncio.Event()  # set, and replaced by another, when more may have been told to all gateways
+        self._progress = asyncio.Event()  # set, and replaced, when gateways or the snapshot have come further
         self._reading = asyncio.Lock()  # what was read first must not be published last
 
     @property
@@ -58,9 +58,9 @@ class Publisher:
         return self._state.revision
 
     @property
-    def seen(self) -> int:
+    def last_event(self) -> int:
         """Number of the last event that the snapshot takes account of."""
-        return self._state.seen
+        return self._state.last_event
 
     async def start(self) -> None:
         """Reads everything; must have returned before a gateway is let in."""
@@ -71,8 +71,8 @@ class Publisher:
         """Keeps the snapshot current, for ever; a change is published as soon as its event is committed."""
         while True:
             try:
-                await self._events.wait(self.seen, 60.0)
-                while batch := await self._events.since(self.seen):
+                await self._events.wait(self.last_event, 60.0)
+                while batch := await self._events.since(self.last_event):
                     async with self._reading:
                         await self._take(batch)
             except BmsError as error:
@@ -93,7 +93,7 @@ class Publisher:
                 while loop.time() < until and (self._position() == position or not self._others.known):
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout_at(until):
-                            await self.acknowledged()
+                            await self.wait_progress()
                 await asyncio.sleep(_REPORTS_S)
         finally:
             with contextlib.suppress(BmsError):
@@ -129,9 +129,9 @@ class Publisher:
         changed = self._state.change(found, [name for name in asked if name not in there], number)
         for feed in self._feeds.values():
             feed.changed(changed)
-        self._ring_told()
+        self._wake()
 
-    async def told(self, timeout_s: float) -> bool:
+    async def wait_applied(self, timeout_s: float) -> bool:
         """Waits until every gateway routes by all that is committed now; False when the time is up.
 
         So that who made a key can use it at once, and who revoked one knows it refused.
@@ -140,8 +140,8 @@ class Publisher:
         until, number = loop.time() + timeout_s, await self._events.last()
         try:
             async with asyncio.timeout_at(until):
-                while self.seen < number or not self._acknowledgements.all_applied(self.revision):
-                    await self.acknowledged()
+                while self.last_event < number or not self._acknowledgements.all_applied(self.revision):
+                    await self.wait_progress()
         except TimeoutError:
             return False
         while self._others.known and await self._others.behind(number):
@@ -150,13 +150,13 @@ class Publisher:
             await asyncio.sleep(_REPORTS_S)
         return True
 
-    async def acknowledged(self) -> None:
+    async def wait_progress(self) -> None:
         """Waits until a gateway, or this snapshot itself, has become newer, or a gateway has come or gone."""
-        await self._told.wait()
+        await self._progress.wait()
 
-    def _ring_told(self) -> None:
-        told, self._told = self._told, asyncio.Event()
-        told.set()
+    def _wake(self) -> None:
+        progress, self._progress = self._progress, asyncio.Event()
+        progress.set()
 
     def connect(self) -> SnapshotFeed:
         """The feed for one connection of a gateway; to be closed with it."""
@@ -167,7 +167,7 @@ class Publisher:
             self._state, self._pepper, partial(self._applied, connection), partial(self._gone, connection)
         )
         self._feeds[connection] = feed
-        self._ring_told()
+        self._wake()
         return feed
 
     async def released(self, replicas: Collection[str]) -> frozenset[str]:
@@ -176,16 +176,16 @@ class Publisher:
         last, theirs = await self._events.last(), await self._others.position()
         ours = self._position()
         position = ours if theirs is None else min(ours, theirs)
-        return self._releasing.released(replicas, last, self.seen, position, self._clock.monotonic())
+        return self._releasing.released(replicas, last, self.last_event, position, self._clock.monotonic())
 
     def _position(self) -> int:
-        return self._acknowledgements.position(self.revision, self.seen, self._clock.monotonic())
+        return self._acknowledgements.position(self.revision, self.last_event, self._clock.monotonic())
 
     def _applied(self, connection: int, revision: int) -> None:
         self._acknowledgements.applied(connection, revision)
-        self._ring_told()
+        self._wake()
 
     def _gone(self, connection: int) -> None:
         self._feeds.pop(connection, None)
         self._acknowledgements.gone(connection, self._clock.monotonic())
-        self._ring_told()
+        self._wake()

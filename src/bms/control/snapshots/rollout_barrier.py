@@ -27,18 +27,20 @@ class RolloutBarrier:
     def __init__(self) -> None:
         self._asked: dict[str, _Asked] = {}
 
-    def released(self, replicas: Collection[str], last: int, seen: int, position: int, now: float) -> frozenset[str]:
+    def released(
+        self, replicas: Collection[str], newest: int, last_event: int, position: int, now: float
+    ) -> frozenset[str]:
         """Those of `replicas`, all of which drain, that no gateway sends to any more.
 
-        `last` is the newest event, read after it was known that they drain; this process has `seen` what is up to that
-        event, and all gateways have come to `position`.
+        `newest` is the newest event, read after it was known that they drain; this process has come to `last_event`,
+        and all gateways to `position`.
         """
         self._asked = {id: asked for id, asked in self._asked.items() if now - asked.at < REMEMBERED_S}
         found = set[str]()
         for replica in replicas:
-            asked = self._asked.setdefault(replica, _Asked(last, None, now))
+            asked = self._asked.setdefault(replica, _Asked(newest, None, now))
             asked.at = now
-            if asked.since is None and seen >= asked.number:
+            if asked.since is None and last_event >= asked.number:
                 asked.since = now
             if position >= asked.number or (asked.since is not None and now - asked.since >= BOUND_S):
                 found.add(replica)

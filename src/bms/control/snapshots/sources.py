@@ -25,7 +25,7 @@ class EntrySource(Protocol):
         removed."""
         ...
 
-    async def changed(self, events: Sequence[Recorded], told: Entries) -> Collection[str] | None:
+    async def changed(self, events: Sequence[Recorded], before: Entries) -> Collection[str] | None:
         """Ids of the entries that these events may have changed, made, or ended. Too many are harmless, too few are
         not. None, which is all, after an event that the feature can't read. `told` are the entries before, of all
         kinds."""

@@ -8,13 +8,13 @@ from bms.core.serving.snapshot import Entry, EntryName, name_of
 
 
 class SnapshotEntries:
-    """The entries as gateways are to have them. `seen` is the number of the last event that was taken account of;
-    `revision` is what `seen` was when the entries last changed. So a revision means the same in every process, and
-    gateways that have come to one know all before it."""
+    """The entries as gateways are to have them. `last_event` is the number of the last event that was taken account of;
+    `revision` is what `last_event` was when the entries last changed. So a revision means the same in every process,
+    and gateways that have come to one know all before it."""
 
     def __init__(self) -> None:
         self._entries: dict[EntryName, Entry] = {}
-        self.seen = 0
+        self.last_event = 0
         self.revision = 0
         self._news = asyncio.Event()
 
@@ -29,10 +29,10 @@ class SnapshotEntries:
         self._entries |= puts
         for name in deletes:
             del self._entries[name]
-        self.seen = max(self.seen, number)
+        self.last_event = max(self.last_event, number)
         changed = frozenset(puts).union(deletes)
         if changed:
-            self.revision = self.seen
+            self.revision = self.last_event
             news, self._news = self._news, asyncio.Event()
             news.set()
         return changed

@@ -84,8 +84,8 @@ class TenantDeletion:
 
     async def _end(self, tx: TenantsTx, user: User, by: Principal, *, forced: bool = False) -> None:
         keys = await tx.remove_user(user)
-        told = UserDeleted(name=user.name, role=user.role, keys=keys, forced=forced)
-        await tx.emit(self._event(told, user.tenant, user.id, by))
+        event = UserDeleted(name=user.name, role=user.role, keys=keys, forced=forced)
+        await tx.emit(self._event(event, user.tenant, user.id, by))
 
     def _event(self, payload: Payload, tenant: str, subject: str, by: Principal) -> Event[Payload]:
         return Event(payload=payload, tenant=tenant, subject=subject, actor=by.user, at=self._clock.now())

@@ -128,8 +128,8 @@ class TenantService:
             if changed == user:
                 return user
             saved = await tx.save_user(changed)
-            told = UserChanged(role=saved.role, disabled=saved.disabled, forced=force)
-            await tx.emit(self._event(told, by.tenant, user.id, by.user))
+            event = UserChanged(role=saved.role, disabled=saved.disabled, forced=force)
+            await tx.emit(self._event(event, by.tenant, user.id, by.user))
         return saved
 
     async def create_key(

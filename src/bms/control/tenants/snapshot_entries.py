@@ -34,7 +34,7 @@ class KeyEntries:
         made = [key_entry(key, digest, user, now) for key, digest, user in live]
         return [entry for entry in made if entry is not None]
 
-    async def changed(self, events: Sequence[Recorded], told: Mapping[EntryName, Entry]) -> Collection[str] | None:
+    async def changed(self, events: Sequence[Recorded], before: Mapping[EntryName, Entry]) -> Collection[str] | None:
         keys, users = set[str](), set[str]()
         try:
             for event in _CATALOGUE.read_among(events):
@@ -49,7 +49,7 @@ class KeyEntries:
         if users:
             async with self._store.read() as tx:
                 keys |= {key.id for key, _, _ in await tx.live_keys((), users)}
-            keys |= {entry.id for entry in told.values() if isinstance(entry, KeyEntry) and entry.user in users}
+            keys |= {entry.id for entry in before.values() if isinstance(entry, KeyEntry) and entry.user in users}
         return keys
 
 

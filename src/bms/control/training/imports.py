@@ -30,7 +30,7 @@ class Imports:
     async def on_import_requested(self, event: Event[DatasetImportRequested]) -> None:
         await self._begin(await self._datasets.version_by_id(event.tenant, event.subject))
 
-    async def strays(self, since: Since) -> AsyncIterator[MissedReaction]:
+    async def missed_reactions(self, since: Since) -> AsyncIterator[MissedReaction]:
         """Finds versions that are imported by no job, or by one that has ended."""
         for version in await self._datasets.importing(since.before):
             job = await self._jobs.find(version.tenant, _importing(version))

@@ -38,7 +38,7 @@ class Registration:
     async def on_job_ended(self, event: Event[JobEnded]) -> None:
         await self._take(await self._jobs.get(event.tenant, event.subject))
 
-    async def strays(self, since: Since) -> AsyncIterator[MissedReaction]:
+    async def missed_reactions(self, since: Since) -> AsyncIterator[MissedReaction]:
         """Finds jobs that succeeded and of which there is neither a version nor a remark why not."""
         for tenant, id in await self._jobs.ended(MAKERS, since.after, since.before):
             once = f"registration {id}"

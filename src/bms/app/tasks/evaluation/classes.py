@@ -61,7 +61,7 @@ def judged_answers(
     `scored`: the same rows by scores, which tell what is meant where a number may be either.
     Raises FailedPrecondition, listing both sides, where names don't join or numbers may mean either.
     """
-    values, codes = _told_apart(answers)
+    values, codes = _distinct(answers)
     names = [_name(value) for value in values]
     if labels:
         known = _meant(_readings(values, names, labels), codes, scored, names, labels)
@@ -134,7 +134,7 @@ def _differ(target: TrueClasses, model: Sequence[str], why: str) -> FailedPrecon
     )
 
 
-def _told_apart(answers: Array) -> tuple[list[object], NDArray[np.int64]]:
+def _distinct(answers: Array) -> tuple[list[object], NDArray[np.int64]]:
     """The different answers, and which of them each row has. Raises FailedPrecondition for what is no class a row."""
     if answers.ndim == 2 and answers.shape[1] == 1:
         answers = answers[:, 0]

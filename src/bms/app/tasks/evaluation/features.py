@@ -24,7 +24,7 @@ class Given(NamedTuple):
     values: Array
     gaps: NDArray[np.bool_] | None = None
 
-    def said(self) -> str:
+    def kind_text(self) -> str:
         """Its kind for people."""
         return self.kind + (f" {shape_text((None, *self.values.shape[1:]))}" if self.values.ndim > 1 else "")
 
@@ -75,7 +75,7 @@ def only(kind: str, given: Mapping[str, Given]) -> Given | None:
 
 def kinds_text(given: Mapping[str, Given]) -> str:
     """Columns for people: names and kinds, the first forty of many."""
-    shown = [f"{one.name[:80]!r} {one.said()}" for one in list(given.values())[:_SHOWN]]
+    shown = [f"{one.name[:80]!r} {one.kind_text()}" for one in list(given.values())[:_SHOWN]]
     return (", ".join(shown) or "none") + (f" and {len(given) - _SHOWN} more" if len(given) > _SHOWN else "")
 
 

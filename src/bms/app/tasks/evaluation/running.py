@@ -57,9 +57,9 @@ def _ask_again(servable: Servable, given: Fed, outputs: dict[str, Array], rows: 
     """Raises FailedPrecondition naming output and row where an answer is another."""
     other: set[int] = set()
     for company in _companies(rows, given.signature.batched):
-        told = _asked(servable, given, company)
-        _check_alike(outputs, told)
-        for name, array in told.items():
+        asked = _asked(servable, given, company)
+        _check_alike(outputs, asked)
+        for name, array in asked.items():
             for place, row in enumerate(company):
                 before, again = outputs[name][row : row + 1], array[place : place + 1]
                 if not close(before, again):
@@ -110,14 +110,14 @@ def _shown(value: object) -> str:
 
 
 def _asked(servable: Servable, given: Fed, rows: Array) -> dict[str, Array]:
-    told = servable.infer(given.name, _part(given, rows))
-    for name, array in told.items():
+    asked = servable.infer(given.name, _part(given, rows))
+    for name, array in asked.items():
         if array.shape[:1] != (len(rows),):
             raise FailedPrecondition(
                 f"output {name!r} has shape {list(array.shape)} for {len(rows)} rows: expected one answer a row, "
                 "to be held against that row of the data set"
             )
-    return told
+    return asked
 
 
 def _ordered(given: Fed, order: Array) -> Fed:

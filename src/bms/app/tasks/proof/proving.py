@@ -109,8 +109,8 @@ def _in_company(
     for number, one in enumerate(group):  # told apart again, for people
         here = kinds[order] == number
         of = f"{one.question.of}, asked in other company"
-        told = {output: array[here] for output, array in given.items()}
-        _widen(found, differences(rows_at(wanted, order[here]), told, tolerance, of, places[order[here]]))
+        answers = {output: array[here] for output, array in given.items()}
+        _widen(found, differences(rows_at(wanted, order[here]), answers, tolerance, of, places[order[here]]))
     return len(order)
 
 
@@ -119,7 +119,7 @@ def _answers(
 ) -> dict[str, Array]:
     """Raises FailedPrecondition where the child refuses, fails, or gives what its signature does not say."""
     signature = child.signatures[name]
-    told = []
+    answers = []
     for rows in parts:
         try:
             outputs = child.infer(name, rows_at(inputs, rows))
@@ -128,8 +128,8 @@ def _answers(
             raise FailedPrecondition(
                 f"the converted model, asked {len(rows)} {where} that its parent answers: {error.message}; {REFUSED}"
             ) from error
-        told.append(outputs)
-    return joined(told)
+        answers.append(outputs)
+    return joined(answers)
 
 
 def _widen(found: dict[str, float], more: Mapping[str, float]) -> None:

@@ -74,14 +74,14 @@ def ask(parent: Servable, question: Question) -> Answered:
     while waiting:
         rows = waiting.pop()
         try:
-            told = parent.infer(question.signature, rows_at(question.inputs, rows))
+            answers = parent.infer(question.signature, rows_at(question.inputs, rows))
         except InvalidArgument as error:
             refusal = error
             if len(rows) > 1:
                 waiting += [rows[len(rows) // 2 :], rows[: len(rows) // 2]]
             continue
         kept.append(rows)
-        outputs.append(told)
+        outputs.append(answers)
     if not outputs:
         raise refusal or InvalidArgument("there are no rows")
     rows = np.concatenate(kept)

@@ -55,6 +55,6 @@ class ObservedDeployment(msgspec.Struct, frozen=True, kw_only=True):
     statuses: Mapping[str, ServableStatus] = {}  # by replica, of those that answered just now
     launching: frozenset[str] = frozenset()  # replicas whose start is being worked on
     launch_errors: Mapping[str, str] = {}  # by replica, why its start was given up
-    last_words: Mapping[str, str] = {}  # by replica, the last line of a process that ended
+    exit_reasons: Mapping[str, str] = {}  # by replica, the last line of a process that ended
     silent: frozenset[str] = frozenset()  # running, but have not answered for long
     released: frozenset[str] = frozenset()  # draining replicas that no live gateway sends to any more

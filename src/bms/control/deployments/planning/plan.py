@@ -25,7 +25,7 @@ from bms.control.deployments.planning.actions import (
 )
 from bms.control.deployments.planning.observed_state import Desired, ObservedDeployment
 from bms.control.deployments.planning.records import ENDED
-from bms.control.deployments.planning.replica_states import SettledReplicas, settle
+from bms.control.deployments.planning.replica_states import SettledReplicas, observe_replicas
 from bms.control.deployments.planning.retries import retry_at, streak
 from bms.control.deployments.planning.routing import route
 
@@ -34,7 +34,7 @@ MARGIN_S = 2.0  # beyond the drain that the process allows itself, before it is 
 
 def plan(desired: Desired, observed: ObservedDeployment, now: datetime) -> list[Action]:
     """Plans the actions, in the order to carry them out."""
-    seen = settle(desired, observed, now)
+    seen = observe_replicas(desired, observed, now)
     actions: list[Action] = [MarkReady(id, address) for id, address in seen.ready.items()]
     actions += [Move(id, address) for id, address in seen.moved.items()]
     actions += [MarkFailed(id, reason) for id, reason in seen.failed.items()]

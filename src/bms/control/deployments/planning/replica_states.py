@@ -26,7 +26,7 @@ class SettledReplicas(msgspec.Struct, frozen=True, kw_only=True):
         return [replica for replica in self.replicas if replica.version == version and replica.state in states]
 
 
-def settle(desired: Desired, observed: ObservedDeployment, now: datetime) -> SettledReplicas:
+def observe_replicas(desired: Desired, observed: ObservedDeployment, now: datetime) -> SettledReplicas:
     """Determines the new state of each replica from its workload and its health answer."""
     replicas: list[Replica] = []
     ready: dict[str, str] = {}
@@ -88,7 +88,7 @@ def _failure(replica: Replica, desired: Desired, observed: ObservedDeployment, n
     if workload is None:
         return "" if replica.state == "starting" else GONE
     if workload.state == "ended":
-        words = observed.last_words.get(replica.id, "")
+        words = observed.exit_reasons.get(replica.id, "")
         return f"{_end_of(workload)}: {words}" if words and not workload.verdict else _end_of(workload)
     waited = now.timestamp() - workload.started_at / 1e9
     if replica.state == "starting" and waited >= desired.start_timeout_s and not _answers(replica, observed):

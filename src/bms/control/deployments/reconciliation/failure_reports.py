@@ -32,8 +32,8 @@ class FailureReports:
         self._health = health
         self._leader = leader
         self._clock = clock
-        self._told: dict[str, float] = {}  # by replica, monotonic seconds
-        self.chores = KeyedTasks()
+        self._reported: dict[str, float] = {}  # by replica, monotonic seconds
+        self.tasks = KeyedTasks()
 
     def note(self, replica: str) -> None:
         """Takes the report that a gateway lost its connection to this replica, or got none. Returns at once."""
@@ -41,14 +41,14 @@ class FailureReports:
             self._health.hurry(replica)
             return
         now = self._clock.monotonic()
-        if now - self._told.get(replica, float("-inf")) < AGAIN_S:
+        if now - self._reported.get(replica, float("-inf")) < AGAIN_S:
             return
-        if len(self._told) >= REMEMBERED:
-            self._told = {id: at for id, at in self._told.items() if now - at < AGAIN_S}
-        self._told[replica] = now
-        self.chores.start(replica, partial(self._tell, replica))
+        if len(self._reported) >= REMEMBERED:
+            self._reported = {id: at for id, at in self._reported.items() if now - at < AGAIN_S}
+        self._reported[replica] = now
+        self.tasks.start(replica, partial(self._report, replica))
 
-    async def _tell(self, replica: str) -> None:
+    async def _report(self, replica: str) -> None:
         try:
             async with self._store.write() as tx:
                 found = await tx.replica(replica)
@@ -57,10 +57,10 @@ class FailureReports:
                 deployment = await tx.deployment_by_id(found.tenant, found.deployment)
                 if deployment is None:
                     return
-                said = ReplicaSuspected(id=deployment.id, replica=replica, version=found.version)
+                event = ReplicaSuspected(id=deployment.id, replica=replica, version=found.version)
                 await tx.emit(
                     Event(
-                        payload=said,
+                        payload=event,
                         tenant=found.tenant,
                         subject=deployment.name,
                         actor="system",
@@ -69,4 +69,4 @@ class FailureReports:
                 )
         except BmsError as error:
             log.warning("who leads can't be told that replica %s seems to have failed: %s", replica, error.message)
-            self._told.pop(replica, None)
+            self._reported.pop(replica, None)

@@ -21,12 +21,16 @@ class ReconcilerLoop:
     `told` returns when a gateway has told that it routes by something newer."""
 
     def __init__(
-        self, reconciler: Reconciler, cluster: Cluster, events: EventLog, told: Callable[[], Coroutine[Any, Any, Any]]
+        self,
+        reconciler: Reconciler,
+        cluster: Cluster,
+        events: EventLog,
+        progress: Callable[[], Coroutine[Any, Any, Any]],
     ) -> None:
         self._reconciler = reconciler
         self._cluster = cluster
         self._events = events
-        self._told = told
+        self._progress = progress
         self._news: dict[str, asyncio.Task[Any]] = {}
 
     async def run(self) -> None:
@@ -74,11 +78,11 @@ class ReconcilerLoop:
         sources: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
             "events": self._heard,
             "cluster": lambda: self._cluster.changed(60.0),
-            "chores": self._reconciler.chores.one_done,
+            "tasks": self._reconciler.tasks.one_done,
             "health": lambda: _cleared(self._reconciler.health.changed),
         }
         if self._reconciler.draining:
-            sources["gateways"] = self._told
+            sources["gateways"] = self._progress
         for name, source in sources.items():
             if name not in self._news:
                 self._news[name] = asyncio.create_task(source(), name=f"deployments wait for {name}")

@@ -18,13 +18,13 @@ from bms.control.deployments.planning.loading import LoadLimiter
 from bms.control.deployments.planning.observed_state import ObservedDeployment
 from bms.control.deployments.planning.plan import plan
 from bms.control.deployments.planning.records import ENDED, forgettable, rests
-from bms.control.deployments.ports import BulkCatalog, DeploymentsTx, Known, LastWords, no_words
-from bms.control.deployments.reading import DeploymentRows, in_parts
+from bms.control.deployments.ports import BulkCatalog, DeploymentsTx, ExitReason, Known, no_exit_reason
 from bms.control.deployments.reconciliation.alias_tracking import follow
 from bms.control.deployments.reconciliation.recorder import Recorder
 from bms.control.deployments.reconciliation.replica_launcher import ReplicaLauncher, held_by
 from bms.control.deployments.reconciliation.work_queue import Sight, WorkQueue
 from bms.control.deployments.resolving import resolve
+from bms.control.deployments.rows import DeploymentRows, in_parts
 from bms.control.platform.allotments import DeviceMemory, no_devices
 from bms.control.platform.clusters import Cluster
 from bms.control.platform.keyed_tasks import KeyedTasks
@@ -60,7 +60,7 @@ class Reconciler:
         clock: Clock,
         *,
         released: Released,
-        last_words: LastWords = no_words,
+        exit_reason: ExitReason = no_exit_reason,
         logs: ReplicaLogSource | None = None,
         device_memory: DeviceMemory = no_devices,
     ) -> None:
@@ -73,10 +73,10 @@ class Reconciler:
         self.attention = WorkQueue(store, events, clock)
         self._clock = clock
         self._released = released
-        self._last_words = last_words
+        self._exit_reason = exit_reason
         self._logs = logs or NoLogs()
         self._device_memory = device_memory
-        self.chores = KeyedTasks()
+        self.tasks = KeyedTasks()
         self._launch_errors: dict[str, str] = {}
         self._loading = LoadLimiter((), {}, ())
         self._sights: dict[str, Sight] = {}
@@ -97,7 +97,7 @@ class Reconciler:
             return False
         workloads = await self._observe()  # before the rows are read: every process has its record first
         if workloads is None:
-            self.health.excuse()
+            self.health.reset_silence()
         await self.attention.listen(token)
         async with self._store.read() as tx:
             replicas = await tx.replicas_at_work(workloads or ())
@@ -105,7 +105,7 @@ class Reconciler:
         for replica in self.attention.suspected():
             self.health.hurry(replica)
         self._loading = LoadLimiter(replicas, workloads or {}, self._launching)
-        self._sights = self._seen(replicas, workloads)
+        self._sights = self._mutable_state(replicas, workloads)
         ids = self.attention.wanted(self._sights)
         if active := self.attention.more:
             self._again_in(AGAIN_S)
@@ -136,20 +136,20 @@ class Reconciler:
         """Seconds until `keep` has something to do."""
         return self._leader.ask_in_s
 
-    async def settled(self) -> None:
+    async def idle(self) -> None:
         """Waits until no slow work and no probe is under way."""
-        await self.chores.settled()
-        await self.health.settled()
+        await self.tasks.idle()
+        await self.health.idle()
 
     async def close(self) -> None:
         """Gives up slow work and the lease; processes run on."""
-        await self.chores.close()
+        await self.tasks.close()
         await self.health.close()
         await self._leader.resign()
 
     @property
     def _launching(self) -> frozenset[str]:
-        return frozenset(key.removeprefix(_LAUNCH) for key in self.chores.busy if key.startswith(_LAUNCH))
+        return frozenset(key.removeprefix(_LAUNCH) for key in self.tasks.busy if key.startswith(_LAUNCH))
 
     async def _observe(self) -> Workloads | None:
         try:
@@ -162,13 +162,13 @@ class Reconciler:
         self._unseen = ""
         return {id: status for id, status in seen.items() if status.kind == "model_server"}
 
-    def _seen(self, replicas: Sequence[Replica], workloads: Workloads | None) -> dict[str, Sight]:
+    def _mutable_state(self, replicas: Sequence[Replica], workloads: Workloads | None) -> dict[str, Sight]:
         """By deployment, all observed state of its replicas at work that may change without an event."""
-        silent, said = self.health.silent(), self.health.said
+        silent, statuses = self.health.silent(), self.health.statuses
         sights: dict[str, Sight] = {}
         for replica in replicas:
             workload = (workloads or {}).get(replica.id)
-            status = said.get(replica.id)
+            status = statuses.get(replica.id)
             sights[replica.deployment] = (
                 *sights.get(replica.deployment, ()),
                 replica.id,
@@ -221,7 +221,7 @@ class Reconciler:
     async def _observed(self, rows: DeploymentRows, workloads: Workloads | None) -> ObservedDeployment:
         live = [replica for replica in rows.replicas if replica.state not in ENDED]
         words = {
-            replica.id: await self._last_words(replica.id)
+            replica.id: await self._exit_reason(replica.id)
             for replica in live
             if workloads and replica.id in workloads and workloads[replica.id].state == "ended"
         }
@@ -234,10 +234,10 @@ class Reconciler:
             replicas=rows.replicas,
             route=rows.route,
             workloads=workloads,
-            statuses=self.health.said,
+            statuses=self.health.statuses,
             launching=self._launching,
             launch_errors=dict(self._launch_errors),
-            last_words=words,
+            exit_reasons=words,
             silent=self.health.silent(),
             released=await self._released(draining) if draining else frozenset(),
         )
@@ -257,14 +257,14 @@ class Reconciler:
             match action:
                 case Launch(id) if self._loading.may_begin(rows.deployment.tenant):
                     self._loading.begin(rows.deployment.tenant)
-                    self.chores.start(_LAUNCH + id, partial(self._launch, replicas[id], rows.deployment, token))
+                    self.tasks.start(_LAUNCH + id, partial(self._launch, replicas[id], rows.deployment, token))
                 case EndWorkload(id, grace_s):
-                    self.chores.start(_END + id, partial(self._cluster.stop, id, grace_s))
+                    self.tasks.start(_END + id, partial(self._cluster.stop, id, grace_s))
                 case ForgetWorkload(id):
-                    self.chores.start(_FORGET + id, partial(self._put_away, id, keep=not rows.deployment.deleted))
+                    self.tasks.start(_FORGET + id, partial(self._put_away, id, keep=not rows.deployment.deleted))
         for replica in rows.replicas:
             if replica.state in ENDED:
-                self.chores.interrupt(_LAUNCH + replica.id)
+                self.tasks.interrupt(_LAUNCH + replica.id)
 
     async def _put_away(self, replica: str, *, keep: bool) -> None:
         """Forgets an ended process, and keeps its log."""
@@ -278,9 +278,9 @@ class Reconciler:
             if id in known:
                 continue
             if status.state == "running":
-                self.chores.start(_END + id, partial(self._cluster.stop, id))
+                self.tasks.start(_END + id, partial(self._cluster.stop, id))
             else:
-                self.chores.start(_FORGET + id, partial(self._cluster.forget, id))
+                self.tasks.start(_FORGET + id, partial(self._cluster.forget, id))
 
     async def _launch(self, replica: Replica, deployment: Deployment, token: int) -> None:
         try:

@@ -28,7 +28,7 @@ class HealthReports:
 
     async def of(self, replicas: Sequence[Replica]) -> Mapping[str, ServableStatus]:
         if not self._leader.elsewhere:
-            return self._health.said
+            return self._health.statuses
         probe = self._probe()
         asked = [one for one in replicas if one.state in ("starting", "ready", "draining") and one.address]
         try:

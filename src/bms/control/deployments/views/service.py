@@ -6,8 +6,8 @@ import msgspec
 from msgspec import structs
 
 from bms.control.deployments.ports import BulkCatalog, DeploymentsTx
-from bms.control.deployments.reading import in_parts
 from bms.control.deployments.resolving import resolve
+from bms.control.deployments.rows import in_parts
 from bms.control.deployments.views.health_reports import ReportsOf
 from bms.control.deployments.views.status import DeploymentStatus, ListedDeployment, view
 from bms.control.platform.transactions import Store
@@ -19,11 +19,11 @@ Preparing = Callable[[], Mapping[str, str]]
 """By replica, what is being done for it before its process can start, in the words of whoever does it."""
 
 
-Told = Callable[[], Awaitable[bool]]
+Applied = Callable[[], Awaitable[bool]]
 """Whether every gateway routes by all that is committed: who reads "serving" may call at once."""
 
 
-async def nobody_to_tell() -> bool:
+async def no_gateways() -> bool:
     """A wait for gateways where there are none."""
     return True
 
@@ -37,7 +37,7 @@ class DeploymentViews:
         catalog: BulkCatalog,
         clock: Clock,
         reports: ReportsOf,
-        told: Told = nobody_to_tell,
+        applied: Applied = no_gateways,
         preparing: Preparing = dict,
         looked: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -46,20 +46,20 @@ class DeploymentViews:
         self._catalog = catalog
         self._clock = clock
         self._reports = reports
-        self._told = told
+        self._applied = applied
         self._preparing = preparing
         self._looked = looked
 
-    async def told(self) -> bool:
+    async def applied(self) -> bool:
         """Whether every gateway routes by all that is committed; waits a moment for them."""
-        return await self._told()
+        return await self._applied()
 
     async def page(self, tenant: str, page: PageRequest, model: str | None = None) -> Page[ListedDeployment]:
         """Deployments by name. Does not wait until gateways are up to date."""
         looked = self._looked()
         async with self._store.read() as tx:
             found = await tx.deployments(tenant, page, model)
-        states = {id: seen async for id, seen in self._seen([each.id for each in found.items], looked)}
+        states = {id: seen async for id, seen in self._statuses([each.id for each in found.items], looked)}
         items = [
             ListedDeployment(**structs.asdict(each), state=states[each.id].state, message=states[each.id].message)
             for each in found.items
@@ -67,7 +67,7 @@ class DeploymentViews:
         ]
         return Page(items=items, next=found.next)
 
-    async def _seen(self, ids: Sequence[str], looked: bool) -> AsyncIterator[tuple[str, DeploymentStatus]]:
+    async def _statuses(self, ids: Sequence[str], looked: bool) -> AsyncIterator[tuple[str, DeploymentStatus]]:
         building, now = self._preparing(), self._clock.now()
         async for _, rows, known in in_parts(self._store, self._catalog, ids):
             for each in rows:
@@ -93,7 +93,7 @@ class DeploymentViews:
         seen = view(deployment, desired, route, replicas, reports, self._clock.now(), building)
         if not looked:
             return _unlooked(seen)
-        if seen.state == "serving" and not await self._told():
+        if seen.state == "serving" and not await self._applied():
             return msgspec.structs.replace(seen, state="rolling", message=f"{seen.message}; gateways are being told")
         return seen
 

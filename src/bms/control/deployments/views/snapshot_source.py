@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from bms.control.deployments.changes import changes_of
 from bms.control.deployments.ports import BulkCatalog, DeploymentsTx, Known
-from bms.control.deployments.reading import DeploymentRows, in_parts
 from bms.control.deployments.resolving import resolve
+from bms.control.deployments.rows import DeploymentRows, in_parts
 from bms.control.deployments.views.snapshot_entries import deployment_entry, shown_versions
 from bms.control.models.nouns import Version, VersionFacts
 from bms.control.platform.transactions import Store
@@ -38,7 +38,7 @@ class DeploymentEntries:
                     entries.append(self._sharing.entry(entry))
         return entries
 
-    async def changed(self, events: Sequence[Recorded], told: Mapping[EntryName, Entry]) -> Collection[str] | None:
+    async def changed(self, events: Sequence[Recorded], before: Mapping[EntryName, Entry]) -> Collection[str] | None:
         changes = changes_of(events)
         if changes.everything:
             return None

@@ -69,7 +69,7 @@ def view(
     desired: Desired,
     route: TrafficRoute,
     replicas: Sequence[Replica],
-    said: Mapping[str, ServableStatus],
+    status: Mapping[str, ServableStatus],
     now: datetime,
     building: Mapping[str, str] | None = None,
 ) -> DeploymentStatus:
@@ -78,7 +78,7 @@ def view(
     replicas = [_with_build(replica, building or {}) for replica in replicas]
     live = [replica for replica in replicas if replica.state in ("starting", "ready", "draining")]
     failed = [replica for replica in replicas if replica.state == "failed"][-3:]
-    shown = [_replica(replica, said.get(replica.id)) for replica in [*live, *failed]]
+    shown = [_replica(replica, status.get(replica.id)) for replica in [*live, *failed]]
     traffic = tuple(
         TrafficView(
             version=share.version,
@@ -195,7 +195,7 @@ def _ready(replicas: Sequence[Replica], version: int) -> int:
     return sum(replica.version == version and replica.state == "ready" for replica in replicas)
 
 
-def _replica(replica: Replica, said: ServableStatus | None) -> ReplicaView:
+def _replica(replica: Replica, status: ServableStatus | None) -> ReplicaView:
     plain = ReplicaView(
         id=replica.id,
         version=replica.version,
@@ -203,10 +203,10 @@ def _replica(replica: Replica, said: ServableStatus | None) -> ReplicaView:
         created_at=replica.created_at,
         ready_at=replica.ready_at,
         reason=replica.reason,
-        answering=said is not None and said.state == "AVAILABLE",
+        answering=status is not None and status.state == "AVAILABLE",
     )
-    if said is None:
+    if status is None:
         return plain
     return msgspec.structs.replace(
-        plain, requests=said.requests, errors=said.errors, in_flight=said.in_flight, memory=said.memory
+        plain, requests=status.requests, errors=status.errors, in_flight=status.in_flight, memory=status.memory
     )
