@@ -139,8 +139,8 @@ def make_features(platform: Platform, rules: WorkloadRules) -> UseCases:
     conversion = ConversionService(jobs, models, datasets)
     gates = Gates(jobs, models, datasets, clock)
     catalog = ModelCatalog(stores.models)
-    follows = event_handlers(jobs, models, datasets, conversion, gates, objects, verification_s=rules.verification_s)
-    sweeps = Sweeps(platform.events, stores.reactions, follows.finders, clock)
+    reacting = event_handlers(jobs, models, datasets, conversion, gates, objects, verification_s=rules.verification_s)
+    sweeps = Sweeps(platform.events, stores.reactions, reacting.finders, clock)
     in_use = InUse(stores.deployments, catalog)
     deployments = DeploymentService(stores.deployments, catalog, clock)
     work = WorkOf(stores.deployments, stores.jobs)
@@ -196,12 +196,12 @@ def make_features(platform: Platform, rules: WorkloadRules) -> UseCases:
             stores.reactions,
             clock,
             operator=DEFAULT_TENANT,
-            handlers=follows.handlers.names,
+            handlers=reacting.handlers.names,
             swept=lambda: sweeps.followed,
         ),
         leading=leading,
         reactions=ReactionLoop(
-            platform.events, stores.reactions, follows.handlers, clock, DEFAULT_TENANT, leader=leading
+            platform.events, stores.reactions, reacting.handlers, clock, DEFAULT_TENANT, leader=leading
         ),
         sweeps=sweeps,
         collector=_collector(platform, stores, datasets, jobs),
@@ -225,7 +225,8 @@ def event_handlers(
     *,
     verification_s: float = 300.0,
 ) -> EventHandlers:
-    """What follows from what, across features, and who is told when it was given up, so that nothing waits for ever."""
+    """The handlers of all events, across features, each with what is called when it was given up, so that nothing waits
+    for ever; and the finders of reactions that are missing."""
     imports = Imports(jobs, datasets)
     registration = Registration(jobs, models, objects)
     verification = Verification(jobs, models, verification_s)
