@@ -90,14 +90,9 @@ def client_settings(environment: Mapping[str, str] = os.environ) -> ClientSettin
 
 
 def database_url(environment: Mapping[str, str] = os.environ) -> str:
-<<<<<<< HEAD
     """The database's URL, from BMS_DATABASE_URL; empty means SQLite in the home. It is no option, since everybody can
     read a command line."""
-    return environment.get("BMS_DATABASE_URL", "")
-=======
-    """BMS_DATABASE_URL; empty means SQLite in the home. It is no option, since everybody can read a command line."""
     return value(environment, "BMS_DATABASE_URL")
->>>>>>> main
 
 
 def package_sources(
@@ -139,49 +134,28 @@ def package_sources(
 
 
 def allowed_upstreams(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-<<<<<<< HEAD
     """The networks and hosts that models may reach (`core.upstreams.parse_allowed`), from BMS_ALLOWED_UPSTREAMS,
     separated by commas or blanks."""
-    return tuple(environment.get("BMS_ALLOWED_UPSTREAMS", "").replace(",", " ").split())
+    return tuple(value(environment, "BMS_ALLOWED_UPSTREAMS").replace(",", " ").split())
 
 
 def allowed_origins(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """The origins of browser pages that may call (`web.inference.cors`), from BMS_ALLOWED_ORIGINS, separated by commas
     or blanks."""
-    return tuple(environment.get("BMS_ALLOWED_ORIGINS", "").replace(",", " ").split())
+    return tuple(value(environment, "BMS_ALLOWED_ORIGINS").replace(",", " ").split())
 
 
 def trusted_proxies(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """The networks of trusted proxies (`web.inference.proxies`), from BMS_TRUSTED_PROXIES, separated by commas or
     blanks."""
-    return tuple(environment.get("BMS_TRUSTED_PROXIES", "").replace(",", " ").split())
-=======
-    """BMS_ALLOWED_UPSTREAMS: networks and places (`core.upstreams.parse_allowed`), with commas or blanks between."""
-    return tuple(value(environment, "BMS_ALLOWED_UPSTREAMS").replace(",", " ").split())
-
-
-def allowed_origins(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """BMS_ALLOWED_ORIGINS: origins of pages (`web.inference.cors`), with commas or blanks between."""
-    return tuple(value(environment, "BMS_ALLOWED_ORIGINS").replace(",", " ").split())
-
-
-def trusted_proxies(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """BMS_TRUSTED_PROXIES: networks of proxies (`web.inference.proxies`), with commas or blanks between."""
     return tuple(value(environment, "BMS_TRUSTED_PROXIES").replace(",", " ").split())
->>>>>>> main
 
 
 def node_agent(endpoint: str = "", secret: str = "", environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
     """The endpoint of the node agent that runs workloads, and the path of its secret: from the options of `bms up`,
-<<<<<<< HEAD
     else from BMS_NODE_AGENT and BMS_NODE_AGENT_SECRET; empty where this machine runs them."""
-    where = endpoint or environment.get("BMS_NODE_AGENT", "")
-    file = secret or environment.get("BMS_NODE_AGENT_SECRET", "")
-=======
-    else from BMS_NODE_AGENT and BMS_NODE_AGENT_SECRET; nothing where this machine does."""
     where = endpoint or value(environment, "BMS_NODE_AGENT")
     file = secret or value(environment, "BMS_NODE_AGENT_SECRET")
->>>>>>> main
     return where, os.path.abspath(os.path.expanduser(file)) if file else ""
 
 

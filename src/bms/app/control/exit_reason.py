@@ -9,7 +9,7 @@ _TAIL = 16 * MAX_LENGTH  # bytes that are looked at for it: a line with a traceb
 
 
 async def find_exit_reason(files: WorkloadFiles, workload: str) -> str:
-    """Empty where it said nothing. Raises Unavailable."""
+    """The last line that the workload's process wrote; empty where it wrote nothing. Raises Unavailable."""
     _begin, content = await tail(files, workload, "console", _TAIL)
     lines = content.decode(errors="replace").strip().splitlines()
     return _plain(lines[-1])[-MAX_LENGTH:] if lines else ""

@@ -20,7 +20,7 @@ from bms.adapters.replicas.connecting import connect
 from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.events import SqlEventLog, SqlLeases
 from bms.adapters.vault.aes_gcm import AesGcmVault
-from bms.app.control.exit_reason import last_words
+from bms.app.control.exit_reason import find_exit_reason
 from bms.app.home.database import identity
 from bms.app.home.directory import Home
 from bms.app.machine import machine
@@ -74,9 +74,9 @@ class Platform:
         """Cores and bytes of memory where workloads run. Raises Unavailable as long as that side was never reached."""
         return machine() if isinstance(self.cluster, LocalCluster) else self.cluster.machine()
 
-    async def last_words(self, workload: str) -> str:
-        """The last line that a workload's process wrote."""
-        return await last_words(self.cluster.files, workload)
+    async def exit_reason(self, workload: str) -> str:
+        """The last line that a workload's process wrote, for an exit that nothing else explains."""
+        return await find_exit_reason(self.cluster.files, workload)
 
 
 async def open_platform(

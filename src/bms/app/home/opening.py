@@ -10,8 +10,8 @@ from bms.core.clock import SystemClock
 
 
 async def open_own(database: Database, home: Path, url: str) -> None:
-    """Opens the home's database. Raises FailedPrecondition for a database that is not this home's, which is left as it
-    is; NewerSchema."""
+    """Opens the home's own database. Raises FailedPrecondition for one that is not this home's, which is left as it is;
+    NewerSchema."""
     own = check(home, url, DatabaseState(await in_use(database), await platform_of(database)))
     await upgrade(database)
     # Another home may have begun in it at the same moment.

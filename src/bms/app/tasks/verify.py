@@ -1,9 +1,9 @@
-"""Task: what an artifact is, whether it is a model that runs, and how it is called.
+"""Task: recognises what an artifact is, and verifies that it is a model that runs, and how it is called.
 
 Input: `artifact` (the version's files). Parameters: `servable` (a ServableConfig; its directory is filled in here),
 `labels` (what its maker calls the classes, if anything) and, where the artifact is still to be recognised, `recognise`
 (the environment that its maker asked for). What is recognised runs at once if this process's environment will do for
-it. It is a process of its own, which a hostile file may crash.
+it. The task is a process of its own, which a hostile file may crash.
 """
 
 import os
@@ -65,7 +65,7 @@ class RequestedPackages(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def main(job: VerifyJobContext) -> dict[str, object]:
-    """Findings as builtins. Raises a BmsError that says why the artifact is refused."""
+    """Runs the task, and returns its findings as builtins. Raises a BmsError that says why the artifact is refused."""
     config = servable_config(job)
     labels = msgspec.convert(job.parameters.get("labels", ()), tuple[str, ...])
     if "recognise" not in job.parameters:
@@ -153,7 +153,8 @@ def _verified(job: VerifyJobContext, config: ServableConfig, labels: tuple[str, 
 def _configured(
     directory: str, signatures: Mapping[str, Signature], apart: Mapping[str, str], streaming: Collection[str]
 ) -> dict[str, Signature]:
-    """With what the artifact says of itself for clients that read a configuration. Raises FailedPrecondition."""
+    """The config with what the artifact says of itself for clients that read a configuration. Raises
+    FailedPrecondition."""
     description = described(directory)
     made = configured(signatures, description.max_batch_size, description.formats)
     for name, signature in made.items():
@@ -182,8 +183,8 @@ def _try_without_optional(servable: Servable, name: str) -> None:
 
 
 def _try_prepared(directory: str, plan: Plan, servable: Servable) -> None:
-    """Runs the maker's example of what is prepared, images or texts, where there is one. Raises FailedPrecondition
-    where it is neither that nor an example of the model's own signatures."""
+    """Runs the maker's example of images or texts through the preprocessing, where there is one. Raises
+    FailedPrecondition where it is neither that nor an example of the model's own signatures."""
     example = read_example(directory)
     try:
         own = examples_of(example, servable.signatures)
@@ -214,7 +215,7 @@ def servable_config(job: VerifyJobContext) -> ServableConfig:
 
 
 def _unread(*parts: object) -> tuple[str, ...]:
-    """What of the artifact none of these read, each once."""
+    """The parts of the artifact that none of these read, each once."""
     return tuple(dict.fromkeys(key for part in parts if isinstance(part, PartlyRead) for key in part.unread))
 
 

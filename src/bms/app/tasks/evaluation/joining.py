@@ -1,4 +1,4 @@
-"""Which column of a data set is which input of a model: told by name, or not at all.
+"""Joins the columns of a data set with the inputs of a model: by name, or not at all.
 
 By place only where a model takes one matrix of numbers and names none of its columns.
 """
@@ -28,14 +28,15 @@ _SHOWN, _NOTED = 10, 5  # names in an error, and where all went well
 
 
 class JoinedColumns(NamedTuple):
-    """Inputs by name, not cast yet; `notes` say for people what was joined with what."""
+    """Inputs by name, not cast yet; `notes` tell people what was joined with what."""
 
     tensors: list[Tensor]
     notes: tuple[str, ...]
 
 
 def joined(signature: Signature, given: Mapping[str, Given], label: str | None) -> JoinedColumns:
-    """The columns that the signature takes; others are left out and told, where it names those that it takes.
+    """The columns that the signature takes as inputs; others are left out, with a note where the signature names its
+    columns.
 
     Raises FailedPrecondition, listing both sides, where a column is missing or of another type, or where nothing says
     which column is which input.
@@ -105,7 +106,7 @@ def _content(spec: TensorSpec, given: Mapping[str, Given]) -> JoinedColumns:
 
 
 def _matrix(spec: TensorSpec, given: Mapping[str, Given]) -> JoinedColumns:
-    """All columns side by side, in the data set's order."""
+    """The matrix of all columns side by side, in the data set's order."""
     if not given or any(one.kind not in NUMBERS for one in given.values()):
         raise FailedPrecondition(
             f"the model takes {_kind_text(spec)}, and the data set's columns are not all numbers: {kinds_text(given)}"

@@ -1,4 +1,4 @@
-"""A model's outputs held against what a data set says: which output is meant, and the figures that come of it."""
+"""Compares a model's outputs with the data set's label: chooses the output, and computes its metrics."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -18,7 +18,8 @@ LABEL = "label"  # what runtimes call the output that holds the answered class
 
 
 class Measured(NamedTuple):
-    """`undefined` says why a metric of this kind has no value, `notes` for people what was compared with what."""
+    """The metrics. `undefined` says why one of this kind has no value, `notes` tell people what was compared with
+    what."""
 
     kind: Kind
     metrics: dict[str, float]
@@ -27,7 +28,7 @@ class Measured(NamedTuple):
 
 
 def measured(signature: Signature, outputs: Mapping[str, Array], target: TrueClasses) -> Measured:
-    """What callers get, held against the label: classes by the answered one, else by the best score; quantities by the
+    """Compares what callers get with the label: classes by the answered one, else by the best score; quantities by the
     one number a row.
 
     Raises FailedPrecondition, listing both sides, where the outputs and the data set's label don't belong together.

@@ -1,4 +1,4 @@
-"""All rows of a split through a model, in an order that says nothing, and some of them again in other company.
+"""Runs all rows of a split through a model in random order, and some of them again among other rows.
 
 A data set's own order is full of hints (sorted by class, alternating, by time), and a caller's row has none of them:
 what is measured must be what a caller gets who asks for one row, or for a few with others' between them.
@@ -25,7 +25,7 @@ Progress = Callable[[float, str], None]
 
 
 def answers(servable: Servable, given: Fed, progress: Progress, random: np.random.Generator) -> dict[str, Array]:
-    """The outputs for all rows, in the rows' order; asked in another.
+    """The outputs for all rows, in the rows' order, though they are asked in a random one.
 
     Raises FailedPrecondition for an output that has not an answer a row, and for a model that answers rows otherwise
     in other company, or when asked again.
@@ -100,7 +100,8 @@ def _another(name: str, row: int, before: object, again: object, company: int) -
 
 
 def _has_numbers(outputs: dict[str, Array]) -> bool:
-    """A class that hangs on a score's last digit may be another in other company; once, where the score is told too."""
+    """Whether there are floating-point outputs. A class that hangs on a score's last digit may be another among other
+    rows; this is passed over once, where the score is answered too."""
     return any(array.dtype.kind == "f" for array in outputs.values())
 
 
@@ -125,7 +126,7 @@ def _ordered(given: Fed, order: Array) -> Fed:
 
 
 def _part(given: Fed, rows: Array) -> dict[str, Array]:
-    """Some of the rows; a table's masks only where they say something, as they come with requests."""
+    """Some of the rows; a table's masks only where they mark something, as they come with requests."""
     part = {name: array[rows] for name, array in given.inputs.items()}
     if is_table(given.signature):
         for name in [mask_name(spec.name) for spec in given.signature.inputs]:

@@ -1,4 +1,4 @@
-"""What a data set says of its rows, which a model is to predict: classes by their names, or quantities."""
+"""The label column of a data set, which a model is to predict: classes by their names, or quantities."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +38,7 @@ class TrueClasses:
 
 
 def target_of(manifest: Manifest, column: Any) -> TrueClasses:
-    """The label's column. Raises FailedPrecondition naming the first row that has none."""
+    """Reads the label's column. Raises FailedPrecondition naming the first row that has none."""
     assert manifest.label is not None
     feature = manifest.schema.feature(manifest.label)
     if feature.kind == "label":
