@@ -100,5 +100,5 @@ async def test_nothing_is_written_over_and_a_refusal_changes_nothing(tmp_path: P
         await move(tmp_path / "one", other)
     assert remembered(tmp_path / "one") == OWN
     assert (tmp_path / "one" / "bms.db").exists()
-    with pytest.raises(NotFound, match="no home of BMS that was ever in use"):
+    with pytest.raises(NotFound, match="not the home of a platform that was started before"):
         await move(tmp_path / "nothing", other)

@@ -26,7 +26,7 @@ from tests.worlds.whole_platform import until
 
 async def test_it_is_the_key_of_an_enabled_owner_whatever_became_of_him(tmp_path: Path) -> None:
     prepare(tmp_path)
-    with pytest.raises(FailedPrecondition, match="no platform has begun here"):
+    with pytest.raises(FailedPrecondition, match="no platform was started here yet"):
         await recover(tmp_path)
     assert not (tmp_path / "admin.key").exists()
     database = Database(Home(tmp_path).database_url)

@@ -36,7 +36,7 @@ def _start(command: Sequence[str], fds: Sequence[int]) -> subprocess.Popen[bytes
     try:
         return subprocess.Popen(list(command), stdin=subprocess.DEVNULL, pass_fds=tuple(fds), start_new_session=True)
     except OSError as error:
-        log.error("no new supervisor could be started: %s", error)
+        log.error("a new supervisor could not be started: %s", error)
         return None
 
 

@@ -97,7 +97,7 @@ async def _repeat(
             try:
                 await work(control)
             except BmsError as error:
-                log.warning("%s is put off to the next time: %s", name, error.message)
+                log.warning("%s failed, and will be tried again later: %s", name, error.message)
 
 
 async def _remove_tenants(control: ControlPlane, leader: Leader) -> None:
@@ -143,14 +143,14 @@ async def _book_allotments(control: ControlPlane, leader: Leader) -> None:
                 pause_s = BOOK_S
                 rounds += 1
         except BmsError as error:
-            log.warning("time that was held can't be booked now: %s", error.message)
+            log.warning("allotments can't be billed now: %s", error.message)
         await asyncio.sleep(pause_s)
 
 
 async def _sweep_allotments(control: ControlPlane) -> None:
     opened, closed = await control.features.allotment_sweep.step()
     if opened or closed:
-        log.info("allotments that were missing: %d, left open: %d", opened, closed)
+        log.info("opened %d missing allotments, closed %d whose subject had ended", opened, closed)
 
 
 async def _collect(control: ControlPlane) -> None:

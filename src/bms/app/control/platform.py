@@ -94,7 +94,7 @@ async def open_platform(
     process = ":".join(filter(None, (socket.gethostname(), str(home), name)))
     if name and not rules.node_agent:
         raise FailedPrecondition(
-            f"control {name!r} is one of several, and a home's own workloads have one: run them by a node agent"
+            f"control {name!r} is one of several, and only one can run workloads in its own home: give a node agent"
         )
     objects = LocalObjectStore.open(home / "objects", clock)
     if rules.node_agent:

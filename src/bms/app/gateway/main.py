@@ -254,7 +254,9 @@ class Gateway:
             async with asyncio.timeout(_FIRST_WORD_S):
                 await self._first_word.wait()
         except TimeoutError:
-            log.warning("control is silent: serving by the snapshot of revision %d", self._pipeline.index.revision)
+            log.warning(
+                "control does not answer: serving by the last snapshot, revision %d", self._pipeline.index.revision
+            )
 
     async def _every_second(self) -> None:
         for second in itertools.count(1):

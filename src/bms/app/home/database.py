@@ -66,9 +66,9 @@ def _left(home: Path, url: str, identity: str) -> FailedPrecondition:
     before = remembered(home)
     now = "another database" if before is None or before == url else shown(before)
     return FailedPrecondition(
-        f"what {shown(url)} holds is old: its rows were moved to {now} (`bms database move`). Start the home with "
-        "that one (BMS_DATABASE_URL; unset, the one that the home remembers). If it is lost for ever, write "
-        f"{identity} into the column id of this one's table platform: it is good again then, as old as it is"
+        f"{shown(url)} is out of date: its rows were moved to {now} (`bms database move`). Start the home with "
+        "that database (BMS_DATABASE_URL; unset, the one that the home remembers). If it is lost for ever, write "
+        f"{identity} into the column id of the table platform here: this database can be used then, with its old rows"
     )
 
 

@@ -83,7 +83,7 @@ def _home(root: Path) -> tuple[Home, str]:
     home = Home(root)
     before = remembered(home.root)
     if before is None:
-        raise NotFound(f"{home.root} is no home of BMS that was ever in use: name one by --home")
+        raise NotFound(f"{home.root} is not the home of a platform that was started before: name one by --home")
     return home, before
 
 

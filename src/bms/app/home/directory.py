@@ -189,7 +189,7 @@ class Home:
         if foreign := sorted(path.name for path in self.root.iterdir() if path.name not in known):
             raise Refusal(
                 ExitCode.USAGE,
-                f"{self.root} is not empty ({foreign[0]!r} is in it) and no home of BMS: choose an empty or new one",
+                f"{self.root} is not empty ({foreign[0]!r} is in it) and is no home of BMS: choose an empty or new one",
             )
 
 

@@ -151,9 +151,9 @@ def _report(answer: object) -> dict[str, object]:
     try:
         plain = msgspec.to_builtins(answer, enc_hook=_plain, str_keys=True)
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidArgument(f"main answered what JSON can't hold: {error}") from None
+        raise InvalidArgument(f"main returned a value that JSON can't hold: {error}") from None
     if not isinstance(plain, dict):
-        raise InvalidArgument(f"main answered a {type(answer).__name__}: expected a dictionary or None")
+        raise InvalidArgument(f"main returned a {type(answer).__name__}: expected a dictionary or None")
     return {name: carried(value) for name, value in plain.items()}
 
 

@@ -257,7 +257,7 @@ class ModelServer:
         hurry.cancel()
         for connection in self._connections:
             for parcel in list(connection.open.values()):
-                self._service.refuse(parcel, Unavailable("this model server is gone before the model had answered"))
+                self._service.refuse(parcel, Unavailable("this model server ended before the model had answered"))
         self._lifecycle.move("END")
 
     async def _signalled(self, timeout_s: float) -> None:

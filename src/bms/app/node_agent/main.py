@@ -65,7 +65,7 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.host and not self.advertise and _is_any(self.host):
             raise InvalidArgument(
-                f"{self.host} is every address of this machine, and others must be told one: give it with --advertise"
+                f"{self.host} means all addresses of this machine: say by --advertise which one others reach"
             )
 
 

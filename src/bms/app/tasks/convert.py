@@ -77,7 +77,7 @@ def main(job: Any) -> dict[str, object]:
     config = msgspec.structs.replace(wanted, directory=str(job.inputs["artifact"]))
     target, tolerance = str(job.parameters["target"]), float(job.parameters["tolerance"])
     if (wanted.runtime, target) not in CONVERTERS:
-        raise Unimplemented(f"no way from {wanted.runtime!r} to {target!r}")
+        raise Unimplemented(f"{wanted.runtime!r} can't be converted to {target!r}")
     convert, file = CONVERTERS[wanted.runtime, target]
     model = job.output / "model"
     model.mkdir(parents=True)

@@ -177,7 +177,7 @@ def _try_without_optional(servable: Servable, name: str) -> None:
         except BmsError as error:
             left_out = ", ".join(repr(one) for one in optional if one not in given)
             raise FailedPrecondition(
-                f"signature {name!r} says that {left_out} may be left out, and the model does not run without: "
+                f"signature {name!r} says that {left_out} may be left out, but the model does not run without it: "
                 f"{error.message}"
             ) from error
 

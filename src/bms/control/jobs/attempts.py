@@ -182,7 +182,7 @@ class Attempts:
         async with self._store.write() as tx:
             current = await tx.held(job.id, job.token)
             if current is None or current.state != job.state:
-                log.info("job %s was taken over: its end is not ours to tell", job.id)
+                log.info("job %s was taken over: another process records its end", job.id)
                 return
             ended = after_attempt(shown(current, events), end, self._clock.now())
             saved = await tx.save_job(msgspec.structs.replace(ended, **kept))

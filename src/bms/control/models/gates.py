@@ -21,12 +21,12 @@ def check_gate(gate: Gate) -> Gate:
         raise InvalidArgument(f"the bound of gate {gate.metric!r} is {bound(gate)}, expected a finite number")
     if getattr(gate, _side(gate)) is None:
         raise InvalidArgument(
-            f"{gate.metric!r} is the better the {metric.better} it is: a gate asks for "
-            f"{'at least' if metric.better == 'higher' else 'at most'}, write {text(gate)!r} (`{_side(gate)}`)"
+            f"a {metric.better} {gate.metric!r} is better, so a gate asks for "
+            f"{'at least' if metric.better == 'higher' else 'at most'} a value: write {text(gate)!r} (`{_side(gate)}`)"
         )
     if metric.better_than_best(bound(gate)):
         raise InvalidArgument(
-            f"no version could pass: {asked(gate)} of {gate.metric!r}, and the best there is is {metric.best:g}"
+            f"no version could pass: {asked(gate)} of {gate.metric!r}, and its best possible value is {metric.best:g}"
         )
     return gate
 

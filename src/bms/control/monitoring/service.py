@@ -88,7 +88,7 @@ class MonitoringService:
         try:
             counted = await self._more()
         except BmsError as error:  # what processes say must be seen just then
-            log.warning("metrics lack what the database says: %s", error.message)
+            log.warning("metrics of the database are missing: %s", error.message)
             counted = ""
         return merge([({}, counted), *(source for texts in self._texts for source in texts())])
 

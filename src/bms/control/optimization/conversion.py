@@ -184,4 +184,4 @@ def _converter(version: Version, target: str) -> Converter:
         if (converter.source, converter.target) == (version.runtime, target):
             return converter
     ways = ", ".join(f"{known.source} to {known.target}" for known in CONVERTERS)
-    raise InvalidArgument(f"no way from {version.runtime!r} to {target!r}: there is {ways}")
+    raise InvalidArgument(f"{version.runtime!r} can't be converted to {target!r}: possible are {ways}")

@@ -64,9 +64,11 @@ async def _tell(handler: EventHandler, event: Event[Payload], why: str, limit_s:
         try:
             await within(handler.given_up(event, why), limit_s)
         except OUTSIDE as error:
-            return RetryLater(f"{why}; and nobody could be told: {_words(error)}")
+            return RetryLater(f"{why}; and what waits for it could not be told: {_words(error)}")
         except Exception:
-            log.exception("%s was given up by %s, and nobody could be told", event.payload.EVENT, handler.name)
+            log.exception(
+                "%s was given up by %s, and what waits for it could not be told", event.payload.EVENT, handler.name
+            )
     return DeadLetter(why)
 
 

@@ -204,10 +204,10 @@ class ReactionLoop:
                     await self._go_on(queues, queue)
         except BmsError as error:
             queue.resting_until = self._clock.monotonic() + REST_S
-            log.warning("what follows for %s can't be written down now: %s", queue.key[1], error.message)
+            log.warning("reactions about %s can't be recorded now: %s", queue.key[1], error.message)
         except Exception:
             queue.resting_until = self._clock.monotonic() + REST_S
-            log.exception("what follows for %s went wrong, and will be repeated", queue.key[1])
+            log.exception("reactions about %s failed unexpectedly, and will be repeated", queue.key[1])
         finally:
             queue.busy = False
             queues.forget(queue)

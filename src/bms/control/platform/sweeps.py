@@ -111,14 +111,14 @@ class Sweeps:
         try:
             await within(stray.follow(), LIMIT_S)
         except OUTSIDE as error:
-            log.warning("%s was left, and can't be moved now: %s", stray.what, error)
+            log.warning("%s was missed, and can't be made up for now: %s", stray.what, error)
             return False
         except BmsError as error:
-            log.error("%s was left, and can't be moved: %s", stray.what, error.message)
+            log.error("%s was missed, and can't be made up for: %s", stray.what, error.message)
         except Exception:
-            log.exception("%s was left, and can't be moved", stray.what)
+            log.exception("%s was missed, and can't be made up for", stray.what)
         else:
-            log.warning("%s was left by an event that was lost, and goes on", stray.what)
+            log.warning("%s was missed, since its event was lost, and goes on now", stray.what)
             self._settled.update({stray.once} - {""})
             return True
         self._settled.update({stray.once} - {""})

@@ -50,7 +50,7 @@ class TenantService:
         """
         async with self._store.write() as tx:
             if await tx.tenant(DEFAULT_TENANT) is None:
-                raise FailedPrecondition("no platform has begun here: `bms up` makes the first key")
+                raise FailedPrecondition("no platform was started here yet: `bms up` makes the first key")
             user = await tx.user_by_name(DEFAULT_TENANT, ADMIN)
             if user is None:
                 now = self._clock.now()

@@ -87,7 +87,7 @@ def test_what_is_not_a_number_is_not_a_measurement(value: float) -> None:
         (
             {"minimum": 1.0},
             "rmse",
-            r"'rmse' is the better the lower it is.*at most, write 'rmse:d:validation<=1' \(",
+            r"a lower 'rmse' is better.*at most a value: write 'rmse:d:validation<=1' \(",
         ),
         ({"maximum": 0.5}, "accuracy", r"the higher.*at least, write 'accuracy:d:validation>=0.5' \(`minimum`\)"),
         ({}, "r2", "either a `minimum` or a `maximum`: 'r2' takes a `minimum`"),
@@ -96,12 +96,12 @@ def test_what_is_not_a_number_is_not_a_measurement(value: float) -> None:
         (
             {"minimum": 90.0},
             "accuracy",
-            "no version could pass: at least 90 is asked of 'accuracy', and the best .* is 1$",
+            "no version could pass: at least 90 is asked of 'accuracy', and its best .* is 1$",
         ),
         (
             {"maximum": -1.0},
             "log_loss",
-            "no version could pass: at most -1 is asked of 'log_loss', and the best .* is 0$",
+            "no version could pass: at most -1 is asked of 'log_loss', and its best .* is 0$",
         ),
         ({"minimum": 0.5}, "acuracy", "did you mean 'accuracy'"),
     ],

@@ -103,7 +103,7 @@ def _readings(values: Sequence[object], names: Sequence[str], labels: tuple[str,
     found = [np.array(one, dtype=np.int64) for one in (by_name, numbers) if None not in one]
     if not found:
         strange = [name for name, at in zip(names, by_name, strict=True) if at is None]
-        raise FailedPrecondition(f"the model answers {names_text(strange)}, none of its classes {names_text(labels)}")
+        raise FailedPrecondition(f"the model answers {names_text(strange)}, not among its classes {names_text(labels)}")
     return found
 
 

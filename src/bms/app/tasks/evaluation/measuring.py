@@ -87,7 +87,7 @@ def _quantity(outputs: Mapping[str, Array], target: TrueClasses) -> str:
         f"{name!r} {array.dtype} {shape_text((None, *array.shape[1:]))}" for name, array in outputs.items()
     )
     raise FailedPrecondition(
-        f"the model gives {given}: which is to be compared with the data set's label {target.column!r} is not told; "
+        f"the model gives {given}: it is not clear which to compare with the data set's label {target.column!r}; "
         "expected scores of classes, an output 'label', or one output with a number a row"
     )
 
@@ -96,8 +96,8 @@ def _check_finite(name: str, predicted: NDArray[np.float64]) -> None:
     wrong = ~np.isfinite(predicted)
     if wrong.any():
         raise FailedPrecondition(
-            f"output {name!r} is {predicted[wrong][0]} in {int(wrong.sum())} of {len(predicted)} rows: there is no "
-            "measure of that"
+            f"output {name!r} is {predicted[wrong][0]} in {int(wrong.sum())} of {len(predicted)} rows: no "
+            "metric can be computed of that"
         )
 
 

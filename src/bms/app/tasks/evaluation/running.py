@@ -71,12 +71,12 @@ def _ask_again(servable: Servable, given: Fed, outputs: dict[str, Array], rows: 
 def _check_alike(one: dict[str, Array], other: dict[str, Array]) -> None:
     """Raises FailedPrecondition where two runs differ in what outputs there are, or in their shapes."""
     if odd := one.keys() ^ other.keys():
-        raise FailedPrecondition(f"output {min(odd)!r} is not given by every run: expected the same ones of each")
+        raise FailedPrecondition(f"output {min(odd)!r} is not given by every run: expected the same outputs of each")
     for name, array in one.items():
         if array.shape[1:] != other[name].shape[1:]:
             raise FailedPrecondition(
                 f"output {name!r} has another shape from run to run, {list(array.shape[1:])} a row and "
-                f"{list(other[name].shape[1:])}: expected one, so that rows can be held against the data set's"
+                f"{list(other[name].shape[1:])}: expected one, so that rows can be compared with the data set's"
             )
 
 
@@ -116,7 +116,7 @@ def _asked(servable: Servable, given: Fed, rows: Array) -> dict[str, Array]:
         if array.shape[:1] != (len(rows),):
             raise FailedPrecondition(
                 f"output {name!r} has shape {list(array.shape)} for {len(rows)} rows: expected one answer a row, "
-                "to be held against that row of the data set"
+                "to be compared with that row of the data set"
             )
     return asked
 

@@ -31,7 +31,7 @@ class TrueClasses:
         words = [self.names[code] for code in self.used if values[code] is None]
         if words:
             raise FailedPrecondition(
-                f"the model predicts numbers, and the data set's label {self.column!r} has classes that are none: "
+                f"the model predicts numbers, and the data set's label {self.column!r} has classes that are not: "
                 f"{names_text(words)}"
             )
         return np.array([np.nan if value is None else float(value) for value in values])[self.codes]

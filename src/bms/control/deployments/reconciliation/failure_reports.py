@@ -68,5 +68,5 @@ class FailureReports:
                     )
                 )
         except BmsError as error:
-            log.warning("who leads can't be told that replica %s seems to have failed: %s", replica, error.message)
+            log.warning("the leader can't be told that replica %s seems to have failed: %s", replica, error.message)
             self._reported.pop(replica, None)

@@ -295,7 +295,7 @@ class Reconciler:
                 await tx.open_allotment(held, self._clock.now())
             await self._launcher.start(prepared)
         except Aborted as error:
-            log.info("replica %s is not launched by us: %s", replica.id, error.message)
+            log.info("replica %s is not launched by this process: %s", replica.id, error.message)
         except Unavailable as error:
             # Whether it was started is not known, and starting again does no harm: a later round does.
             log.warning("replica %s can't be launched now: %s", replica.id, error.message)
