@@ -38,9 +38,7 @@ def format_of(paths: Iterable[str], declared: Format | None = None) -> Format:
     choice = f"say the format: {', '.join(_FORMATS)}"
     if not found:
         shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-        raise InvalidArgument(
-            f"the format of these files can't be told by their names ({shown or 'there are none'}): {choice}"
-        )
+        raise InvalidArgument(f"no file name shows the format ({shown or 'there are none'}): {choice}")
     if len(found) > 1:
         counts = " and ".join(f"{count} of {format}" for format, count in found.most_common())
         raise InvalidArgument(f"the files are of several formats, {counts}: {choice}")

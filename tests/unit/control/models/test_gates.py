@@ -89,7 +89,7 @@ def test_what_is_not_a_number_is_not_a_measurement(value: float) -> None:
             "rmse",
             r"a lower 'rmse' is better.*at most a value: write 'rmse:d:validation<=1' \(",
         ),
-        ({"maximum": 0.5}, "accuracy", r"the higher.*at least, write 'accuracy:d:validation>=0.5' \(`minimum`\)"),
+        ({"maximum": 0.5}, "accuracy", r"a higher.*at least a value: write 'accuracy:d:validation>=0.5' \(`minimum`\)"),
         ({}, "r2", "either a `minimum` or a `maximum`: 'r2' takes a `minimum`"),
         ({"minimum": 0.5, "maximum": 0.9}, "log_loss", "'log_loss' takes a `maximum`"),
         ({"maximum": float("inf")}, "mae", "finite"),
