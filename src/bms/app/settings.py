@@ -69,7 +69,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where commands find their server unless an option says otherwise. None: not set."""
+    """The client's settings: where commands find their server unless an option says otherwise. None: not set."""
 
     url: str | None = None
     key: str | None = None
@@ -103,7 +103,7 @@ def package_sources(
     offline: bool = False,
     environment: Mapping[str, str] = os.environ,
 ) -> PackageSources:
-    """Where packages are installed from: the options of `bms up` (`named` are NAME=URL), else BMS_INDEX_URL,
+    """The package indexes: from the options of `bms up` (`named` are NAME=URL), else from BMS_INDEX_URL,
     BMS_EXTRA_INDEX_URL, BMS_FIND_LINKS (each several by white space), BMS_INDEX_<NAME> and BMS_OFFLINE.
 
     Raises InvalidArgument; also for an option that holds a password, since everybody can read a command line.

@@ -17,8 +17,8 @@ from bms.core.errors import NotFound
 
 
 async def recover(root: Path, url: str = "") -> NewKey:
-    """Makes a new key of the operator's first owner and keeps it as HOME/admin.key. `told` is the URL of a database
-    other than the one that the home remembers.
+    """Makes a new key of the operator's first owner and keeps it as HOME/admin.key. `url` is that of a database other
+    than the one that the home remembers.
 
     Raises NotFound where `root` is no home, FailedPrecondition where no platform has begun in its database, or another
     one has, Refusal where it is a newer version's.

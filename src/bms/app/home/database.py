@@ -37,7 +37,7 @@ class DatabaseState(NamedTuple):
 
 
 def check(home: Path, url: str, found: DatabaseState) -> str:
-    """Checks that the home belongs to the database `told`, and returns the identity that both share, made at a first
+    """Checks that the home belongs to the database at `url`, and returns the identity that both share, made at a first
     start.
 
     Raises FailedPrecondition where the database holds nothing, but the home was in use with one; and where it is

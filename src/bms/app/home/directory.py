@@ -163,7 +163,7 @@ class Home:
         return (own if usable else Path("/tmp")) / f"bms-{os.getuid()}-{self.mark}"  # noqa: S108 - private, and checked
 
     def run_dir(self) -> Path:
-        """`sockets`, made if missing. Raises Refusal when somebody else put something there."""
+        """The directory of `sockets`, made if missing. Raises Refusal when somebody else put something there."""
         return private_directory(self.sockets)
 
     def _check_schema(self) -> None:
@@ -194,7 +194,8 @@ class Home:
 
 
 def private_directory(path: Path) -> Path:
-    """`path`, made if missing. Raises Refusal unless it is a directory of ours alone, reached by no link."""
+    """Makes the directory if missing, and returns it. Raises Refusal unless it is a directory of ours alone, reached by
+    no link."""
     try:
         path.mkdir(mode=0o700)
     except FileExistsError:

@@ -34,7 +34,7 @@ class JsonLines(logging.Formatter):
 
 
 def without_secrets(text: str) -> str:
-    """`text` with the secret half of keys, and credentials after Bearer or Basic, replaced by dots."""
+    """The text with the secret half of keys, and credentials after Bearer or Basic, replaced by dots."""
     return _SECRET.sub(lambda found: f"{found[1]}.…" if found[1] else f"{found[2]}…", text)
 
 

@@ -216,7 +216,7 @@ class Supervisor:
 
 
 def ending_text(status: int | None) -> str:
-    """How a process ended, for people."""
+    """The exit status for people."""
     if status is None:
         return "unseen"
     return f"status {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"

@@ -61,7 +61,7 @@ CONVERTERS: dict[tuple[str, str], tuple[Callable[[ServableConfig, Signature], Co
 
 
 class Parent(NamedTuple):
-    """How the parent is served, and what it answers to all rows; `notes` say for people how real ones were joined."""
+    """The parent as it is served, with its answers to all rows; `notes` tell people how real rows were joined."""
 
     own: dict[str, Signature]  # without those that preparation adds
     served: dict[str, Signature]

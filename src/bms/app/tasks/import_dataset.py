@@ -30,7 +30,7 @@ STATISTICS = "statistics.json"
 
 
 class ImportJobContext(Protocol):
-    """What this task needs of the process that runs it."""
+    """The part of the job's context that this task needs."""
 
     @property
     def parameters(self) -> dict[str, Any]: ...

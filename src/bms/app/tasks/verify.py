@@ -37,7 +37,7 @@ PATIENCE_S = 5.0  # for the runs that measure
 
 
 class VerifyJobContext(Protocol):
-    """What this task needs of the job that it is."""
+    """The part of the job's context that this task needs."""
 
     @property
     def parameters(self) -> Mapping[str, object]: ...
@@ -56,7 +56,7 @@ class VerifyJobContext(Protocol):
 
 
 class RequestedPackages(msgspec.Struct, frozen=True, kw_only=True):
-    """What a version's maker asked to be installed."""
+    """The packages that a version's maker asked for."""
 
     requirements: tuple[str, ...] = ()
     python: str | None = None
@@ -163,7 +163,7 @@ def _configured(
 
 
 def _try_without_optional(servable: Servable, name: str) -> None:
-    """Raises FailedPrecondition where a model does not run without an input that it calls optional."""
+    """Runs the model without its optional inputs. Raises FailedPrecondition where it does not run without one."""
     signature: Signature = servable.signatures[name]
     optional = [spec.name for spec in signature.inputs if spec.optional]
     if not optional:

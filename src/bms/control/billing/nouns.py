@@ -1,4 +1,4 @@
-"""What queries of usage are made of: filters, sums, single events."""
+"""The nouns of billing: filters of usage, sums, allotments that are not billed, runs that can't be read."""
 
 from datetime import datetime
 from typing import Literal, get_args

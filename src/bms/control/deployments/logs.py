@@ -67,7 +67,7 @@ class ReplicaLogPiece(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplicaLogService:
-    """Reads logs for those who may read deployments of their own tenant."""
+    """Use cases of replicas' logs, for principals who may read deployments of their own tenant."""
 
     def __init__(self, store: Store[DeploymentsTx], logs: ReplicaLogSource) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""What happens to jobs."""
+"""Events of jobs."""
 
 from bms.core.events import Payload
 

@@ -19,7 +19,7 @@ def too_large(job: Job, capacity: JobCapacity) -> str:
 def next_to_start(queued: Sequence[Job], active: Sequence[Job], capacity: JobCapacity) -> list[Job]:
     """The jobs of `queued` (all due) to start beside the `active` ones, in order.
 
-    The platform's own tasks and users' code go in lanes of their own, each with the whole capacity (cores are
+    The platform's own tasks and users' code go in queues of their own, each with the whole capacity (cores are
     shared, memory is a limit and no reservation): a training of days must not hold up every tenant's uploads,
     which wait for a verification of a second.
     """

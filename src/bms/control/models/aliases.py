@@ -97,7 +97,7 @@ class AliasService:
 
 
 def require_may_force(by: Principal) -> None:
-    """Raises PermissionDenied for principals who may not pass over gates."""
+    """Checks the right to pass over gates. Raises PermissionDenied."""
     if by.role not in MAY_FORCE:
         raise PermissionDenied(f"only an admin or owner may pass over gates, this key's role is {by.role!r}")
 

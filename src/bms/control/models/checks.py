@@ -23,7 +23,8 @@ MOST_SIGNATURES, MOST_TENSORS, MOST_DIMENSIONS = 256, 1024, 32
 
 
 def check_text(what: str, text: str, limit: int = MAX_TEXT) -> str:
-    """Raises InvalidArgument for text that is too long or holds control characters other than line ends and tabs."""
+    """Checks a text. Raises InvalidArgument where it is too long or holds control characters other than line ends and
+    tabs."""
     if len(text) > limit:
         raise InvalidArgument(f"{what} has {len(text)} characters, expected at most {limit}")
     if any(ord(letter) < 32 and letter not in "\n\r\t" for letter in text):
@@ -36,7 +37,8 @@ def check_model(name: str) -> str:
 
 
 def check_alias(name: str) -> str:
-    """Raises InvalidArgument for a bad name, and for digits alone, which would read as a version's number."""
+    """Checks an alias's name. Raises InvalidArgument for a bad name, and for digits alone, which would read as a
+    version's number."""
     check_name("alias", name)
     if name.isdecimal():
         raise InvalidArgument(f"alias {name!r} would be taken for a version's number: add a letter")
@@ -63,7 +65,8 @@ def check_gates(gates: Iterable[Gate]) -> tuple[Gate, ...]:
 
 
 def check_new(new: NewVersion) -> NewVersion:
-    """Raises InvalidArgument for descriptions that are too large, contradict themselves or can't be stored."""
+    """Checks a version's declaration. Raises InvalidArgument for descriptions that are too large, contradict themselves
+    or can't be stored."""
     if (size := len(msgspec.json.encode(new))) > MAX_SAID:
         raise InvalidArgument(f"the version's description takes {size} bytes, expected at most {MAX_SAID}")
     if new.lineage.parent is not None and not 1 <= new.lineage.parent <= MAX_NUMBER:
@@ -86,7 +89,8 @@ def check_pickle(files: Iterable[str], new: NewVersion) -> None:
 
 
 def check_signatures(signatures: Mapping[str, Signature]) -> None:
-    """Raises InvalidArgument naming the first signature that contradicts itself or is beyond all bounds."""
+    """Checks declared signatures. Raises InvalidArgument naming the first that contradicts itself or is beyond all
+    bounds."""
     if len(signatures) > MOST_SIGNATURES:
         raise InvalidArgument(f"{len(signatures)} signatures are too many: expected at most {MOST_SIGNATURES}")
     for name, signature in signatures.items():

@@ -29,7 +29,7 @@ async def known_version(tx: ModelsTx, tenant: str, model: str, number: int) -> V
 
 
 def expect(revision: int | None, actual: int) -> None:
-    """Raises Aborted when the caller's revision is not the actual one."""
+    """Checks the revision of an update. Raises Aborted when the caller's is not the actual one."""
     if revision is not None and revision != actual:
         raise Aborted(f"it was changed by someone else: you saw revision {revision}, it is {actual}; read it again")
 

@@ -105,8 +105,9 @@ def agreed(given: dict[str, Signature], found: dict[str, Signature], labels: tup
 
 
 def _with_found(given: Signature, found: Signature) -> Signature:
-    """With the features that the model was found to read of serialized examples, and how it answers, which are for no
-    one to declare; and with what its artifact says for clients that read a configuration, where `given` does not."""
+    """The signature with the features that the model was found to read of serialized examples, and how it answers,
+    which nobody can declare; and with what its artifact says for clients that read a configuration, where `given` does
+    not."""
     real = {spec.name: spec for spec in found.inputs}
     inputs = tuple(
         msgspec.structs.replace(spec, features=real[spec.name].features, format=spec.format or real[spec.name].format)
@@ -122,7 +123,8 @@ def _with_found(given: Signature, found: Signature) -> Signature:
 
 
 def _as_proved(given: Signature, found: Signature) -> Signature:
-    """What is declared batched, but was not proved to be, is not; of what runs with one row, one row is taken."""
+    """The signature as it was proved: one that was declared batched, but is not, is not; a model that runs only with
+    one row takes one."""
     if found.batched or not given.batched:
         return given
     ones = {spec.name for spec in found.inputs if spec.shape[:1] == (1,)}
@@ -177,7 +179,8 @@ def _check_tensor(where: str, given: TensorSpec, real: TensorSpec, *, narrower: 
 
 
 def _labelled(name: str, signature: Signature, found: Signature, labels: tuple[str, ...]) -> Signature:
-    """With the names of its classes: the version's `labels`, where they don't contradict those that were found."""
+    """The signature with the names of its classes: the version's `labels`, where they don't contradict those that were
+    found."""
     if signature.scores is None:
         answers = any(spec.name == ANSWERED and len(spec.shape) == 1 for spec in signature.outputs)
         answers = answers or any(holds_a_number_each(spec, labels) for spec in signature.outputs)

@@ -1,4 +1,4 @@
-"""What happens to a tenant after its deletion."""
+"""Events of a tenant after its deletion."""
 
 from bms.core.events import Payload
 

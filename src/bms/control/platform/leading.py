@@ -131,8 +131,8 @@ class Leader:
         return self.token
 
     async def fence(self, tx: Fenced, token: int | None) -> None:
-        """Raises Aborted unless this process still leads with `token`; no other process begins to before the end of
-        `tx`."""
+        """Fences a transaction: raises Aborted unless this process still leads with `token`; no other process begins to
+        before the end of `tx`."""
         if token is None:
             raise Aborted(f"this process does not lead {self._subject!r}")
         try:

@@ -8,7 +8,7 @@ import msgspec
 
 
 class Blob(msgspec.Struct, frozen=True, kw_only=True):
-    """`digest` is "sha256:<hex>" of the content, `size` its bytes."""
+    """A stored blob: `digest` is "sha256:<hex>" of the content, `size` its bytes."""
 
     digest: str
     size: int

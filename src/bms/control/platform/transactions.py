@@ -49,7 +49,8 @@ class Fenced(Protocol):
     """A transaction that fails where its process no longer leads."""
 
     async def fence(self, lease: str, token: int) -> None:
-        """Raises Aborted unless `token` is the lease's newest one; holds the lease's row until the end."""
+        """Fences the transaction: raises Aborted unless `token` is the lease's newest one; locks the lease's row until
+        the end."""
         ...
 
 

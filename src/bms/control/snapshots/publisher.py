@@ -171,8 +171,7 @@ class Publisher:
         return feed
 
     async def released(self, replicas: Collection[str]) -> frozenset[str]:
-        """Those of `replicas`, which all drain, that no gateway sends to any more, whichever process it is connected
-        to."""
+        """The drained `replicas` that no gateway sends to any more, whichever process it is connected to."""
         last, theirs = await self._events.last(), await self._others.position()
         ours = self._position()
         position = ours if theirs is None else min(ours, theirs)

@@ -30,7 +30,7 @@ class RolloutBarrier:
     def released(
         self, replicas: Collection[str], newest: int, last_event: int, position: int, now: float
     ) -> frozenset[str]:
-        """Those of `replicas`, all of which drain, that no gateway sends to any more.
+        """The drained `replicas` that no gateway sends to any more.
 
         `newest` is the newest event, read after it was known that they drain; this process has come to `last_event`,
         and all gateways to `position`.

@@ -27,6 +27,6 @@ class EntrySource(Protocol):
 
     async def changed(self, events: Sequence[Recorded], before: Entries) -> Collection[str] | None:
         """Ids of the entries that these events may have changed, made, or ended. Too many are harmless, too few are
-        not. None, which is all, after an event that the feature can't read. `told` are the entries before, of all
+        not. None, which is all, after an event that the feature can't read. `before` are the entries until now, of all
         kinds."""
         ...

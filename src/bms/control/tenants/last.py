@@ -8,8 +8,8 @@ from bms.core.errors import FailedPrecondition
 
 
 def refuse_last_owner(user: User, changed: User, owners: Iterable[User], keys: Iterable[Key], now: datetime) -> None:
-    """Raises FailedPrecondition where nobody but `user` could administer the tenant, and `changed` could not any more.
-    `owners` and `keys` are those of the tenant."""
+    """Protects the last owner: raises FailedPrecondition where nobody but `user` could administer the tenant, and
+    `changed` could not any more. `owners` and `keys` are those of the tenant."""
     if _owns(changed) or not _owns(user):
         return
     others = {owner.id for owner in owners if _owns(owner) and owner.id != user.id}
@@ -28,7 +28,8 @@ def refuse_last_owner(user: User, changed: User, owners: Iterable[User], keys: I
 
 
 def refuse_last_key(key: Key, owners: Iterable[User], keys: Iterable[Key], now: datetime) -> None:
-    """Raises FailedPrecondition where no other key of an owner may do everything, for at least as long."""
+    """Protects the last key: raises FailedPrecondition where no other key of an owner may do everything, for at least
+    as long."""
     owning = {owner.id for owner in owners if _owns(owner)}
     if key.user not in owning or not opens(key, now):
         return

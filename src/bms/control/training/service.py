@@ -87,7 +87,7 @@ class TrainingService:
         return recipe
 
     async def _check(self, tenant: str, recipe: Recipe, versions: dict[str, DatasetVersion]) -> None:
-        """Raises FailedPrecondition where a data set lacks what the recipe needs: no job should fail of that."""
+        """Checks the data sets against the recipe's needs: no job should fail of that. Raises FailedPrecondition."""
         for name, needed in recipe.needs.items():
             version = versions[name]
             told = await self._datasets.statistics(tenant, version.dataset, version.number)

@@ -87,7 +87,8 @@ def _true_places(target: TrueClasses, model: Sequence[str]) -> NDArray[np.int64]
 
 
 def _check_numbers(target: TrueClasses, count: int) -> None:
-    """Raises FailedPrecondition unless the data set, too, numbers its classes from 0 (False and True are 0 and 1)."""
+    """Checks that the data set, too, numbers its classes from 0 (False and True are 0 and 1). Raises
+    FailedPrecondition."""
     if 0 not in places(target.names, numbered(count)):
         raise _differ(target, numbered(count), "the model's classes have no names, only numbers from 0")
 

@@ -47,8 +47,8 @@ def measured(signature: Signature, outputs: Mapping[str, Array], target: TrueCla
 
 
 def _by_scores(name: str, labels: tuple[str, ...], outputs: Mapping[str, Array], target: TrueClasses) -> Measured:
-    """Where the model also answers a class, that is what its callers go by: a threshold of its own, ties and
-    calibration make it another than the best score."""
+    """Judges by scores where the model answers no class. Where it does, callers go by that: a threshold of its own,
+    ties and calibration make it another than the best score."""
     if name not in outputs:
         raise FailedPrecondition(f"the model did not give its scores {name!r}: it gave {', '.join(map(repr, outputs))}")
     scored = judged_scores(outputs[name], labels, target)

@@ -39,7 +39,7 @@ def answers(servable: Servable, given: Fed, progress: Progress, random: np.rando
 
 
 def run_all(servable: Servable, given: Fed, progress: Progress) -> dict[str, Array]:
-    """The outputs for all rows, run in parts; one by one where the model's rows depend on their company.
+    """The outputs for all rows, run in batches; one by one where the model's rows depend on one another.
 
     Raises FailedPrecondition for an output that has not an answer a row.
     """
@@ -54,7 +54,7 @@ def run_all(servable: Servable, given: Fed, progress: Progress) -> dict[str, Arr
 
 
 def _ask_again(servable: Servable, given: Fed, outputs: dict[str, Array], rows: Array) -> None:
-    """Raises FailedPrecondition naming output and row where an answer is another."""
+    """Asks some rows again among others. Raises FailedPrecondition naming output and row where an answer is another."""
     other: set[int] = set()
     for company in _companies(rows, given.signature.batched):
         asked = _asked(servable, given, company)
@@ -69,7 +69,7 @@ def _ask_again(servable: Servable, given: Fed, outputs: dict[str, Array], rows: 
 
 
 def _check_alike(one: dict[str, Array], other: dict[str, Array]) -> None:
-    """Raises FailedPrecondition where two runs differ in what outputs there are, or in their shapes."""
+    """Compares two runs. Raises FailedPrecondition where they differ in what outputs there are, or in their shapes."""
     if odd := one.keys() ^ other.keys():
         raise FailedPrecondition(f"output {min(odd)!r} is not given by every run: expected the same outputs of each")
     for name, array in one.items():

@@ -13,7 +13,8 @@ from bms.core.tensors.class_names import names_text, number_of
 
 @dataclass(frozen=True)
 class TrueClasses:
-    """`codes` [rows] are places in `names`, which are all different; `classes`: the data set calls them classes."""
+    """The true classes. `codes` [rows] are places in `names`, which are all different; `classes`: the data set calls
+    them classes."""
 
     column: str
     names: tuple[str, ...]

@@ -18,7 +18,7 @@ class Followed(msgspec.Struct, frozen=True, kw_only=True):
     revision: DeploymentRevision
 
     async def record(self, tx: DeploymentsTx) -> None:
-        """Raises Aborted when the owner changed the deployment in the same moment."""
+        """Saves the new revision. Raises Aborted when the owner changed the deployment in the same moment."""
         await tx.save_deployment(self.deployment)
         await tx.add_revision(self.revision)
         versions = ", ".join(map(str, self.revision.versions))

@@ -16,9 +16,7 @@ IDLE_SHARE = 20  # rounds that nothing asked for take at most a twentieth of the
 
 
 class ReconcilerLoop:
-    """`run` steps for ever.
-
-    `told` returns when a gateway has told that it routes by something newer."""
+    """Runs the reconciler for ever. `progress` returns when a gateway has come to route by something newer."""
 
     def __init__(
         self,

@@ -43,7 +43,8 @@ class TrafficView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeploymentStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`path` is where predictions are sent; `requests` counts what the replicas shown have answered."""
+    """The status of a deployment. `path` is where predictions are sent; `requests` counts what the replicas shown have
+    answered."""
 
     name: str
     model: str
@@ -73,8 +74,8 @@ def view(
     now: datetime,
     building: Mapping[str, str] | None = None,
 ) -> DeploymentStatus:
-    """The deployment's state in one word and one sentence, with the evidence. `said` is the health by replica;
-    `building`, by replica, the last line of the build of its environment."""
+    """The deployment's state in one word and one sentence, with the evidence. `status` is that of model servers by
+    replica; `building`, by replica, the last line of the build of its environment."""
     replicas = [_with_build(replica, building or {}) for replica in replicas]
     live = [replica for replica in replicas if replica.state in ("starting", "ready", "draining")]
     failed = [replica for replica in replicas if replica.state == "failed"][-3:]
