@@ -256,8 +256,8 @@ class ModelServer:
         idle.cancel()
         hurry.cancel()
         for connection in self._connections:
-            for parcel in list(connection.open.values()):
-                self._service.refuse(parcel, Unavailable("this model server ended before the model had answered"))
+            for batch in list(connection.open.values()):
+                self._service.refuse(batch, Unavailable("this model server ended before the model had answered"))
         self._lifecycle.move("END")
 
     async def _signalled(self, timeout_s: float) -> None:

@@ -103,7 +103,7 @@ def _blocks(source: str, seqs: list[int], attempts: list[Attempt]) -> Iterator[U
         if max(block.last_at, *amounts, *block.more.values()) <= _LARGEST:
             yield block
             return
-        if len(seqs) == 1:  # one that can't be true must not keep the others from the books
+        if len(seqs) == 1:  # one that can't be true must not keep the others from being stored
             yield _block(source, seqs, [_bounded(attempts[0])])
             return
     half = len(seqs) // 2

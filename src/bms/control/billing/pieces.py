@@ -12,7 +12,7 @@ from bms.core.usage import Quantities, UsageEvent
 
 SOURCE = "allotments"
 SPAN_MS: dict[Held, int] = {"replicas": 3_600_000, "jobs": 3_600_000, "storage": 86_400_000}
-_MOST = 1 << 62  # of one piece's quantity: the books' columns have 63 bits
+_MOST = 1 << 62  # of one piece's quantity: the columns have 63 bits
 
 
 def whole_spans(now: int) -> dict[Held, int]:

@@ -32,7 +32,7 @@ class UsageService:
     async def ingest(self, source: str, runs: Sequence[UsageRun | UnreadRun]) -> int:
         """Stores shipped events, and returns the highest stored seq of `source`: what may be acknowledged.
 
-        Events that are in the books are passed over. What follows a gap is not taken: the shipper repeats from the
+        Events that are stored already are passed over. What follows a gap is not taken: the shipper repeats from the
         number acknowledged. Runs of an unknown version are put aside and count as committed: `read_again` books them
         once they can be read. Raises InvalidArgument for runs that are empty, or not in order of seq.
         """

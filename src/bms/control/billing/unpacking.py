@@ -17,7 +17,7 @@ def unpack(block: UsageBlock) -> Iterator[UsageEvent]:
     """The block's events, as they were. Raises Unimplemented for a block of a later format."""
     if block.format > HELD_FORMAT:
         raise Unimplemented(
-            f"a block of the books has format {block.format}, and this release reads {HELD_FORMAT} at most: use a "
+            f"a block of usage events has format {block.format}, and this release reads {HELD_FORMAT} at most: use a "
             "newer one"
         )
     columns = _decode(block.events)

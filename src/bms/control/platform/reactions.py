@@ -30,7 +30,7 @@ log = logging.getLogger("bms.reactions")
 READER = "reactions"
 SUBJECT = "reactions"
 """What the loop must lead, of `Leadership`."""
-AT_ONCE = 8  # lanes at work
+AT_ONCE = 8  # subjects worked on at once
 RETRIES_AT_ONCE = 4  # beside them, of those with rows: what hangs again and again must not hold up what is new
 WINDOW = 1000  # events that are neither done nor have a row; no more are read meanwhile
 KEEP_S = 1.0  # the position is kept at most so often: after a crash, what was done since is done again

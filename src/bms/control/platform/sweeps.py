@@ -89,10 +89,10 @@ class Sweeps:
         since = Since(at - WINDOW, at - timedelta(seconds=YOUNG_S), self._settled)
         before = sum(self.followed.values())
         found = [(name, await self._found(name, finder, since)) for name, finder in self._finders.items()]
-        for name, strays in found:  # all were found before one is moved: from that, too, something follows
-            for stray in strays:
-                if (stray.tenant, stray.about) not in held:
-                    self.followed[name] += await self._follow(stray)
+        for name, missed_ones in found:  # all were found before one is moved: from that, too, something follows
+            for missed in missed_ones:
+                if (missed.tenant, missed.about) not in held:
+                    self.followed[name] += await self._follow(missed)
         if len(self._settled) > MOST_SETTLED:
             self._settled.clear()
         return sum(self.followed.values()) - before
@@ -100,26 +100,26 @@ class Sweeps:
     async def _found(self, name: str, finder: Finder, since: Since) -> list[MissedReaction]:
         """What the finders found; one that fails does not keep others from looking."""
         try:
-            return [stray async for stray in finder(since)]
+            return [missed async for missed in finder(since)]
         except BmsError as error:
             log.warning("%s can't be swept now: %s", name, error.message)
         except Exception:
             log.exception("%s can't be swept", name)
         return []
 
-    async def _follow(self, stray: MissedReaction) -> bool:
+    async def _follow(self, missed: MissedReaction) -> bool:
         try:
-            await within(stray.follow(), LIMIT_S)
+            await within(missed.follow(), LIMIT_S)
         except OUTSIDE as error:
-            log.warning("%s was missed, and can't be made up for now: %s", stray.what, error)
+            log.warning("%s was missed, and can't be made up for now: %s", missed.what, error)
             return False
         except BmsError as error:
-            log.error("%s was missed, and can't be made up for: %s", stray.what, error.message)
+            log.error("%s was missed, and can't be made up for: %s", missed.what, error.message)
         except Exception:
-            log.exception("%s was missed, and can't be made up for", stray.what)
+            log.exception("%s was missed, and can't be made up for", missed.what)
         else:
-            log.warning("%s was missed, since its event was lost, and goes on now", stray.what)
-            self._settled.update({stray.once} - {""})
+            log.warning("%s was missed, since its event was lost, and goes on now", missed.what)
+            self._settled.update({missed.once} - {""})
             return True
-        self._settled.update({stray.once} - {""})
+        self._settled.update({missed.once} - {""})
         return False

@@ -13,7 +13,7 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
     """An isolated customer. `id` is its name: it appears in paths and never changes.
 
     Since `deleted_at` nobody acts for it any more; since `removed_at` all that it owned is gone. Its name stays taken:
-    the books are kept under it.
+    its usage is kept under it.
     """
 
     id: str
