@@ -95,7 +95,7 @@ def _supervise(
     try:
         write_private(home.run / "supervisor.json", msgspec.json.encode(settings))
         supervisor = Supervisor(home, settings, listening, recorded_services(home) if adopting else ())
-        asyncio.run(supervisor.run(lambda ready: _tell(home, ready, ready_fd, adopting)))
+        asyncio.run(supervisor.run(lambda ready: _announce(home, ready, ready_fd, adopting)))
     except OSError as error:
         raise disk_refusal(home.root, error) from error
     finally:
@@ -122,7 +122,7 @@ def _own_identity() -> processes.ProcessIdentity:
     return own.identity
 
 
-def _tell(home: Home, ready: PlatformReady, ready_fd: int | None, adopting: bool) -> None:
+def _announce(home: Home, ready: PlatformReady, ready_fd: int | None, adopting: bool) -> None:
     """Prints the URL and the next commands, and reports readiness to a parent that waits for it on a pipe."""
     if adopting:
         print(f"took over {ready.url} from a supervisor that was killed", flush=True)

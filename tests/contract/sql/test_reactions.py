@@ -391,7 +391,7 @@ async def test_who_leads_no_more_leaves_it_to_the_next(world: World) -> None:
     await world.push("x1")
     await world.reactions.step()
     await asyncio.wait_for(begun.wait(), 30)
-    await world.reactions.rest()
+    await world.reactions.stop()
     assert (world.seen, await world.position()) == ([], 0)
     free.set()
     await world.leader().run_until_idle()
@@ -415,7 +415,7 @@ async def test_news_come_when_there_is_something_to_do(world: World) -> None:
         await world.reactions.news()
         await world.reactions.news()
     assert row.due_at - world.clock.now() == timedelta(seconds=0.05)
-    await world.reactions.rest()
+    await world.reactions.stop()
 
 
 async def test_nothing_follows_for_a_tenant_that_was_deleted(world: World) -> None:
@@ -474,7 +474,7 @@ async def test_whoever_is_stopped_at_any_await_leaves_nothing_undone(
         try:
             await world.reactions.run_until_idle()
         finally:
-            await world.reactions.rest()
+            await world.reactions.stop()
 
     async def prepare(number: int, _cancelled: bool) -> None:
         await world.push(f"x{number}")

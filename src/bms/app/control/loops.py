@@ -81,7 +81,7 @@ async def _react(control: ControlPlane) -> None:
             sweeping.cancel()
             await asyncio.gather(sweeping, return_exceptions=True)
         with contextlib.suppress(BmsError):
-            await reactions.rest()
+            await reactions.stop()
 
 
 async def _repeat(

@@ -171,7 +171,7 @@ def _is_any(host: str) -> bool:
         return False
 
 
-def _tell(home: Home, ready: AgentReady, ready_fd: int | None) -> None:
+def _announce(home: Home, ready: AgentReady, ready_fd: int | None) -> None:
     """Prints how to use the agent, and reports readiness to a parent that waits for it on a pipe."""
     print(
         f"the node agent of {home.root} is ready\n"
@@ -214,7 +214,7 @@ def main(argv: list[str]) -> int:
         hold(home)
         log_to_stderr("node agent", given.log_level)
         environments = UvEnvironments(home.root, os.environ, sources=package_sources())
-        uvloop.run(run(settings, environments, lambda ready: _tell(home, ready, given.ready_fd)))
+        uvloop.run(run(settings, environments, lambda ready: _announce(home, ready, given.ready_fd)))
     except BmsError as error:
         print(f"bms node agent: {error.message}", file=sys.stderr)
         return int(exit_code_of(error))

@@ -59,7 +59,7 @@ class Health:
             self._unanswered.pop(gone, None)
         self._ask_due()
 
-    def hurry(self, replica: str) -> None:
+    def probe_now(self, replica: str) -> None:
         """Asks this replica now, however recently it was asked."""
         self._schedule.forget(replica)
         self._ask_due()

@@ -60,7 +60,11 @@ class Gates:
                 since.settled.add(job.id)
             else:
                 yield MissedReaction(
-                    job.tenant, job.spec.subject, f"what job {job.id} measured", partial(self._take, job), job.id
+                    job.tenant,
+                    job.spec.subject,
+                    f"what job {job.id} measured",
+                    partial(self._record_measurement, job),
+                    job.id,
                 )
 
     async def _recorded(self, job: Job) -> bool:
@@ -79,7 +83,7 @@ class Gates:
         for number, gate in enumerate(gates):
             (standing,) = standings((gate,), version.gate_results)
             known = await self._jobs.find(version.tenant, _job_of(version, number))
-            if standing.state == "measuring" and known is None and not await self._measuring.going(version, gate):
+            if standing.state == "measuring" and known is None and not await self._measuring.running(version, gate):
                 return True
         return False
 
@@ -89,7 +93,7 @@ class Gates:
         for number, gate in enumerate(model.gates):
             try:
                 job = self._measuring.submit(version, gate, version.created_by, _job_of(version, number))
-                await self._begun(version, gate, job)
+                await self._submit_first(version, gate, job)
             except TRANSIENT as error:
                 passing = error
         if passing is not None:
@@ -102,7 +106,7 @@ class Gates:
             try:
                 await self._jobs.get(event.tenant, _job_of(version, number))
             except NotFound:
-                await self._cannot(version, gate, f"its measuring could not begin: {words}")
+                await self._record_failure(version, gate, f"its measuring could not begin: {words}")
 
     async def evaluate(self, tenant: str, by: str, model: str, number: int) -> Evaluation:
         """Measures all gates of a ready version anew, for example after the gates were changed. What is being measured
@@ -123,16 +127,16 @@ class Gates:
         jobs: list[Job] = []
         running: list[str] = []
         for gate, standing in zip(gates, known, strict=True):
-            if (going := await self._measuring.going(version, gate)) is not None:
+            if (going := await self._measuring.running(version, gate)) is not None:
                 jobs.append(going)
                 running.append(going.id)
                 continue
             if standing.result is None or standing.result.value is None:
                 await self._models.record_gate_result(tenant, version.id, awaited((gate,), self._clock.now())[0])
             try:
-                job = await self._begun(version, gate, self._measuring.anew(version, gate, by))
+                job = await self._submit_first(version, gate, self._measuring.resubmit(version, gate, by))
             except TRANSIENT as error:
-                await self._cannot(version, gate, f"its measuring could not begin: {error.message}")
+                await self._record_failure(version, gate, f"its measuring could not begin: {error.message}")
                 raise
             if job is not None:
                 jobs.append(job)
@@ -144,9 +148,9 @@ class Gates:
     async def on_job_ended(self, event: Event[JobEnded]) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.entry == ENTRY:
-            await self._take(job)
+            await self._record_measurement(job)
 
-    async def _take(self, job: Job) -> None:
+    async def _record_measurement(self, job: Job) -> None:
         gate = msgspec.convert(job.spec.then["gate"], Gate)
         await self._models.record_gate_result(job.tenant, job.spec.subject, result_of(job, gate, self._clock.now()))
 
@@ -156,9 +160,9 @@ class Gates:
         if job.spec.entry == ENTRY:
             version = await self._models.version_by_id(job.tenant, job.spec.subject)
             gate = msgspec.convert(job.spec.then["gate"], Gate)
-            await self._cannot(version, gate, f"what job {job.id} measured could not be recorded: {words}")
+            await self._record_failure(version, gate, f"what job {job.id} measured could not be recorded: {words}")
 
-    async def _begun(self, version: Version, gate: Gate, submitting: Awaitable[Job]) -> Job | None:
+    async def _submit_first(self, version: Version, gate: Gate, submitting: Awaitable[Job]) -> Job | None:
         """Submits the job that measures the gate; None where it can't be measured, which is noted on the version, or
         was submitted before a crash. Raises an error that may pass."""
         try:
@@ -168,10 +172,10 @@ class Gates:
         except TRANSIENT:
             raise
         except BmsError as error:
-            await self._cannot(version, gate, error.message)
+            await self._record_failure(version, gate, error.message)
             return None
 
-    async def _cannot(self, version: Version, gate: Gate, reason: str) -> None:
+    async def _record_failure(self, version: Version, gate: Gate, reason: str) -> None:
         (blank,) = awaited((gate,), self._clock.now())
         result = msgspec.structs.replace(blank, reason=plain(reason, MAX_REASON))
         await self._models.record_gate_result(version.tenant, version.id, result)

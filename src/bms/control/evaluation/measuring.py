@@ -30,7 +30,7 @@ class Measuring:
         """Submits the job under that id. Raises AlreadyExists where there is one."""
         return await self._submitted(await self._spec(version, gate), gate, version, by, id)
 
-    async def going(self, version: Version, gate: Gate) -> Job | None:
+    async def running(self, version: Version, gate: Gate) -> Job | None:
         """The job that measures the gate on this data already and has not ended; None also where it can't be
         measured."""
         try:
@@ -42,7 +42,7 @@ class Measuring:
         last = await self._last(version, gate)
         return last if last is not None and _goes_on(last, spec) else None
 
-    async def anew(self, version: Version, gate: Gate, by: str) -> Job:
+    async def resubmit(self, version: Version, gate: Gate, by: str) -> Job:
         """Submits a new job. Two who ask at once get the same one: its id follows from that of the last."""
         spec = await self._spec(version, gate)
         last = await self._last(version, gate)

@@ -57,7 +57,7 @@ class Verification:
     async def on_job_ended(self, event: Event[JobEnded]) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.kind == "verify":
-            await self._take(job)
+            await self._record_findings(job)
 
     async def missed_reactions(self, since: Since) -> AsyncIterator[MissedReaction]:
         """Finds versions without a verdict and without a job that will bring one."""
@@ -68,13 +68,13 @@ class Verification:
             if last is None:
                 yield MissedReaction(tenant, version.id, what, partial(self._recognise, version))
             elif last.ended_at is not None and last.ended_at < since.before:
-                yield MissedReaction(tenant, version.id, what, partial(self._take, last))
+                yield MissedReaction(tenant, version.id, what, partial(self._record_findings, last))
 
     async def _recognise(self, version: Version) -> None:
         if version.state == "verifying":
             await self._submit(version, _recognising(version), OWN, recognise=version.environment)
 
-    async def _take(self, job: Job) -> None:
+    async def _record_findings(self, job: Job) -> None:
         version = await self._models.version_by_id(job.tenant, job.spec.subject)
         if version.state != "verifying":
             return

@@ -52,7 +52,7 @@ class ReactionService:
             found = await self._found(tx, id)
             again = msgspec.structs.replace(found, state="waiting", tries=0, due_at=now)
             await tx.save(again)
-            await self._tell(tx, again, ReactionRetried, by)
+            await self._emit(tx, again, ReactionRetried, by)
         return again
 
     async def dismiss(self, by: Principal, id: str) -> Reaction:
@@ -61,7 +61,7 @@ class ReactionService:
         async with self._store.write() as tx:
             found = await self._found(tx, id)
             await tx.remove([id])
-            await self._tell(tx, found, ReactionDismissed, by)
+            await self._emit(tx, found, ReactionDismissed, by)
         return found
 
     async def view(self) -> ReactionsView:
@@ -96,7 +96,7 @@ class ReactionService:
             ]
         )
 
-    async def _tell(self, tx: ReactionsTx, reaction: Reaction, kind: type[OfReaction], by: Principal) -> None:
+    async def _emit(self, tx: ReactionsTx, reaction: Reaction, kind: type[OfReaction], by: Principal) -> None:
         for log_of in sorted({reaction.tenant, self._operator}):
             await tx.emit(reaction.as_event(kind, log_of, by.user, self._clock.now()))
 

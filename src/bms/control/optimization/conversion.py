@@ -109,7 +109,7 @@ class ConversionService:
         """Handles `job.ended`, once the output is registered: notes on the parent how its conversion ended."""
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.kind == "convert":
-            await self._take(job)
+            await self._record_conversion(job)
 
     async def missed_reactions(self, since: Since) -> AsyncIterator[MissedReaction]:
         """Finds ready versions whose conversion was neither begun nor refused, and conversions that ended without a
@@ -123,11 +123,11 @@ class ConversionService:
             if not unbegun:
                 since.settled.add(once)
         for job in await newest_ended(self._jobs, "convert", since, lambda job: str(job.spec.parameters.get("target"))):
-            if job.id in await self._said(job):
+            if job.id in await self._noted_text(job):
                 since.settled.add(job.id)
             else:
                 what = f"the end of conversion {job.id}"
-                yield MissedReaction(job.tenant, job.spec.subject, what, partial(self._take, job), job.id)
+                yield MissedReaction(job.tenant, job.spec.subject, what, partial(self._record_conversion, job), job.id)
 
     async def _unbegun(self, version: Version) -> list[str]:
         """The target formats for which there is neither a job nor a note."""
@@ -144,7 +144,7 @@ class ConversionService:
         register = None if job is None else job.spec.then.get("register")
         return () if register is None else msgspec.convert(register, Register).convert
 
-    async def _said(self, job: Job) -> str:
+    async def _noted_text(self, job: Job) -> str:
         """The text of the note on the parent about a conversion; the id of the job where the parent is gone."""
         try:
             parent = await self._models.version_by_id(job.tenant, job.spec.subject)
@@ -159,7 +159,7 @@ class ConversionService:
         except (InvalidArgument, FailedPrecondition, NotFound) as error:
             await self._models.note(version.tenant, version.id, _note(target), f"not started: {error.message}")
 
-    async def _take(self, job: Job) -> None:
+    async def _record_conversion(self, job: Job) -> None:
         register = msgspec.convert(job.spec.then["register"], Register)
         child = await self._models.version_of_job(job.tenant, register.model, job.id)
         if child is not None:

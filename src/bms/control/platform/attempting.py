@@ -55,10 +55,10 @@ async def attempt(handler: EventHandler, event: Event[Payload], limit_s: float =
     except Exception:  # what a tenant's process wrote must not stop what follows from others' events
         why = DEFECT
         log.exception("%s could not be handled by %s", event.payload.EVENT, handler.name)
-    return await _tell(handler, event, why, limit_s)
+    return await _give_up(handler, event, why, limit_s)
 
 
-async def _tell(handler: EventHandler, event: Event[Payload], why: str, limit_s: float) -> Outcome:
+async def _give_up(handler: EventHandler, event: Event[Payload], why: str, limit_s: float) -> Outcome:
     """Calls `given_up`: where that fails in a way that may pass, the whole is tried again."""
     if handler.given_up is not None:
         try:

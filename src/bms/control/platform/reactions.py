@@ -40,7 +40,7 @@ _POKES = frozenset({ReactionRetried.EVENT, ReactionDismissed.EVENT})
 
 
 class ReactionLoop:
-    """The loop that handles events. Call `step` whenever `news` returns, and `rest` in the end."""
+    """The loop that handles events. Call `step` whenever `news` returns, and `stop` in the end."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class ReactionLoop:
         self._kept = 0
         self._kept_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._bell = asyncio.Event()
+        self._wakeup = asyncio.Event()
         self._listening: asyncio.Task[int] | None = None
         self._new = asyncio.Semaphore(AT_ONCE)
         self._again = asyncio.Semaphore(RETRIES_AT_ONCE)
@@ -87,8 +87,8 @@ class ReactionLoop:
         queues = self._queues or await self._begin()
         if queues.unfinished < WINDOW:
             for number, row in await self._events.since(queues.read):
-                self._take(queues, number, row)
-        await self._park(queues)
+                self._enqueue(queues, number, row)
+        await self._record_waiting(queues)
         now, monotonic = self._clock.now(), self._clock.monotonic()
         for queue in queues:
             if queue.may_begin(now, monotonic):
@@ -113,11 +113,11 @@ class ReactionLoop:
         full = queues.unfinished >= WINDOW
         if self._listening is None and not full:  # goes on from call to call: broken off, it costs a connection
             self._listening = asyncio.create_task(self._events.wait(queues.read, LONGEST_WAIT_S))
-        ringing = asyncio.create_task(self._bell.wait())
+        ringing = asyncio.create_task(self._wakeup.wait())
         awaited = {ringing} if self._listening is None else {ringing, self._listening}
         await asyncio.wait(awaited, timeout=self._longest_wait_s(queues), return_when=asyncio.FIRST_COMPLETED)
         ringing.cancel()
-        self._bell.clear()
+        self._wakeup.clear()
         if self._listening is not None and self._listening.done():
             heard, self._listening = self._listening, None
             heard.result()
@@ -135,7 +135,7 @@ class ReactionLoop:
                 await self._keep(queues)
                 return
 
-    async def rest(self) -> None:
+    async def stop(self) -> None:
         """Breaks off what is under way, which the next leader does again, and records how far it came. Raises Aborted
         where another process leads already."""
         if (queues := await self._break_off()) is not None:
@@ -159,9 +159,9 @@ class ReactionLoop:
         self._queues = SubjectQueues(number, kept, known)
         return self._queues
 
-    def _take(self, queues: SubjectQueues, number: int, row: Recorded) -> None:
+    def _enqueue(self, queues: SubjectQueues, number: int, row: Recorded) -> None:
         if row.name in _POKES:
-            queues.hurry((str(row.details.get("of")), str(row.details.get("about"))), self._clock.now())
+            queues.make_due((str(row.details.get("of")), str(row.details.get("about"))), self._clock.now())
         handlers = self._handlers.of(row.name)
         works = [Work(number, place, handler, row) for place, handler in enumerate(handlers)]
         queues.take(number, (row.tenant, self._about(row) if works else ""), works)
@@ -172,7 +172,7 @@ class ReactionLoop:
         except UnreadableEvent:
             return row.subject
 
-    async def _park(self, queues: SubjectQueues) -> None:
+    async def _record_waiting(self, queues: SubjectQueues) -> None:
         """Records new reactions of a subject that waits at once, so that the position can move on."""
         held = [queue for queue in queues if queue.due is not None and queue.fresh and not queue.busy]
         if held:
@@ -211,7 +211,7 @@ class ReactionLoop:
         finally:
             queue.busy = False
             queues.forget(queue)
-            self._bell.set()
+            self._wakeup.set()
 
     async def _go_on(self, queues: SubjectQueues, queue: SubjectQueue) -> None:
         while queue.fresh and queue.due is None:
@@ -222,7 +222,7 @@ class ReactionLoop:
                     queue.fresh.popleft()
                     queues.finish([work])
                 case DeadLetter(why):
-                    await self._bury(self._row(queue, work), why, new=True)
+                    await self._record_dead(self._row(queue, work), why, new=True)
                     queue.fresh.popleft()
                     queues.finish([work])
                 case RetryLater(why):
@@ -255,7 +255,7 @@ class ReactionLoop:
                             await tx.remove([row.id])
                         log.info("event %d (%s) was handled by %s after all", row.number, row.event, row.handler)
                     case DeadLetter(why):
-                        await self._bury(row, why, new=False)
+                        await self._record_dead(row, why, new=False)
                     case RetryLater(why):
                         later = self._postponed(row, why)
                         async with self._writing() as tx:
@@ -286,7 +286,7 @@ class ReactionLoop:
             return DeadLetter(error.message)
         return await attempt(handler, event, self._limit_s)
 
-    async def _bury(self, row: Reaction, why: str, *, new: bool) -> None:
+    async def _record_dead(self, row: Reaction, why: str, *, new: bool) -> None:
         """Records a dead letter, with events in its tenant's log and in the operator's."""
         now = self._clock.now()
         dead = msgspec.structs.replace(row, state="dead", tries=row.tries + 1, due_at=now, error=why)

@@ -67,7 +67,7 @@ class SubjectQueues:
             self._queues.setdefault(key, SubjectQueue(key)).fresh.extend(new)
             self._open[number] += len(new)
 
-    def hurry(self, key: Key, now: datetime) -> None:
+    def make_due(self, key: Key, now: datetime) -> None:
         """Makes the subject due now, since its rows were changed."""
         self._queues.setdefault(key, SubjectQueue(key)).due = now
 

@@ -74,7 +74,7 @@ class Publisher:
                 await self._events.wait(self.last_event, 60.0)
                 while batch := await self._events.since(self.last_event):
                     async with self._reading:
-                        await self._take(batch)
+                        await self._reread(batch)
             except BmsError as error:
                 log.warning("the snapshot can't be brought up to date now: %s", error.message)
                 await asyncio.sleep(_RETRY_S)
@@ -108,7 +108,7 @@ class Publisher:
                 found += await source.entries()
             self._publish(found, list(self.entries), number)
 
-    async def _take(self, batch: Sequence[tuple[int, Recorded]]) -> None:
+    async def _reread(self, batch: Sequence[tuple[int, Recorded]]) -> None:
         """Reads again what may have changed, and publishes what did."""
         events = [event for _, event in batch]
         found: list[Entry] = []

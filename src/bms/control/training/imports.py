@@ -38,7 +38,7 @@ class Imports:
             if job is None:
                 yield MissedReaction(version.tenant, version.id, what, partial(self._begin, version))
             elif job.ended_at is not None and job.ended_at < since.before:
-                yield MissedReaction(version.tenant, version.id, what, partial(self._take, job))
+                yield MissedReaction(version.tenant, version.id, what, partial(self._finish_import, job))
 
     async def _begin(self, version: DatasetVersion) -> None:
         if version.state != "importing":
@@ -67,9 +67,9 @@ class Imports:
     async def on_job_ended(self, event: Event[JobEnded]) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.kind == KIND:
-            await self._take(job)
+            await self._finish_import(job)
 
-    async def _take(self, job: Job) -> None:
+    async def _finish_import(self, job: Job) -> None:
         reason = "" if job.state == "succeeded" else job.error or f"its import ended as {job.state}"
         await self._datasets.finish_import(
             job.tenant, job.spec.subject, tree=job.output, report=job.report, reason=reason

@@ -36,7 +36,7 @@ class Registration:
         self._objects = objects
 
     async def on_job_ended(self, event: Event[JobEnded]) -> None:
-        await self._take(await self._jobs.get(event.tenant, event.subject))
+        await self._register_output(await self._jobs.get(event.tenant, event.subject))
 
     async def missed_reactions(self, since: Since) -> AsyncIterator[MissedReaction]:
         """Finds jobs that succeeded and of which there is neither a version nor a remark why not."""
@@ -50,7 +50,7 @@ class Registration:
                 since.settled.add(once)
                 continue
             what = f"what job {id} made for model {register.model!r}"
-            yield MissedReaction(tenant, job.spec.subject or id, what, partial(self._take, job), once)
+            yield MissedReaction(tenant, job.spec.subject or id, what, partial(self._register_output, job), once)
 
     async def _left(self, job: Job) -> Register | None:
         """The registration that is still to be made for an ended job."""
@@ -60,7 +60,7 @@ class Registration:
         known = await self._models.version_of_job(job.tenant, register.model, job.id)
         return register if known is None else None
 
-    async def _take(self, job: Job) -> None:
+    async def _register_output(self, job: Job) -> None:
         if job.state != "succeeded" or "register" not in job.spec.then:
             return
         register = msgspec.convert(job.spec.then["register"], Register)

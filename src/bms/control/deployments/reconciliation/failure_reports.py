@@ -38,7 +38,7 @@ class FailureReports:
     def note(self, replica: str) -> None:
         """Takes the report that a gateway lost its connection to this replica, or got none. Returns at once."""
         if self._leader.token is not None:
-            self._health.hurry(replica)
+            self._health.probe_now(replica)
             return
         now = self._clock.monotonic()
         if now - self._reported.get(replica, float("-inf")) < AGAIN_S:

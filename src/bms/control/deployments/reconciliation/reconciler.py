@@ -103,7 +103,7 @@ class Reconciler:
             replicas = await tx.replicas_at_work(workloads or ())
         self.health.watch(_probed(replicas, workloads))
         for replica in self.attention.suspected():
-            self.health.hurry(replica)
+            self.health.probe_now(replica)
         self._loading = LoadLimiter(replicas, workloads or {}, self._launching)
         self._sights = self._mutable_state(replicas, workloads)
         ids = self.attention.wanted(self._sights)
@@ -261,12 +261,12 @@ class Reconciler:
                 case EndWorkload(id, grace_s):
                     self.tasks.start(_END + id, partial(self._cluster.stop, id, grace_s))
                 case ForgetWorkload(id):
-                    self.tasks.start(_FORGET + id, partial(self._put_away, id, keep=not rows.deployment.deleted))
+                    self.tasks.start(_FORGET + id, partial(self._forget_ended, id, keep=not rows.deployment.deleted))
         for replica in rows.replicas:
             if replica.state in ENDED:
                 self.tasks.interrupt(_LAUNCH + replica.id)
 
-    async def _put_away(self, replica: str, *, keep: bool) -> None:
+    async def _forget_ended(self, replica: str, *, keep: bool) -> None:
         """Forgets an ended process, and keeps its log."""
         if keep:
             await self._logs.keep(replica)

@@ -73,7 +73,7 @@ class DeploymentViews:
             for each in rows:
                 desired = await resolve(each.deployment, each.revision, known)
                 seen = view(each.deployment, desired, each.route, each.replicas, {}, now, building)
-                yield each.deployment.id, seen if looked else _unlooked(seen)
+                yield each.deployment.id, seen if looked else _unobserved(seen)
 
     async def status(self, tenant: str, name: str) -> DeploymentStatus:
         """The status of one deployment. Raises NotFound."""
@@ -92,13 +92,13 @@ class DeploymentViews:
         reports = await self._reports(replicas)
         seen = view(deployment, desired, route, replicas, reports, self._clock.now(), building)
         if not looked:
-            return _unlooked(seen)
+            return _unobserved(seen)
         if seen.state == "serving" and not await self._applied():
             return msgspec.structs.replace(seen, state="rolling", message=f"{seen.message}; gateways are being told")
         return seen
 
 
-def _unlooked(seen: DeploymentStatus) -> DeploymentStatus:
+def _unobserved(seen: DeploymentStatus) -> DeploymentStatus:
     """The observation before the cluster was observed: no replica is said to answer."""
     if seen.state not in ("serving", "rolling", "degraded"):
         return seen
