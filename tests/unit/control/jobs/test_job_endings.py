@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from bms.control.jobs.outcomes import AttemptOutcome, ending, exit_text, pause_s, after_attempt
+from bms.control.jobs.outcomes import AttemptOutcome, after_attempt, ending, exit_text, pause_s
 from bms.core.clock import ManualClock
 from bms.core.workloads.programs import JobResult
 from bms.core.workloads.workload import WorkloadStatus
