@@ -56,7 +56,7 @@ def _error(value: float) -> GateResult:
         (
             [Gate(metric="rmse", dataset="price", minimum=1.0)],
             [_error(5.0)],
-            ["any more: 'rmse' is the better"],
+            ["any more: a lower 'rmse' is better"],
         ),
         ([Gate(metric="acuracy", dataset="digits", minimum=1.0)], [], ["any more: there is no metric 'acuracy'"]),
     ],
