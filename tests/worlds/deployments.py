@@ -284,7 +284,7 @@ class Deployed:
     async def step(self) -> bool:
         """One round, with all it started done, and published."""
         active = await self.reconciler.step()
-        await self.reconciler.settled()
+        await self.reconciler.idle()
         await self.publisher.refresh()
         return active
 

@@ -194,11 +194,12 @@ class GetResult(msgspec.Struct, frozen=True, tag="result"):
     workload: str
 
 
-class StoreOutput(msgspec.Struct, frozen=True, tag="store_output"):
+class StoreFolder(msgspec.Struct, frozen=True, tag="store"):
     """-> the digest of a tree that control has then, or None."""
 
     tenant: str
     workload: str
+    folder: Literal["output", "checkpoint"]
 
 
 class PruneTrees(msgspec.Struct, frozen=True, tag="prune_trees"):
@@ -256,7 +257,7 @@ ToAgent = (
     | RecordExtent
     | RecordPiece
     | GetResult
-    | StoreOutput
+    | StoreFolder
     | Give
     | PruneTrees
     | EnvironmentDigests

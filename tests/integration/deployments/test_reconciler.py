@@ -379,7 +379,7 @@ async def test_a_deployment_that_cannot_be_looked_at_holds_up_no_other(
     monkeypatch.setattr(deployed.catalog, "aliases", away)
     for _ in range(6):
         await deployed.reconciler.step()
-        await deployed.reconciler.settled()
+        await deployed.reconciler.idle()
     assert await deployed.traffic("digits") == {1: 100}
     monkeypatch.undo()
     await deployed.settle()

@@ -116,10 +116,10 @@ class Control:
         match which:
             case 0:
                 await self.scheduler.step()
-                await self.scheduler.settled()
+                await self.scheduler.idle()
             case 1:
                 await self.deployed.reconciler.step()
-                await self.deployed.reconciler.settled()
+                await self.deployed.reconciler.idle()
             case _:
                 await self.reactions.run_until_idle()
 
