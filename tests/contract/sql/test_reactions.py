@@ -121,7 +121,7 @@ async def test_what_goes_well_is_done_once_and_in_order_and_leaves_only_a_positi
     assert sorted(world.seen) == [(name, event) for name in "ab" for event in ("x1", "x2", "y1")]
     assert (await world.rows(), await world.position()) == ([], 4)
     other = world.leader()
-    await other.settle()
+    await other.run_until_idle()
     assert len(world.seen) == 6, "who leads next does nothing again"
 
 
