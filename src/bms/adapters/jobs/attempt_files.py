@@ -69,7 +69,7 @@ class NotedAttemptFiles:
         # What was cut off is not stepped over: places are the caller's to count.
         return b"" if piece is None or piece.begin != offset - noted else piece.content
 
-    async def last_words(self, workload: str) -> bytes:
+    async def console_tail(self, workload: str) -> bytes:
         begin, words = await tail(self._files, workload, "console", LAST_WORDS)
         note = f"[the first {begin} bytes are left out here]\n".encode() if begin else b""
         return note + words

@@ -1,4 +1,4 @@
-"""Ending everything that belongs to a home, whoever started it: no process and no socket stays behind."""
+"""Ends every process of a home, whoever started it, and removes its sockets."""
 
 import contextlib
 import shutil
