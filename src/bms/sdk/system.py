@@ -1,4 +1,4 @@
-"""How the platform itself is doing."""
+"""The platform's own state and metrics."""
 
 from bms.api_types.system import (
     DeviceView,
@@ -29,7 +29,7 @@ __all__ = [
 
 
 class System(Resource[D]):
-    """/api/v1/system"""
+    """Reads the platform's state and metrics (`/api/v1/system`)."""
 
     @operation
     def status(self) -> Flow[SystemStatus]:

@@ -58,8 +58,8 @@ class World(Played):
         return _counts(done.expired)
 
     async def settle(self) -> None:
-        await self.reactions.settle()
-        await self.reactions.rest()
+        await self.reactions.run_until_idle()
+        await self.reactions.stop()
 
     async def add(self, *jobs: Job) -> None:
         async with self.job_store.write() as tx:

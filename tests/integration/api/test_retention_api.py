@@ -28,8 +28,8 @@ async def test_the_operators_owners_see_what_is_old_and_have_it_removed(database
         async with SqlStore(database, SqlJobs).write() as tx:
             await tx.add_job(job("job_1", state="failed", ended_at=clock.now()))
         reactions = ReactionLoop(api.events, SqlStore(database, SqlReactions), Handlers(CATALOGUE), clock, "default")
-        await reactions.settle()
-        await reactions.rest()
+        await reactions.run_until_idle()
+        await reactions.stop()
         clock.advance(92 * DAY_S)
         for key in (acme, viewer):
             async with api.client(key) as other:

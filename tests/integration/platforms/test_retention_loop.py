@@ -8,7 +8,7 @@ import pytest
 
 from bms.adapters.sql.database.engine import Database
 from bms.app.control import loops
-from bms.app.control.assembly import ControlPlane, make_parts
+from bms.app.control.assembly import ControlPlane, make_control_plane
 from bms.app.home.directory import Home
 from bms.app.rules import WorkloadRules
 from bms.control.retention.nouns import DAY_S, RetentionPolicy
@@ -20,11 +20,11 @@ from tests.worlds.jobs import job, once
 RULES = WorkloadRules(retention=RetentionPolicy(jobs_s=3 * DAY_S))
 
 
-async def _until_removed(parts: ControlPlane, id: str) -> None:
+async def _until_removed(control: ControlPlane, id: str) -> None:
     async with asyncio.timeout(60):
         while True:
             try:
-                await parts.features.jobs.get("default", id)
+                await control.features.jobs.get("default", id)
             except NotFound:
                 return
             await asyncio.sleep(0.05)
@@ -38,22 +38,22 @@ async def test_who_leads_removes_what_is_old_by_itself(tmp_path: Path, monkeypat
     database = Database(home.database_url)
     try:
         bus = str(tmp_path / "run" / "bus")
-        parts = await make_parts(database, home.root, tmp_path / "run", bus, 2, bus_token="b", rules=RULES)
-        log = (await parts.ground.objects.put("default", once(b"words"))).digest
+        control = await make_control_plane(database, home.root, tmp_path / "run", bus, 2, bus_token="b", rules=RULES)
+        log = (await control.platform.objects.put("default", once(b"words"))).digest
         ended = datetime.now(UTC) - timedelta(days=5)
-        async with parts.features.stores.jobs.write() as tx:
+        async with control.features.stores.jobs.write() as tx:
             for id, at in (("job_old", ended), ("job_young", ended + timedelta(days=3))):
                 await tx.add_job(job(id, tenant="default", state="failed", ended_at=at, log=log))
-        running = asyncio.create_task(loops.run_loops(parts))
+        running = asyncio.create_task(loops.run_loops(control))
         try:
-            await _until_removed(parts, "job_old")
+            await _until_removed(control, "job_old")
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
-        assert [each.id for each in (await parts.features.jobs.jobs("default", PageRequest())).items] == ["job_young"]
-        told = (await parts.features.audit.entries("default", PageRequest(), name="records.removed")).items
+        assert [each.id for each in (await control.features.jobs.jobs("default", PageRequest())).items] == ["job_young"]
+        told = (await control.features.audit.entries("default", PageRequest(), name="records.removed")).items
         assert [(each.subject, each.actor, each.details["count"]) for each in told] == [("jobs", "system", 1)]
-        assert await parts.ground.objects.stat("default", log) is not None, "the young one names it, too"
-        await parts.close()
+        assert await control.platform.objects.stat("default", log) is not None, "the young one names it, too"
+        await control.close()
     finally:
         await database.close()
