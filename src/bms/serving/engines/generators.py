@@ -1,4 +1,5 @@
-"""The engine of servables that answer by Python generators: one step of one stream at a time, each in its turn."""
+"""The engine of servables that answer with Python generators: it advances one stream at a time, by one step, round
+robin."""
 
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -14,18 +15,19 @@ Step = dict[str, Array] | None
 
 
 class GeneratorScheduler(Protocol):
-    """The model's one thread, which others use, too."""
+    """Runs functions one after another in the model's one thread, which batches use, too."""
 
     def submit(
         self, doing: str, function: Callable[[], Step], done: Callable[[Step, BmsError | None], None], /
     ) -> None:
-        """Runs `function` behind all that was submitted before, and tells `done`, in the loop, what it returned or
+        """Runs `function` after all that was submitted before; then calls `done`, in the loop, with what it returned or
         raised."""
         ...
 
 
 class GeneratorEngine:
-    """Takes a turn for every step, so that streams share the thread with one another and with batches.
+    """Runs streams as Python generators; every step is queued by itself, so that streams share the thread with one
+    another and with batches.
 
     What a stream computes is the time of its own steps.
     """
@@ -73,7 +75,7 @@ class GeneratorEngine:
 
 
 class _Stream:
-    """One stream under way. Touched by the model's thread while a step runs, by the loop otherwise."""
+    """One running stream. Used by the model's thread while a step runs, by the loop otherwise."""
 
     def __init__(
         self, servable: StreamingServable, request: EngineRequest, events: Events, monotonic: Callable[[], float]
@@ -87,7 +89,7 @@ class _Stream:
         self._steps: Iterator[dict[str, Array]] | None = None
 
     def step(self) -> Step:
-        """The next outputs; None when there are no more."""
+        """Returns the next outputs; None when there are no more."""
         began = self._monotonic()
         if self._steps is None:
             if self.given_up:

@@ -1,4 +1,4 @@
-"""One connection of an asker: bytes to frames, frames to the service, and answers back."""
+"""One gateway's connection to a model server: bytes to frames, frames to the service, and answers back."""
 
 import asyncio
 import logging
@@ -20,7 +20,8 @@ _encode_status = msgspec.msgpack.Encoder().encode
 
 
 class FrameConnection(asyncio.Protocol):
-    """Speaks `protocols.frames`. Whatever is not a frame, or contradicts itself, closes this connection alone.
+    """A protocol of asyncio that speaks `protocols.frames`. What is no frame, or contradicts itself, closes this
+    connection alone.
 
     An asker that leaves many answers unread is not read from either. Askers read while they write; the limit is high,
     so that one which does not for a while meets no deadlock.
@@ -34,7 +35,7 @@ class FrameConnection(asyncio.Protocol):
         going_away: Callable[[], bool],
         shared: memoryview | None = None,
     ) -> None:
-        """`shared` is the memory in which the asker hands over large tensors, if it does."""
+        """`shared` is the memory in which the gateway hands over large tensors, if it does."""
         self.open: dict[int, MicroBatch] = {}
         self._service = service
         self._status = status
@@ -83,7 +84,7 @@ class FrameConnection(asyncio.Protocol):
             self._transport.write(data)
 
     def go_away(self) -> None:
-        """Tells the asker to send no more; what is in flight is still answered."""
+        """Asks the gateway to send no more; what is in flight is still answered."""
         self.send(encode_plain(FrameType.GOING_AWAY))
 
     def close(self, *, abort: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Calling a model's code, which may raise anything at all: here it becomes one of our errors, once for everybody."""
+"""Calls a model's code, which may raise anything, and turns what it raises into one of our errors."""
 
 import logging
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 def call_foreign(doing: str, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-    """What `function` returns. Raises its BmsErrors as they are, ResourceExhausted when memory ran out, and
+    """Returns what `function` returns. Raises its BmsErrors as they are, ResourceExhausted when memory ran out, and
     Internal naming the class of anything else; `doing` says what failed, e.g. "running the model"."""
     try:
         return function(*args, **named)

@@ -1,4 +1,4 @@
-"""The proof that a model's rows are independent: each is answered alone as in company, whatever company that is."""
+"""Proves that a model's rows are independent: each gets the same answer alone as in any batch."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -30,7 +30,8 @@ class RowDependence(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """What is rounding in an output: how large it is relatively, and the largest number in any row's answer."""
+    """The tolerance for one output: the relative difference that is rounding, and the largest number in any row's
+    answer."""
 
     relative: float
     largest: float
@@ -42,7 +43,7 @@ Limits = Mapping[str, Limit]
 def apart(
     run: Run, rows: dict[str, Array], alone: Sequence[Answers], strangers: Iterable[UnusualRow] = ()
 ) -> RowDependence | None:
-    """None where rows may share a run.
+    """Tests whether rows may share a run: returns None where they may, else why not.
 
     `rows` are several, each another; `alone` is the answer to each by itself. They are asked again, and in companies of
     other neighbours, orders and sizes; then beside each of `strangers` that the model takes.
@@ -78,13 +79,14 @@ def apart(
 
 
 def crowd(rows: dict[str, Array], count: int) -> int:
-    """How many rows the largest company has: few where they are large, or so slow that there are few examples."""
+    """Returns the largest batch to test with: small where rows are large, or so slow that there are few examples."""
     elements = sum(array.size // len(array) for array in rows.values())
     return _MANY if count >= QUESTIONS and elements * _MANY <= _SMALL else LARGE
 
 
 def companies(count: int, most: int) -> list[list[int]]:
-    """Which rows are asked together: all in both orders, few of them, some twice, many, and `most`."""
+    """Returns the batches to test, as row numbers: all rows in both orders, few of them, some twice, many, and
+    `most`."""
     last, middle = count - 1, count // 2
     return [
         [0, last],
@@ -96,8 +98,8 @@ def companies(count: int, most: int) -> list[list[int]]:
 
 
 def _beside(run: Run, rows: dict[str, Array], alone: Sequence[Answers], stranger: UnusualRow, limits: Limits) -> str:
-    """What is wrong with the answers to the first row, the last and such a neighbour, which run together. What they get
-    beside a row like others, too, is rounding: libraries compute by other steps for other numbers of rows."""
+    """Compares the answers to the first and the last row when they run with an unusual row. What changes beside a usual
+    row, too, is rounding: libraries compute by other steps for other numbers of rows."""
     order = [0, len(alone) - 1]
     try:
         together = run({name: np.concatenate([array[order], stranger.row[name]]) for name, array in rows.items()})
@@ -123,8 +125,8 @@ def _limits(alone: Sequence[Answers]) -> Limits:
 
 
 def _limit(arrays: Sequence[Array]) -> Limit:
-    """As loose as rounding may need, but a tenth of what rows differ by at most: beside a large constant answers are
-    all but the same."""
+    """Returns the tolerance that rounding may need, but at most a tenth of what rows differ by: beside a large constant
+    answers are all but the same."""
     dtype = arrays[0].dtype
     if dtype.kind != "f":
         return Limit(0.0, 0.0)
@@ -182,8 +184,9 @@ def _in_company(
 def _rounded_by_size(
     run: Run, copies: dict[str, Array], name: str, place: int, alone: Answers, here: Array, limit: Limit
 ) -> bool:
-    """Whether `here` is what the row gets in company of copies of itself, too, and nearly what it gets alone: libraries
-    compute by other steps for other numbers of rows, and rounding grows where a row is far from what is usual."""
+    """Whether the difference is rounding by batch size: `here` equals the row's answer in a batch of its own copies,
+    and nearly its answer alone, since libraries compute by other steps for other numbers of rows. Rounding grows where
+    a row is far from what is usual."""
     among_copies = _again(run, copies).get(name)
     if among_copies is None or among_copies.shape[:1] != (len(next(iter(copies.values()))),):
         return False

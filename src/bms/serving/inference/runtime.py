@@ -1,4 +1,4 @@
-"""The port to whatever loads and runs models: ONNX Runtime, scikit-learn, …"""
+"""The port to runtimes, which recognise, load and run models: ONNX Runtime, scikit-learn, …"""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
@@ -8,8 +8,8 @@ from bms.serving.lifecycle.servable import Servable
 
 
 class MissingDeclaration(NamedTuple):
-    """What an artifact's maker must declare, since the format does not tell it: `why`, in words; `takes`: the names of
-    the model's inputs and whether each is needed, where they are known."""
+    """What the uploader must declare because the format does not say it: `why`, in words; `takes`: the names of the
+    model's inputs and whether each is needed, where they are known."""
 
     why: str
     takes: Mapping[str, bool] | None = None

@@ -1,5 +1,5 @@
-"""The model server's heart: calls come in, are checked, wait for company, run in the worker, and are answered; or are
-handed to an engine, which runs many at once."""
+"""The inference service of a model server: checks calls, queues them, runs them in batches or hands them to an engine,
+and answers them."""
 
 import asyncio
 from collections.abc import Sequence
@@ -29,8 +29,8 @@ MAX_IN_FLIGHT = 8192  # a gateway admits far fewer, so whoever goes beyond has l
 
 
 class InferenceService:
-    """Answers the calls of any number of askers with one servable. Everything runs in the loop's thread but what
-    is given to the worker, and preparation, which runs in `preparing`."""
+    """Answers calls of any number of connections with one servable. Everything runs in the loop's thread but what is
+    given to the worker, and preparation, which runs in `preparing`."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class InferenceService:
         self._preparation = Preparation(loop, preparing, self.ledger, self.kinds, self._dispatch.add)
 
     def serve(self, servable: Servable, plan: Plan | None = None, runs: Sequence[WarmRun] = ()) -> None:
-        """From now on calls are answered by this servable; `runs` is how long it took to warm up."""
+        """Answers calls by this servable from now on; `runs` is how long each warm-up run took."""
         engine, names = engine_of(servable, self._worker, self._clock)
         if engine is not None:
             self._engine = EngineRequests(engine, self._loop, self._clock, self.ledger, self.left)
@@ -68,8 +68,8 @@ class InferenceService:
         self._dispatch.serve(servable)
 
     def infer(self, asker: Asker, id: int, meta: InferMeta, tensors: list[Tensor]) -> None:
-        """Takes one parcel in, whose `meta.rows` fit its tensors; it is answered on `asker`, perhaps at once, with an
-        error."""
+        """Accepts one micro-batch, whose `meta.rows` fit its tensors; it is answered on `asker`, perhaps at once, with
+        an error."""
         ledger, dispatch, parts = self.ledger, self._dispatch, meta.rows
         calls = len(parts) or 1
         try:
@@ -99,29 +99,28 @@ class InferenceService:
             dispatch.add(parcel)
 
     def cancel(self, parcel: MicroBatch) -> None:
-        """The asker does not wait for this parcel any more. A run that is left without askers is stopped where
-        that is possible."""
+        """Cancels a micro-batch. A run for which nobody waits any more is stopped where that is possible."""
         self.ledger.cancel(parcel)
         self._let_go(parcel)
 
     @property
     def unattended_s(self) -> float:
-        """For how long the model has been running for nobody."""
+        """Seconds for which the model has been running for nobody."""
         engine = self._engine
         return max(self._dispatch.unattended_s, 0.0 if engine is None else engine.unattended_s)
 
     @property
     def left(self) -> asyncio.Event:
-        """Set when the model begins to run for nobody; whoever waits for it clears it."""
+        """Set when the model begins to run for nobody; cleared by whoever waits for it."""
         return self._dispatch.left
 
     async def drained(self) -> None:
-        """Returns when every accepted call is answered; none is held for company any more."""
+        """Returns when every accepted call is answered; batches are not held back any more."""
         self._dispatch.hurry()
         await self.ledger.idle()
 
     def refuse(self, parcel: MicroBatch, error: BmsError) -> None:
-        """Ends a parcel that can't be waited for any longer."""
+        """Ends a micro-batch that can't wait any longer."""
         self.ledger.fail(parcel, error)
         self._let_go(parcel)
 

@@ -1,4 +1,5 @@
-"""The one pipeline of all inference requests, whatever protocol they came by: from a key to an answer in the books.
+"""The one pipeline of all inference requests, whatever protocol they came by: it authenticates, admits, routes,
+decodes, sends, meters and answers.
 
 Read in this order: pipeline (what is done, line by line), context (what steps see of a request), step (the places where
 a step of a deployment's own may stand), exchange (sent; and the way back: metered, measured, given), gathered (parts of

@@ -1,4 +1,4 @@
-"""Kinds: which parcels are alike, so that what holds for all of a kind is checked and measured once."""
+"""Batch keys: which micro-batches may share a run; what holds for all of one key is checked and measured once."""
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ _MOST_KINDS = 1024  # clients choose shapes; what is beyond is forgotten, oldest
 
 
 class SignatureTarget(NamedTuple):
-    """What a signature's name leads to: `target` is run, after `prepare` where there is one, by its `engine` or in
+    """What runs for a signature's name: signature `target`, after `prepare` where there is one, by its `engine` or in
     batches."""
 
     signature: Signature
@@ -33,7 +33,7 @@ class SignatureTarget(NamedTuple):
 
 
 class RunProfile:
-    """What was measured of runs of one signature with rows of about one size."""
+    """Measured run times of one signature, for rows of about one size."""
 
     def __init__(self) -> None:
         self.times = ServiceTimes()
@@ -41,8 +41,8 @@ class RunProfile:
 
 
 class BatchKey:
-    """Parcels of one kind have the same signature, parameters, outputs wanted, types, and shapes but for the rows:
-    where `batched` they may share a run. `answers` are the shapes of outputs that were seen, but for the rows, by
+    """What must be equal for micro-batches to share a run (where `batched`): signature, parameters, wanted outputs,
+    types, and shapes but for the number of rows. `answers` are the outputs' shapes seen so far, without rows, by
     name."""
 
     __slots__ = ("answers", "batched", "experience", "outputs", "params", "profile", "rate", "route", "target")
@@ -68,7 +68,7 @@ class BatchKey:
 
 
 class BatchKeys:
-    """The kinds of one servable."""
+    """All batch keys of one servable."""
 
     def __init__(self) -> None:
         self._routes: dict[str, SignatureTarget] = {}
@@ -77,8 +77,7 @@ class BatchKeys:
         self._profiles: dict[tuple[str, int], RunProfile] = {}
 
     def serve(self, servable: Servable, plan: Plan | None = None, engine: Collection[str] = ()) -> None:
-        """Makes the routes to the servable's signatures, some of which are an engine's, and to the one that a plan
-        adds."""
+        """Registers the servable's signatures, of which an engine may run some, and the one that a plan adds."""
         streaming = servable.streaming if isinstance(servable, StreamingServable) else frozenset[str]()
         for name, signature in servable.signatures.items():
             streams = servable if isinstance(servable, StreamingServable) and name in streaming else None
@@ -90,7 +89,7 @@ class BatchKeys:
             self._routes[DEFAULT] = self._routes[next(iter(servable.signatures))]
 
     def find(self, meta: InferMeta, tensors: Sequence[Tensor]) -> tuple[BatchKey, int]:
-        """The kind of what was sent, and its rows. Raises NotFound or InvalidArgument."""
+        """Returns the batch key of a call's inputs, and their number of rows. Raises NotFound or InvalidArgument."""
         shapes = tuple([(one.name, one.dtype, one.shape[1:] if one.shape else None) for one in meta.tensors])
         key: object = (meta.signature, meta.outputs, shapes, meta.params)
         kind = self._seen.get(key)
@@ -110,15 +109,15 @@ class BatchKeys:
         return kind, rows
 
     def prepared(self, kind: BatchKey, inputs: dict[str, Array], rows: int) -> BatchKey:
-        """The kind of what the preparation of `kind` made."""
+        """Returns the batch key of inputs that the preparation of `kind` made."""
         return self._kind(self._routes[kind.target], kind.outputs, inputs, rows, kind.params)
 
     def warmed(self, target: str, rows: int, seconds: float, elements: int) -> None:
-        """A warm-up run of rows of so many elements took so long."""
+        """Records that a warm-up run took so long; `elements` are of the inputs, in each row."""
         self._profile(target, elements).times.note(rows, seconds)
 
     def _profile(self, target: str, elements: int) -> RunProfile:
-        """Of runs of a signature whose rows have about so many elements."""
+        """Returns the run times of a signature whose rows have about so many elements."""
         key = (target, elements.bit_length())
         found = self._profiles.get(key)
         if found is None:
@@ -150,7 +149,7 @@ def _keep(kinds: dict[object, BatchKey], key: object, kind: BatchKey) -> None:
 
 
 def _check_parameters(route: SignatureTarget, params: bytes) -> None:
-    """Raises InvalidArgument for parameters that the signature does not have, and for what can't be read."""
+    """Raises InvalidArgument for parameters that the signature does not have, or that can't be read."""
     try:
         given: Any = read_parameters(params)
     except (ValueError, RecursionError) as error:
@@ -161,7 +160,7 @@ def _check_parameters(route: SignatureTarget, params: bytes) -> None:
 
 
 def _common_rows(tensors: Sequence[Tensor]) -> int:
-    """The first dimension of all tensors, 0 where they differ."""
+    """Returns the first dimension of all tensors, 0 where they differ."""
     rows: int = tensors[0].array.shape[0]
     for tensor in tensors[1:]:
         if tensor.array.shape[0] != rows:
@@ -170,6 +169,6 @@ def _common_rows(tensors: Sequence[Tensor]) -> int:
 
 
 def check_together(kind: BatchKey, calls: int) -> None:
-    """Raises InvalidArgument where several calls of this kind can't travel together."""
+    """Raises InvalidArgument where several calls of this key can't travel in one frame."""
     if calls > 1 and not kind.route.signature.batched:
         raise InvalidArgument(f"signature {kind.target!r} is not batched: send its calls one by one")

@@ -1,4 +1,5 @@
-"""Which waiting parcels run next, and which have waited too long: decisions only, no clock and no tasks of its own."""
+"""Chooses which waiting micro-batches run next, and which have waited too long: decisions only, no clock and no tasks
+of its own."""
 
 from bisect import insort
 from collections import deque
@@ -14,12 +15,13 @@ _NEVER = float("inf")
 
 
 def order_of(arrived: float, priority: int) -> float:
-    """Who has the least leaves first, of those who arrived at such times with such priorities."""
+    """Returns the sort key of a call by its arrival and priority: the least leaves first."""
     return arrived + LEVEL_S * min(priority or USUAL_LEVEL, LOWEST_LEVEL)
 
 
 class _Group:
-    """Waiting parcels of one kind, in the order in which they leave; cancelled ones until they are swept.
+    """Waiting micro-batches of one batch key, in the order in which they leave; cancelled ones stay until they are
+    swept.
 
     `oldest`, `patient` and `expires` are never later than the parcels' own; `rows` counts no cancelled ones.
     """
@@ -36,7 +38,7 @@ class _Group:
 
 
 class Batcher:
-    """The waiting room.
+    """The queue of waiting micro-batches.
 
     When parcels leave, and how many rows together, is up to `policy`; nobody is held for more than half of what is
     left of its deadline. A parcel of more than the policy's `max_rows` rows runs alone.
@@ -53,7 +55,7 @@ class Batcher:
         self.rows = 0  # of all that wait
 
     def __len__(self) -> int:
-        """Parcels that wait and were not cancelled."""
+        """Micro-batches that wait and were not cancelled."""
         return self._waiting
 
     def add(self, parcel: MicroBatch) -> None:
@@ -88,19 +90,19 @@ class Batcher:
             parcels.append(parcel)
 
     def cancel(self, parcel: MicroBatch) -> None:
-        """Marks a parcel, and forgets it if it waits here."""
+        """Marks a micro-batch as cancelled, and removes it if it waits here."""
         parcel.cancelled = True
         if parcel.waiting:
             self._out(self._groups[parcel.kind], parcel)
 
     def hurry(self) -> None:
-        """From now on nobody is held for company: no more of it will come."""
+        """Holds nothing back for a fuller batch from now on: no more calls will come."""
         self._policy = Static(self._policy.max_rows, 0.0)
         for group in self._groups.values():
             group.at = 0.0
 
     def expire(self, now: float) -> list[MicroBatch]:
-        """Removes and returns the parcels that can't be answered in time any more."""
+        """Removes and returns the micro-batches that can't be answered in time any more."""
         expired: list[MicroBatch] = []
         for group in list(self._groups.values()):
             if group.expires <= now:
@@ -176,7 +178,7 @@ class Batcher:
         group.rows -= parcel.rows
 
     def _tidy(self, group: _Group) -> None:
-        """Sweeps a group, so that its figures are exact."""
+        """Sweeps cancelled micro-batches out of a group, so that its numbers are exact."""
         group.parcels = deque(parcel for parcel in group.parcels if parcel.waiting)
         group.oldest = group.patient = group.expires = _NEVER
         if not group.parcels:

@@ -1,4 +1,4 @@
-"""Between the waiting room and the model: one batch runs while the next one gathers."""
+"""Hands batches from the queue to the model: one batch runs while the next one gathers."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,7 +22,7 @@ _NEVER = float("inf")
 
 
 class Dispatch:
-    """Takes batches out of the batcher whenever the model is free, and ends the parcels that can't be in time.
+    """Runs the next batch whenever the model is free, and ends micro-batches whose deadline can't be met.
 
     What arrives within one turn of the loop is dispatched together, in the next one. A batch runs in the worker, or,
     where such runs are known to be short (`Shortness`) and the worker has nothing to do, in the loop's thread: handing
@@ -50,7 +50,7 @@ class Dispatch:
 
     @property
     def rows(self) -> int:
-        """That wait."""
+        """Rows that wait in the queue."""
         return self._batcher.rows
 
     def serve(self, servable: Servable) -> None:
@@ -69,11 +69,11 @@ class Dispatch:
 
     @property
     def unattended_s(self) -> float:
-        """For how long a run has gone on after all who waited for it had gone."""
+        """Seconds for which a run has gone on after all its callers had gone; 0 where there is no such run."""
         return 0.0 if self._left_at is None else self._monotonic() - self._left_at
 
     def cancel(self, parcel: MicroBatch) -> None:
-        """Forgets a parcel that waits. A run for which nobody waits any more is stopped where the servable can."""
+        """Removes a waiting micro-batch. A run for which nobody waits any more is stopped where the servable can."""
         self._batcher.cancel(parcel)
         if not self._running or not all(each.cancelled for each in self._running):
             return
@@ -110,7 +110,8 @@ class Dispatch:
                 self._arm(wake)
 
     def _start(self, servable: Servable, now: float) -> None:
-        """Starts the next batch in the worker, or runs what is short for a while; what is left has a turn later."""
+        """Starts the next batch in the worker, or runs short batches in the loop for a while; the rest waits for the
+        next turn."""
         metrics, until = self._ledger.metrics, now + TURN_S
         while (batch := self._batcher.take(now)) is not None:
             metrics.left[batch.reason] += 1
@@ -139,7 +140,7 @@ class Dispatch:
             self._ended(batch, done, None)
 
     def _stop(self, parcels: list[MicroBatch], interrupt: Callable[[], None]) -> None:
-        """Interrupts the run of these until it is over: it may not have begun when it is told first."""
+        """Interrupts this run until it is over; repeatedly, since it may not have begun at the first attempt."""
         if self._running is parcels:
             interrupt()
             self._loop.call_later(STOP_AGAIN_S, self._stop, parcels, interrupt)

@@ -1,4 +1,4 @@
-"""Running a batch: rows of several parcels become one run, and its answer is cut up again."""
+"""Runs a batch: joins the rows of several micro-batches into one run, or runs them one by one where that fails."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -15,8 +15,7 @@ from bms.serving.lifecycle.servable import ParameterizedServable, Servable
 
 
 class Run(NamedTuple):
-    """One run of the servable: how many rows and how many more to fill it up, how long in nanoseconds, and whether it
-    gave an answer."""
+    """One run of the servable: its rows and padding rows, nanoseconds, and whether it gave an answer."""
 
     rows: int
     padded: int
@@ -25,7 +24,7 @@ class Run(NamedTuple):
 
 
 class CallResult(NamedTuple):
-    """What became of one call that ran by itself, and how long it took in nanoseconds."""
+    """The outcome of one call that ran by itself, and how long it took in nanoseconds."""
 
     outputs: dict[str, Array]
     error: BmsError | None
@@ -33,7 +32,7 @@ class CallResult(NamedTuple):
 
 
 class Executed(NamedTuple):
-    """What became of a batch: the outputs of all its rows, or where no run gave them, `alone`.
+    """The outcome of a batch: the outputs of all its rows, or where no run gave them, `alone`.
 
     `alone` has for each parcel what became of it: one Executed of this parcel, or the results of its calls. `began` is
     when the run began, in monotonic seconds; `rows` and `compute_ns` are those of all parcels.
@@ -87,7 +86,7 @@ def _call_by_call(
     monotonic: Callable[[], float],
     sizes: tuple[int, ...],
 ) -> Executed:
-    """`error` is that of the parcel as a whole."""
+    """Runs each call of a micro-batch by itself; `error` is that of the micro-batch as a whole."""
     results: list[CallResult] = []
     if len(parcel.parts) == 1:
         results.append(CallResult({}, error, sum([run.compute_ns for run in runs])))
@@ -117,7 +116,7 @@ def _run(
     monotonic: Callable[[], float],
     sizes: tuple[int, ...],
 ) -> dict[str, Array]:
-    """The outputs of all rows; what was run is added to `runs`. Raises BmsError."""
+    """Returns the outputs of all rows, and adds the runs to `runs`. Raises BmsError."""
     if not sizes or not like.kind.batched:
         return _timed(servable, like, inputs, rows, 0, runs, monotonic)
     answers = []
@@ -182,13 +181,13 @@ def aligned(inputs: dict[str, Array]) -> dict[str, Array]:
 
 
 def _filled_up(array: Array, padding: int) -> Array:
-    """`array` and its last row so many times more: content that the model is known to take."""
+    """Pads `array` with copies of its last row: content that the model is known to take."""
     return np.concatenate([array, np.repeat(array[-1:], padding, axis=0)]) if padding else array
 
 
 def check_answers(kind: BatchKey, outputs: dict[str, Array], rows: int) -> None:
-    """Whether a run's answers are what batching assumes; else the kind's rows share no run any more. Raises Internal
-    where there are not as many as rows: whose they are is not known then."""
+    """Checks that outputs have one row for each row of the inputs; where not, rows of this batch key share no run any
+    more. Raises Internal where the numbers of rows differ, since it is unknown which row belongs to which call."""
     seen = kind.answers
     for name, array in outputs.items():
         shape = array.shape

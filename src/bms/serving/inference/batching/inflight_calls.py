@@ -1,4 +1,5 @@
-"""The calls in flight: every accepted call ends here, exactly once, by an answer, an error or a cancellation."""
+"""The calls in flight in a model server: every accepted call ends here, exactly once, by an answer, an error or a
+cancellation."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from bms.serving.inference.metrics import ModelServerMetrics
 
 
 class InflightCalls:
-    """Opens and ends parcels, writes what their askers are told, and counts their calls."""
+    """Registers and ends micro-batches, writes their answers and errors, and counts their calls."""
 
     def __init__(self, metrics: ModelServerMetrics) -> None:
         self.metrics = metrics
@@ -27,7 +28,7 @@ class InflightCalls:
         self.in_flight += len(parcel.parts)
 
     def answer(self, parcels: Sequence[MicroBatch], done: Executed) -> None:
-        """Ends the parcels of a batch; what one asker is told goes out in one write."""
+        """Ends the micro-batches of a batch; all answers to one connection go out in one write."""
         writes: dict[Asker, list[bytes | memoryview]] = {}
         if done.alone is None:
             self._answer_rows(parcels, done, writes)
@@ -41,7 +42,7 @@ class InflightCalls:
             asker.send(b"".join(parts))
 
     def part(self, parcel: MicroBatch, outputs: dict[str, Array], queue_ns: int, compute_ns: int) -> None:
-        """One answer of a stream; the call goes on."""
+        """Sends one part of a stream; the call goes on."""
         tensors = [Tensor(name, array) for name, array in outputs.items()]
         frame = encode_answer(parcel.id, tensors, queue_ns=queue_ns, compute_ns=compute_ns, final=False)
         parcel.asker.send(b"".join(frame))
@@ -55,7 +56,7 @@ class InflightCalls:
         queue_ns: int,
         end: AnswerEnd | None = None,
     ) -> None:
-        """Ends one call by itself, and its parcel with the last one; `number` None: the only call of its frame."""
+        """Ends one call by itself, and its micro-batch with the last one; `number` None: the only call of its frame."""
         parcel.asker.send(b"".join(self._of_one(parcel, number, rows, result, queue_ns, end)))
         if len(parcel.parts) == 1:
             self._end(parcel)
@@ -66,7 +67,7 @@ class InflightCalls:
             self.in_flight -= 1
 
     def fail(self, parcel: MicroBatch, error: BmsError) -> None:
-        """Ends all its calls with one error."""
+        """Ends all calls of a micro-batch with one error."""
         if parcel.cancelled:
             return
         self.metrics.failed(error.code, len(parcel.parts))
@@ -77,13 +78,13 @@ class InflightCalls:
         self._end(parcel)
 
     def fail_call(self, parcel: MicroBatch, number: int, error: BmsError) -> None:
-        """Ends one of several calls of a parcel; whoever calls this takes it out of the parcel right after."""
+        """Ends one of several calls of a micro-batch; the caller removes it from the micro-batch right after."""
         self.metrics.failed(error.code)
         self.in_flight -= 1
         parcel.asker.send(error_frame(parcel.id, error, number, 1))
 
     def cancel(self, parcel: MicroBatch) -> None:
-        """Ends a parcel whose asker does not wait any more; `parcel.cancelled` is set by now or right after."""
+        """Ends a micro-batch whose sender does not wait any more; `cancelled` is set by now or right after."""
         self.metrics.failed("CANCELLED", len(parcel.parts))
         self._end(parcel)
 
@@ -97,7 +98,7 @@ class InflightCalls:
     def _answer_rows(
         self, parcels: Sequence[MicroBatch], done: Executed, writes: dict[Asker, list[bytes | memoryview]]
     ) -> None:
-        """Each parcel's rows of one batch's outputs."""
+        """Answers micro-batches from one batch's outputs, each with its rows."""
         began, metrics, single = done.began, self.metrics, len(parcels) == 1
         outputs = list(done.outputs.items())
         at = 0
@@ -135,7 +136,7 @@ class InflightCalls:
     def _answer_calls(
         self, parcel: MicroBatch, results: Sequence[CallResult], began: float, parts: list[bytes | memoryview]
     ) -> None:
-        """One frame for each call, since not all of the frame's calls have the same fate."""
+        """Writes one frame for each call, since some calls of the frame succeeded and others failed."""
         queue_ns = int((began - parcel.arrived) * 1e9)
         numbers = parcel.numbers or range(len(parcel.parts))
         whole = parcel.numbers is None and len(parcel.parts) == 1
@@ -152,7 +153,7 @@ class InflightCalls:
         queue_ns: int,
         end: AnswerEnd | None = None,
     ) -> list[bytes | memoryview]:
-        """The frame of one call, which is counted; `number` None: the only one of what was sent."""
+        """Counts one call and returns its frame; `number` None: the only call that was sent."""
         first, count = (0, 0) if number is None else (number, 1)
         if result.error is not None:
             self.metrics.failed(result.error.code)
@@ -180,7 +181,7 @@ class InflightCalls:
 
 
 def error_frame(id: int, error: BmsError, first: int = 0, count: int = 0, compute_ns: int = 0) -> bytes:
-    """An ERROR frame; `retry` where it is this replica, not the request, that can't."""
+    """Encodes an ERROR frame; `retry` is set where this replica, not the request, is at fault."""
     again = isinstance(error, Unavailable | EngineFull)
     wait_ms = ceil((passed_on(error.retry_after_s) or 0) * 1000)  # which the model's own code may have said
     return encode_error(
@@ -196,7 +197,7 @@ def error_frame(id: int, error: BmsError, first: int = 0, count: int = 0, comput
 
 
 def _cut(parcel: MicroBatch, outputs: dict[str, Array], at: int, compute_ns: int) -> list[CallResult]:
-    """What each call of a parcel got, whose rows begin at `at`."""
+    """Returns each call's share of a micro-batch's outputs, whose rows begin at `at`."""
     results: list[CallResult] = []
     for rows in parcel.parts:
         cut = {name: array[at : at + rows] for name, array in outputs.items()}

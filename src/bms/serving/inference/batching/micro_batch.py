@@ -1,4 +1,4 @@
-"""A parcel: what one INFER frame brings, on its way through the model server: one call, or several that go together."""
+"""A micro-batch: the calls of one INFER frame, one or several, on their way through the model server."""
 
 from typing import NamedTuple, Protocol
 
@@ -8,7 +8,7 @@ from bms.serving.inference.batching.policy import Reason
 
 
 class Asker(Protocol):
-    """Whoever waits for answers; one connection. `open` holds its unanswered parcels by id."""
+    """The connection that sent calls and gets their answers. `open` holds its unanswered micro-batches by id."""
 
     open: "dict[int, MicroBatch]"
 
@@ -18,7 +18,7 @@ class Asker(Protocol):
 
 
 class MicroBatch:
-    """Checked calls that wait, run and are answered as one. Times are the clock's monotonic seconds.
+    """Calls of one frame, checked, that wait, run and are answered together. Times are the clock's monotonic seconds.
 
     `parts` are the rows of each call, one after another in `inputs`; `rows` is their sum. `numbers` says which of the
     frame's calls they are, None while they are all of them. Mutable, without ceremony: it is made once per frame on
@@ -71,7 +71,7 @@ class MicroBatch:
 
 
 class Batch(NamedTuple):
-    """Parcels of one kind that run together, their rows in all, and why they left the waiting room."""
+    """Micro-batches of one batch key that run together, their rows in all, and why they left the queue."""
 
     parcels: list[MicroBatch]
     rows: int

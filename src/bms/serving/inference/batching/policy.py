@@ -1,4 +1,5 @@
-"""How many waiting rows leave together, and when: decisions about one group of parcels that may share a run.
+"""Batching policies: how many waiting rows leave together, and when, for one group of micro-batches that may share a
+run.
 
 The adaptive one keeps to a latency objective. What it knows is measured: the service time s(n) by batch size, and
 the rate r at which rows arrive.
@@ -35,7 +36,7 @@ _OBJECTIVE_SHARE = 0.9  # of the objective that is planned with
 
 
 class WaitingGroup(NamedTuple):
-    """One group. Times are monotonic seconds."""
+    """The figures of one group that waits. Times are monotonic seconds."""
 
     now: float
     rows: int
@@ -45,7 +46,7 @@ class WaitingGroup(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """`rows` to take, at most, or 0: ask again when more has arrived, and not later than `at`."""
+    """Take at most `rows` rows now; 0: ask again when more has arrived, and not later than `at`."""
 
     rows: int
     at: float
@@ -53,7 +54,7 @@ class Decision(NamedTuple):
 
 
 class WaitStatistics:
-    """What came of earlier decisions about one kind of parcels.
+    """Remembers whether holding batches of one key brought more rows.
 
     After waits in vain fewer and fewer batches are held.
     """
@@ -74,22 +75,22 @@ class WaitStatistics:
 
     @property
     def held(self) -> bool:
-        """Whether the group is being held."""
+        """Whether the group is being held now."""
         return self._hoped > 0
 
     def tries_larger(self) -> bool:
-        """Asked when a batch is limited to fewer rows than wait: now and then it tries more, for times change."""
+        """Whether to try more rows than the limit this time; true now and then, since run times change."""
         self._limited = (self._limited + 1) % _TRIED
         return self._limited == 0
 
     def hold(self, rows: float, until: float) -> float:
-        """The group is held until it has so many rows; returns until when at most, as it was first said."""
+        """Holds the group until it has so many rows; returns the latest time, as it was first set."""
         if not self._hoped:
             self._hoped, self.until = rows, until
         return self.until
 
     def left(self, rows: int) -> None:
-        """A batch leaves while so many rows wait."""
+        """Records that a batch leaves while so many rows wait."""
         if self._hoped:
             self._failures = 0 if rows >= self._hoped else min(self._failures + 1, _MOST_FAILURES)
             self._skip = (1 << self._failures) - 1
@@ -99,7 +100,7 @@ class WaitStatistics:
 
 
 class Policy(Protocol):
-    """`max_rows` is how many rows may leave together."""
+    """The port to batching policies. `max_rows` is how many rows may leave together."""
 
     max_rows: int
 
@@ -107,7 +108,8 @@ class Policy(Protocol):
 
 
 class Static:
-    """Leaves when full, or when the oldest has waited `max_wait_s`. Switched off it is full with one row."""
+    """Lets a batch leave when it is full, or when its oldest call has waited `max_wait_s`. Switched off it is full with
+    one row."""
 
     def __init__(self, max_rows: int, max_wait_s: float) -> None:
         self.max_rows = max_rows
@@ -125,7 +127,7 @@ class Static:
 
 
 class Adaptive:
-    """Leaves so that arrival to answer stays within `objective_s`, with as many rows per second as that allows.
+    """Keeps the time from arrival to answer within `objective_s`, with as many rows per second as that allows.
 
     `sizes` are the numbers of rows that may run, ascending; others are padded to the next one. Empty: any number.
     """
@@ -145,7 +147,7 @@ class Adaptive:
     def _hold(
         self, waiting: WaitingGroup, times: ServiceTimes, experience: WaitStatistics, most: int
     ) -> tuple[Reason, float | None]:
-        """Until when to wait for more, or why not to."""
+        """Returns until when to wait for more rows, or why not to."""
         now, objective = waiting.now, self._objective
         if waiting.rows >= self.max_rows:
             return "full", None
@@ -164,7 +166,7 @@ class Adaptive:
         return "idle", experience.hold((most + wanted) / 2, min(latest, now + _PATIENCE * coming))
 
     def _calm(self, times: ServiceTimes, rate: float, rows: int) -> int:
-        """The smallest number of rows above `rows` whose runs leave the model time to rest; 0: none does."""
+        """Returns the smallest number of rows above `rows` at which the model would be idle now and then; 0: none."""
         while rows < self.max_rows:
             rows = self._larger(rows)
             if rate * times.expected(rows) <= _CALM * rows:
@@ -172,7 +174,7 @@ class Adaptive:
         return 0
 
     def _best(self, waiting: WaitingGroup, times: ServiceTimes, experience: WaitStatistics, most: int) -> int:
-        """The number of rows, at most `most`, to run now."""
+        """Returns the number of rows, at most `most`, to run now."""
         if most == 1 or not times.known:
             return most
         left = waiting.oldest + self._objective - waiting.now
@@ -204,7 +206,7 @@ class Adaptive:
 
 
 def _most_within(times: ServiceTimes, seconds: float, most: int) -> int:
-    """About the most rows, 1 to `most`, whose run ends within `seconds`; 1 where none does."""
+    """Returns about the most rows, 1 to `most`, whose run ends within `seconds`; 1 where none does."""
     low, high = 1, most
     while low < high:
         middle = (low + high + 1) // 2
@@ -216,14 +218,15 @@ def _most_within(times: ServiceTimes, seconds: float, most: int) -> int:
 
 
 def policy_of(options: Batching) -> Policy:
-    """The policy that `options` ask for."""
+    """Makes the policy that `options` ask for."""
     if options.policy == "adaptive" and options.rows_together > 1:
         return Adaptive(options.rows_together, options.objective_s, options.sizes)
     return Static(options.rows_together, options.max_wait_s if options.rows_together > 1 else 0.0)
 
 
 def warm_up_sizes(options: Batching) -> tuple[int, ...]:
-    """The numbers of rows to run, ascending, before the first request: what will come, and what must be measured."""
+    """Returns the numbers of rows to run, ascending, before the first request: those to expect, and those to
+    measure."""
     if options.sizes:
         return options.sizes
     most = options.rows_together

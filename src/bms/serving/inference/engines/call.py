@@ -1,4 +1,4 @@
-"""One call on its way through an engine: what it asks, where it stands, and how events come to the loop."""
+"""One call that an engine runs: its request, its state, and the engine's events brought to the event loop."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ MOST_FINISH = 40  # characters of an engine's own word for why it ended
 
 
 class Requests(Protocol):
-    """Whoever hands calls to an engine; told in the loop's thread, with the time at which the engine told it."""
+    """Receives the events of engine calls, in the loop's thread, each with the time at which the engine reported it."""
 
     loop: asyncio.AbstractEventLoop
     monotonic: Callable[[], float]
@@ -29,7 +29,8 @@ class Requests(Protocol):
 
 
 class EngineCall:
-    """`Events` of one call. `number` is its place among those of its frame, None: it is the only one."""
+    """Receives the `Events` of one call. `number` is its place among the calls of its frame, None: it is the only
+    one."""
 
     __slots__ = (
         "handle",
@@ -77,14 +78,14 @@ class EngineCall:
         self._bring(self.requests.failed, error)
 
     def _bring(self, told: Callable[..., None], *what: object) -> None:
-        """To the loop, with the time at which it was told."""
+        """Passes an event to the loop, with the time at which the engine reported it."""
         loop = self.requests.loop
         if not loop.is_closed():
             loop.call_soon_threadsafe(told, self, self.requests.monotonic(), *what)
 
 
 def calls_of(parcel: MicroBatch, requests: Requests) -> list[EngineCall]:
-    """Each call of a parcel by itself."""
+    """Returns each call of a micro-batch by itself."""
     parts, numbers = parcel.parts, parcel.numbers
     if len(parts) == 1:
         return [EngineCall(requests, parcel, numbers[0] if numbers else None, parcel.rows, parcel.inputs)]
@@ -98,7 +99,7 @@ def calls_of(parcel: MicroBatch, requests: Requests) -> list[EngineCall]:
 
 
 def told_end(end: End) -> AnswerEnd | None:
-    """What the gateway is told of it; counts that can't be true are left out."""
+    """Returns the end of an answer as the gateway gets it; counts that can't be true are left out."""
     given, made = (
         tokens if tokens is not None and 0 <= tokens <= MOST_TOKENS else None
         for tokens in (end.input_tokens, end.output_tokens)

@@ -1,4 +1,4 @@
-"""Between the calls of one servable and its engine: as many in progress as the engine takes, the others in their order.
+"""Submits calls to a servable's engine: as many at once as it takes, the others wait in order of priority and arrival.
 
 The service knows no difference between engines: whoever steps a generator (`engines.generators`) and whoever asks a
 server elsewhere (`engines.threads`) tell the same events.
@@ -30,7 +30,8 @@ _FEW = 64  # that were given up are left in the heap
 
 
 class EngineRequests:
-    """Runs in the loop's thread; an engine's events are brought there.
+    """Queues and submits the calls of one servable with an engine. Runs in the loop's thread; an engine's events are
+    brought there.
 
     Each call of a parcel is a request of its own. Who waits is let go by priority and time of arrival, as the batcher
     does; beyond what the engine lets wait, calls are refused. A request that is given up keeps its place until the
@@ -54,7 +55,7 @@ class EngineRequests:
 
     @property
     def unattended_s(self) -> float:
-        """For how long every place has been held by requests that nobody waits for."""
+        """Seconds for which every place has been held by requests that nobody waits for."""
         return 0.0 if self._left_at is None else self.monotonic() - self._left_at
 
     def add(self, parcel: MicroBatch) -> None:
@@ -73,7 +74,7 @@ class EngineRequests:
             self._next()
 
     def cancel(self, parcel: MicroBatch) -> None:
-        """Its asker does not wait any more, or was told that it need not."""
+        """Cancels the calls of a micro-batch: its sender is gone, or got an error."""
         parcel.cancelled = True
         for call in list(self._open.get(parcel, ())):
             self._forget(call)
@@ -86,7 +87,7 @@ class EngineRequests:
     # --- on the way there ---
 
     def _next(self) -> None:
-        """Begins what waits, as far as there are places."""
+        """Submits waiting calls, as far as there are places."""
         while self._counts.waiting and len(self._running) < self._engine.capacity().at_once:
             call = heappop(self._waiting)[2]
             if call.waiting:
@@ -184,7 +185,7 @@ class EngineRequests:
         return call.outputs
 
     def _answer(self, call: EngineCall, result: CallResult, end: AnswerEnd | None = None) -> None:
-        """Whoever asked is told, whatever becomes of the request."""
+        """Ends a call with its answer or its error."""
         self._forget(call)
         self._ledger.end_call(call.parcel, call.number, call.rows, result, call.queue_ns, end)
 
@@ -217,7 +218,8 @@ class EngineRequests:
 
 
 def engine_of(servable: Servable, worker: Worker, clock: Clock) -> tuple[Engine | None, frozenset[str]]:
-    """The engine of a servable, and the names of the signatures that are its; None where it runs batches alone."""
+    """Returns the engine of a servable and the names of the signatures that it runs; None where the servable runs
+    batches alone."""
     if isinstance(servable, EngineServable):
         return servable.engine, frozenset(servable.signatures)
     if isinstance(servable, StreamingServable) and servable.streaming:

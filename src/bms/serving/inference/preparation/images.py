@@ -1,4 +1,4 @@
-"""From decoded pixels to a model's input: the arithmetic of `ImagePreprocess`, and the signature it adds."""
+"""Image preparation: from decoded pixels to a model's input by `ImagePreprocess`, and the signature that this adds."""
 
 from typing import Protocol
 
@@ -19,8 +19,9 @@ Pixels = npt.NDArray[np.uint8]
 
 
 class ImageDecoder(Protocol):
-    """Contract: uint8 [height, width, channels] of the size and mode that `options` ask for, from an encoded JPEG,
-    PNG or WebP. Raises InvalidArgument, saying what is wrong, for anything else; never more than a bounded memory."""
+    """The port to image decoders. Contract: uint8 [height, width, channels] of the size and mode that `options` ask
+    for, from an encoded JPEG, PNG or WebP. Raises InvalidArgument, saying what is wrong, for anything else; never more
+    than a bounded memory."""
 
     def __call__(self, data: bytes, options: ImagePreprocess) -> Pixels: ...
 
@@ -43,7 +44,7 @@ class ImagePlan:
         self.signature = fed(options, wrapped)
 
     def prepare(self, inputs: dict[str, Array]) -> dict[str, Array]:
-        """The target's inputs, one row per image. Raises InvalidArgument naming the first bad image, from 1."""
+        """Returns the target's inputs, one row per image. Raises InvalidArgument naming the first bad image, from 1."""
         rows = []
         images = inputs[IMAGE]
         for number, data in enumerate(images.tolist(), start=1):
@@ -54,13 +55,13 @@ class ImagePlan:
         return {self._input: np.stack(rows)}
 
     def decoded(self, data: bytes) -> Array:
-        """One row of the target's input from one encoded image. Raises InvalidArgument for a bad one."""
+        """Returns one row of the target's input from one encoded image. Raises InvalidArgument for a bad one."""
         return arranged(self._decode(data, self._options), self._table, self._options)
 
 
 def arranged(pixels: Pixels, table: Array, options: ImagePreprocess) -> Array:
-    """One row of the model's input from uint8 [height, width, channels]; `table` is [channels, 256] of the input's
-    type and holds what each pixel value becomes."""
+    """Normalises and lays out one image, uint8 [height, width, channels], as a row of the model's input; `table` is
+    [channels, 256] of the input's type and holds what each pixel value becomes."""
     planes: list[Array] = [table[channel][pixels[:, :, channel]] for channel in range(pixels.shape[2])]
     if options.layout == "CHW":
         return np.stack(planes)
@@ -71,8 +72,8 @@ def arranged(pixels: Pixels, table: Array, options: ImagePreprocess) -> Array:
 
 
 def made_up_images(options: ImagePreprocess, signature: Signature) -> dict[str, Array]:
-    """Rows of the model's input as pictures of coarser and finer blocks become, bright and dark, of much contrast and
-    of little: callers send what is like them, not like numbers about zero. Raises FailedPrecondition where `options`
+    """Returns synthetic images as rows of the model's input: coarse and fine blocks, bright and dark, of high and low
+    contrast, since callers send what is like them, not numbers about zero. Raises FailedPrecondition where `options`
     don't fit."""
     spec = signature.inputs[0]
     _check_fit(options, spec, signature)

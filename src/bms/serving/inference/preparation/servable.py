@@ -1,4 +1,4 @@
-"""Inputs that are made from what was sent, tensors from images or texts, beside the loop and the model's thread."""
+"""Prepares inputs (images, texts) in threads of their own, beside the event loop and the model's thread."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,14 +17,14 @@ from bms.serving.inference.model_errors import call_foreign
 
 
 class PreparedInputs(NamedTuple):
-    """What became of a parcel: the inputs of all its calls but those, by their numbers, that can't be prepared."""
+    """A prepared micro-batch: the inputs of all its calls but those, by their numbers, that failed."""
 
     inputs: dict[str, Array]
     errors: dict[int, BmsError]
 
 
 class Preparation:
-    """Prepares parcels in `executor` and hands them to `ready`, which may be set anew.
+    """Prepares micro-batches in `executor` and hands them to `ready`, which may be replaced.
 
     A call whose content can't be prepared is told so and leaves its parcel; the others go on without it.
     """
@@ -58,7 +58,7 @@ class Preparation:
         self.ready(parcel)
 
     def _keep_good(self, parcel: MicroBatch, errors: dict[int, BmsError]) -> bool:
-        """Whether any call of the parcel is left once those that failed are told."""
+        """Answers the calls that failed with their errors; returns whether any call is left."""
         good = [number for number in range(len(parcel.parts)) if number not in errors]
         *others, last = errors.items()
         parcel.numbers = tuple(good) or (last[0],)  # the last one ends the parcel
@@ -72,7 +72,7 @@ class Preparation:
 
 
 def _prepared(parcel: MicroBatch, prepare: Prepare) -> PreparedInputs:
-    """Runs in the executor. Call by call only where the whole fails and there are several."""
+    """Prepares a micro-batch, in the executor. Call by call only where the whole fails and there are several."""
     if parcel.cancelled:
         return PreparedInputs({}, {})
     whole = _tried(prepare, parcel.inputs)

@@ -1,4 +1,4 @@
-"""Steps of sequences: each is run by itself, in the order in which they came, with what its sequence keeps."""
+"""Runs the steps of sequences: each by itself, in the order of arrival, with its sequence's state."""
 
 import asyncio
 from collections.abc import Callable
@@ -61,8 +61,7 @@ class Steps:
         self._ledger.answer([parcel], Executed(outputs, run.began, parcel.rows, run.compute_ns, ()))
 
     def _look(self) -> None:
-        """From time to time, while any sequence is open, for those that nobody goes on with: what they keep may be
-        large."""
+        """Gives up idle sequences, periodically while any is open: their state may be large."""
         if not self._looking:
             self._looking = True
             least = min(sequences.limits.idle_s for sequences in self._open.values())
@@ -90,7 +89,7 @@ class _Run:
         self._monotonic = monotonic
 
     def step(self) -> dict[str, Array] | None:
-        """None where nobody waits for it: then it did not run."""
+        """Runs the step in the worker; None where nobody waits for it: then it did not run."""
         parcel = self.parcel
         self.began = self._monotonic()
         if parcel.cancelled:
