@@ -10,8 +10,8 @@
 All integers little-endian. Tensors are row-major little-endian, BYTES elements as in OIP v2
 (`bms.core.tensors.tensor.to_raw`). Many frames may be in flight either way and answers come in any order.
 
-An INFER frame is a parcel: one call, or several that may run together, whose rows follow one another in each tensor.
-Its calls are numbered in that order; answers and errors say which of them they are for.
+An INFER frame is a micro-batch: one call, or several that may run together, whose rows follow one another in each
+tensor. Its calls are numbered in that order; answers and errors say which of them they are for.
 
 An asker's first frame is HELLO, whose msgpack part is the server's token as it is: whoever does not know it is
 disconnected without a word.
@@ -71,10 +71,10 @@ class InferMeta(msgspec.Struct, array_like=True, frozen=True):
     timeout_us: int  # what is left of the deadline when sent; 0: none
     outputs: tuple[str, ...]  # wanted; empty: all
     tensors: tuple[TensorMeta, ...]
-    rows: tuple[int, ...] = ()  # of each call of the parcel; empty: one call, whose rows are the tensors'
+    rows: tuple[int, ...] = ()  # of each call of the micro-batch; empty: one call, whose rows are the tensors'
     priority: int = 0  # 1: the highest, 0: the usual one
     sequence: SequenceStep | None = None  # of which the one call is a step
-    params: bytes = b""  # of all calls of the parcel, as `chosen_parameters` writes them
+    params: bytes = b""  # of all calls of the micro-batch, as `chosen_parameters` writes them
 
 
 # A model's own code may have written any number here; what is none of these breaks its connection alone.
@@ -99,7 +99,7 @@ class AnswerMeta(msgspec.Struct, array_like=True, frozen=True):
     queue_ns: Counted  # waited in the model server
     compute_ns: Counted  # these calls' share of their batch's run
     tensors: tuple[TensorMeta, ...]
-    first: int = 0  # of the parcel's calls that are answered here
+    first: int = 0  # of the micro-batch's calls that are answered here
     count: int = 0  # how many calls; 0: all from `first`
     batch: Counted = 0  # rows of the run that they were in; 0: unknown
     end: AnswerEnd | None = None  # of the last answer of an engine, where it tells any of it
@@ -146,7 +146,7 @@ def _with_more(said: tuple[object, ...], sequence: SequenceStep | None, params: 
     return said if sequence is None else (*said, sequence)
 
 
-def encode_parcel(
+def encode_infer_calls(
     id: int,
     signature: str,
     calls: list[list[Tensor]],

@@ -182,7 +182,7 @@ class ModelServer:
     def status(self) -> ServableStatus:
         """What the server says of itself when asked."""
         metrics, config, memory = self._service.metrics, self._config, resident_bytes()
-        in_flight = self._service.ledger.in_flight
+        in_flight = self._service.inflight.in_flight
         return ServableStatus(
             replica=config.replica,
             state=self._lifecycle.state,
@@ -246,7 +246,7 @@ class ModelServer:
 
     async def _drain(self) -> None:
         self._lifecycle.move("UNLOADING")
-        in_flight = self._service.ledger.in_flight
+        in_flight = self._service.inflight.in_flight
         _log.info("draining", extra={"fields": {"in_flight": in_flight}})
         for connection in self._connections:
             connection.go_away()
@@ -256,8 +256,10 @@ class ModelServer:
         idle.cancel()
         hurry.cancel()
         for connection in self._connections:
-            for parcel in list(connection.open.values()):
-                self._service.refuse(parcel, Unavailable("this model server is gone before the model had answered"))
+            for micro_batch in list(connection.open.values()):
+                self._service.refuse(
+                    micro_batch, Unavailable("this model server is gone before the model had answered")
+                )
         self._lifecycle.move("END")
 
     async def _signalled(self, timeout_s: float) -> None:

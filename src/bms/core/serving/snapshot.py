@@ -46,7 +46,7 @@ class ServedVersion(msgspec.Struct, frozen=True, kw_only=True):
     weight: int = 0  # share of requests that name no version; 0: only when named
     platform: str = ""  # e.g. "onnx", shown by OIP metadata
     error: str = ""
-    max_rows: int = 1  # rows that may run together: as many may travel to a replica as one parcel
+    max_rows: int = 1  # rows that may run together: as many may travel to a replica as one micro-batch
 
 
 Dialect = Literal["tfserving", "kserve"]

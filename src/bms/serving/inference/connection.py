@@ -56,8 +56,8 @@ class FrameConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._connections.discard(self)
-        for parcel in list(self.open.values()):
-            self._service.cancel(parcel)
+        for micro_batch in list(self.open.values()):
+            self._service.cancel(micro_batch)
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -104,9 +104,9 @@ class FrameConnection(asyncio.Protocol):
                 raise InvalidArgument(f"request id {frame.id} is in flight already")
             self._service.infer(self, frame.id, meta, tensors)
         elif frame.kind == FrameType.CANCEL:
-            parcel = self.open.get(frame.id)
-            if parcel is not None:
-                self._service.cancel(parcel)
+            micro_batch = self.open.get(frame.id)
+            if micro_batch is not None:
+                self._service.cancel(micro_batch)
         elif frame.kind == FrameType.STATUS:
             self.send(encode_plain(FrameType.STATUS_ANSWER, frame.id, _encode_status(self._status())))
         elif frame.kind == FrameType.SHARED:
@@ -134,4 +134,6 @@ def _check_parts(parts: tuple[int, ...], tensors: list[Tensor]) -> None:
     rows = sum(parts)
     if min(parts) < 1 or any(tensor.array.shape[:1] != (rows,) for tensor in tensors):
         shapes = ", ".join(f"{tensor.name!r} {list(tensor.array.shape)}" for tensor in tensors)
-        raise InvalidArgument(f"the calls of a parcel have {list(parts[:20])} rows, which is not what {shapes} hold")
+        raise InvalidArgument(
+            f"the calls of a micro-batch have {list(parts[:20])} rows, which is not what {shapes} hold"
+        )

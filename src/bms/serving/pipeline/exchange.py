@@ -44,19 +44,19 @@ IN_A_STREAM = (
 class GatewayContext:
     """What all requests of one gateway share."""
 
-    __slots__ = ("admission", "dispatcher", "metrics", "turn", "unix_ns")
+    __slots__ = ("admission", "dispatcher", "metrics", "unix_ns", "write_batch")
 
     def __init__(
         self,
         dispatcher: ReplicaDispatcher,
         admission: Admission,
-        turn: WriteBatch,
+        write_batch: WriteBatch,
         metrics: GatewayMetrics,
         unix_ns: Callable[[], int],
     ) -> None:
         self.dispatcher = dispatcher
         self.admission = admission
-        self.turn = turn
+        self.write_batch = write_batch
         self.metrics = metrics
         self.unix_ns = unix_ns
 
@@ -65,8 +65,8 @@ class Exchange(RequestContext):
     """One request and its answer, whole or in parts. A handler's subclass says how the body is decoded (`decode`), and
     how an answer is encoded and sent:
 
-    `encode` makes the answer and `deliver` gives it, once the books are written; `deliver_error` says why there is
-    none. A protocol that can stream sets `streams`, for all its requests or in `decode`; then parts are encoded by
+    `encode` makes the answer and `deliver` sends it, once its usage is in the journal; `deliver_error` says why there
+    is none. A protocol that can stream sets `streams`, for all its requests or in `decode`; then parts are encoded by
     `encode_part` and given at once by `give`, and the answer that is delivered at last is what `encode_end` says. Where
     parts come though one whole answer is wanted, a protocol that `gathers` puts them together. Once it was sent it ends
     in exactly one answer and one usage event.
@@ -303,7 +303,7 @@ class Exchange(RequestContext):
             total_ns,
             entry.revision,
         )
-        shared.turn.add((*usage, self.more) if self.more else usage, self, answer)
+        shared.write_batch.add((*usage, self.more) if self.more else usage, self, answer)
 
 
 def _safely(told: Callable[P, T], *args: P.args, **named: P.kwargs) -> T | None:

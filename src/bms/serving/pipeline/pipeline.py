@@ -1,14 +1,14 @@
 """Authenticates, admits, routes, decodes and sends every inference request, in this order, whatever protocol it came
 by.
 
-    admit       whose key, and how often                 by the head alone, before a body is there
-    prepare     which deployment, may it      Step.admit
-                which version                 Step.choose
-                decoded for it                Step.choose_decoded, and decoded again if that is another
-                until when
-    send        is it answered already        Step.answer                   `exchange.py`
-                to a replica                  Step.sent; Step.fall_back where that fails
-    answered    metered, measured, given      Step.answered, Step.ended
+    admit       key and rate limit                       by the head alone, before a body is there
+    prepare     find the deployment           Step.admit
+                choose its version            Step.choose
+                decode the body for it        Step.choose_decoded, and decoded again if that is another
+                set the deadline
+    send        from a cache                  Step.answer                   `exchange.py`
+                or to a replica               Step.sent; Step.fall_back where that fails
+    answered    meter, measure, encode, send  Step.answered, Step.ended
 
 Steps of a deployment's own are made when its entry changes, and cost those that have none nothing.
 """
@@ -63,7 +63,7 @@ class Pipeline:
         self,
         *,
         dispatcher: ReplicaDispatcher,
-        turn: WriteBatch,
+        write_batch: WriteBatch,
         metrics: GatewayMetrics,
         monotonic: Callable[[], float],
         unix_ns: Callable[[], int],
@@ -76,7 +76,7 @@ class Pipeline:
         self.unix_ns = unix_ns
         self.admission = Admission()
         self.rates = RateLimits()
-        self._shared = GatewayContext(dispatcher, self.admission, turn, metrics, unix_ns)
+        self._shared = GatewayContext(dispatcher, self.admission, write_batch, metrics, unix_ns)
         self._random = random
         self._keys = KeyCheck()
         self._makers = steps
@@ -94,7 +94,7 @@ class Pipeline:
             else:
                 self._steps.pop(id, None)
 
-    # --- by the head alone ---
+    # --- with the head alone ---
 
     def caller(self, head: PresentedKey) -> KeyEntry:
         """Returns the key of an `Authorization` value, or else of an `x-api-key` value, checked against the snapshot.
@@ -119,7 +119,7 @@ class Pipeline:
             self.rates.take(key, self.monotonic())
         return key
 
-    # --- a request that is there ---
+    # --- once the body is there ---
 
     def run(self, call: Exchange) -> None:
         """Prepares a request and sends it to a replica. Raises BmsError where it is refused; then nothing is metered,
@@ -160,7 +160,7 @@ class Pipeline:
         call.deadline = self.monotonic() + allowed
         call.parsed = perf_counter()
 
-    # --- beside it ---
+    # --- for descriptions of what is served ---
 
     def route(
         self, key: KeyEntry, model: str, number: int | None, alias: str | None

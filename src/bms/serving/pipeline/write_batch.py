@@ -30,21 +30,21 @@ class PendingAnswer(Protocol):
 class WriteBatch:
     """Collects the answers and usage events of one turn of the event loop.
 
-    Where the books cannot be written, every answer of the turn becomes that error, and nothing is billed.
+    Where the journal can't be written, every answer of the turn becomes that error, and nothing is billed.
     """
 
-    def __init__(self, books: UsageJournal, soon: Callable[[Callable[[], object]], object] | None = None) -> None:
-        self._books = books
+    def __init__(self, journal: UsageJournal, soon: Callable[[Callable[[], object]], object] | None = None) -> None:
+        self._journal = journal
         self._soon = soon or asyncio.get_running_loop().call_soon
         self._usages: list[Usage] = []
         self._ends: list[tuple[PendingAnswer, ExchangeAnswer | BmsError | None]] = []
 
-    def add(self, usage: Usage, settled: PendingAnswer, answer: ExchangeAnswer | BmsError | None) -> None:
+    def add(self, usage: Usage, exchange: PendingAnswer, answer: ExchangeAnswer | BmsError | None) -> None:
         """Adds an answer and its usage; `answer` None: the client is gone, only the usage is left to write."""
         if not self._ends:
             self._soon(self.close)
         self._usages.append(usage)
-        self._ends.append((settled, answer))
+        self._ends.append((exchange, answer))
 
     def close(self) -> None:
         """Writes the usage events and sends the answers."""
@@ -53,14 +53,14 @@ class WriteBatch:
         if not ends:
             return
         try:
-            self._books.write(usages)
+            self._journal.write(usages)
         except BmsError as error:
-            for settled, answer in ends:
+            for exchange, answer in ends:
                 if answer is not None:
-                    settled.deliver_error(error)
+                    exchange.deliver_error(error)
             return
-        for settled, answer in ends:
+        for exchange, answer in ends:
             if isinstance(answer, ExchangeAnswer):
-                settled.deliver(answer)
+                exchange.deliver(answer)
             elif answer is not None:
-                settled.deliver_error(answer)
+                exchange.deliver_error(answer)

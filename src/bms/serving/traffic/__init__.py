@@ -2,5 +2,5 @@
 retry.
 
 Read in this order: snapshot_index (what is known), keys, rate, admission, split, replicas, balancer, retry,
-dispatcher (the road from an admitted call to its one answer). Nothing here does I/O: links are a port.
+dispatcher (takes an admitted call to its one answer). Nothing here does I/O: links are a port.
 """

@@ -1,4 +1,5 @@
-"""Answers as they come: an exchange whose client is told every part of a stream as its dialect encodes it."""
+"""Streamed answers over HTTP: an exchange that sends every part as its dialect encodes it, e.g. as a server-sent
+event."""
 
 from collections.abc import Sequence
 
@@ -16,8 +17,8 @@ _HEADERS = b"content-type: %b\r\ncache-control: no-cache\r\n"
 
 
 class EventStream(HttpExchange):
-    """Of a dialect that may stream. Status and headers leave with the first part. What fails before is an error like
-    any other, what fails later is told as the dialect tells it."""
+    """An exchange of a dialect that may stream. Status and headers leave with the first part. What fails before is an
+    error like any other, what fails later is encoded by the dialect."""
 
     dialect: StreamingDialect
     _begun = False
@@ -57,7 +58,7 @@ class EventStream(HttpExchange):
         http.connection.stream(http, part)
 
     def encode(self, outputs: Sequence[Tensor]) -> ExchangeAnswer:
-        """Of a model that gives one whole answer: a stream of one part, where a stream is wanted."""
+        """Encodes one whole answer; as a stream of one part, where a stream is wanted."""
         if not self.streams:
             return super().encode(outputs)
         told = told_tokens(outputs)

@@ -23,33 +23,33 @@ class InflightCalls:
         self.in_flight = 0  # calls
         self._idle: list[asyncio.Future[None]] = []
 
-    def open(self, parcel: MicroBatch) -> None:
-        parcel.asker.open[parcel.id] = parcel
-        self.in_flight += len(parcel.parts)
+    def open(self, micro_batch: MicroBatch) -> None:
+        micro_batch.asker.open[micro_batch.id] = micro_batch
+        self.in_flight += len(micro_batch.parts)
 
-    def answer(self, parcels: Sequence[MicroBatch], done: Executed) -> None:
+    def answer(self, micro_batches: Sequence[MicroBatch], done: Executed) -> None:
         """Ends the micro-batches of a batch; all answers to one connection go out in one write."""
         writes: dict[Asker, list[bytes | memoryview]] = {}
         if done.alone is None:
-            self._answer_rows(parcels, done, writes)
+            self._answer_rows(micro_batches, done, writes)
         else:
-            for parcel, became in zip(parcels, done.alone, strict=True):
+            for micro_batch, became in zip(micro_batches, done.alone, strict=True):
                 if isinstance(became, Executed):
-                    self._answer_alone(parcel, became, writes)
-                elif not parcel.cancelled:
-                    self._answer_calls(parcel, became, done.began, writes.setdefault(parcel.asker, []))
+                    self._answer_alone(micro_batch, became, writes)
+                elif not micro_batch.cancelled:
+                    self._answer_calls(micro_batch, became, done.began, writes.setdefault(micro_batch.asker, []))
         for asker, parts in writes.items():
             asker.send(b"".join(parts))
 
-    def part(self, parcel: MicroBatch, outputs: dict[str, Array], queue_ns: int, compute_ns: int) -> None:
+    def part(self, micro_batch: MicroBatch, outputs: dict[str, Array], queue_ns: int, compute_ns: int) -> None:
         """Sends one part of a stream; the call goes on."""
         tensors = [Tensor(name, array) for name, array in outputs.items()]
-        frame = encode_answer(parcel.id, tensors, queue_ns=queue_ns, compute_ns=compute_ns, final=False)
-        parcel.asker.send(b"".join(frame))
+        frame = encode_answer(micro_batch.id, tensors, queue_ns=queue_ns, compute_ns=compute_ns, final=False)
+        micro_batch.asker.send(b"".join(frame))
 
     def end_call(
         self,
-        parcel: MicroBatch,
+        micro_batch: MicroBatch,
         number: int | None,
         rows: int,
         result: CallResult,
@@ -57,36 +57,38 @@ class InflightCalls:
         end: AnswerEnd | None = None,
     ) -> None:
         """Ends one call by itself, and its micro-batch with the last one; `number` None: the only call of its frame."""
-        parcel.asker.send(b"".join(self._of_one(parcel, number, rows, result, queue_ns, end)))
-        if len(parcel.parts) == 1:
-            self._end(parcel)
+        micro_batch.asker.send(b"".join(self._of_one(micro_batch, number, rows, result, queue_ns, end)))
+        if len(micro_batch.parts) == 1:
+            self._end(micro_batch)
         else:
-            numbers = parcel.numbers or tuple(range(len(parcel.parts)))
-            kept = [(each, rows) for each, rows in zip(numbers, parcel.parts, strict=True) if each != number]
-            parcel.numbers, parcel.parts = tuple(each for each, _ in kept), tuple(rows for _, rows in kept)
+            numbers = micro_batch.numbers or tuple(range(len(micro_batch.parts)))
+            kept = [(each, rows) for each, rows in zip(numbers, micro_batch.parts, strict=True) if each != number]
+            micro_batch.numbers, micro_batch.parts = tuple(each for each, _ in kept), tuple(rows for _, rows in kept)
             self.in_flight -= 1
 
-    def fail(self, parcel: MicroBatch, error: BmsError) -> None:
+    def fail(self, micro_batch: MicroBatch, error: BmsError) -> None:
         """Ends all calls of a micro-batch with one error."""
-        if parcel.cancelled:
+        if micro_batch.cancelled:
             return
-        self.metrics.failed(error.code, len(parcel.parts))
-        if parcel.numbers is None:
-            parcel.asker.send(error_frame(parcel.id, error))
+        self.metrics.failed(error.code, len(micro_batch.parts))
+        if micro_batch.numbers is None:
+            micro_batch.asker.send(error_frame(micro_batch.id, error))
         else:
-            parcel.asker.send(b"".join(error_frame(parcel.id, error, number, 1) for number in parcel.numbers))
-        self._end(parcel)
+            micro_batch.asker.send(
+                b"".join(error_frame(micro_batch.id, error, number, 1) for number in micro_batch.numbers)
+            )
+        self._end(micro_batch)
 
-    def fail_call(self, parcel: MicroBatch, number: int, error: BmsError) -> None:
+    def fail_call(self, micro_batch: MicroBatch, number: int, error: BmsError) -> None:
         """Ends one of several calls of a micro-batch; the caller removes it from the micro-batch right after."""
         self.metrics.failed(error.code)
         self.in_flight -= 1
-        parcel.asker.send(error_frame(parcel.id, error, number, 1))
+        micro_batch.asker.send(error_frame(micro_batch.id, error, number, 1))
 
-    def cancel(self, parcel: MicroBatch) -> None:
+    def cancel(self, micro_batch: MicroBatch) -> None:
         """Ends a micro-batch whose sender does not wait any more; `cancelled` is set by now or right after."""
-        self.metrics.failed("CANCELLED", len(parcel.parts))
-        self._end(parcel)
+        self.metrics.failed("CANCELLED", len(micro_batch.parts))
+        self._end(micro_batch)
 
     async def idle(self) -> None:
         """Returns when no call is in flight."""
@@ -96,57 +98,57 @@ class InflightCalls:
             await waiter
 
     def _answer_rows(
-        self, parcels: Sequence[MicroBatch], done: Executed, writes: dict[Asker, list[bytes | memoryview]]
+        self, micro_batches: Sequence[MicroBatch], done: Executed, writes: dict[Asker, list[bytes | memoryview]]
     ) -> None:
         """Answers micro-batches from one batch's outputs, each with its rows."""
-        began, metrics, single = done.began, self.metrics, len(parcels) == 1
+        began, metrics, single = done.began, self.metrics, len(micro_batches) == 1
         outputs = list(done.outputs.items())
         at = 0
-        for parcel in parcels:
-            rows = parcel.rows
+        for micro_batch in micro_batches:
+            rows = micro_batch.rows
             end = at + rows
-            if not parcel.cancelled:
-                asker = parcel.asker
+            if not micro_batch.cancelled:
+                asker = micro_batch.asker
                 parts = writes.get(asker)
                 if parts is None:
                     parts = writes[asker] = []
-                queue_ns = int((began - parcel.arrived) * 1e9)
+                queue_ns = int((began - micro_batch.arrived) * 1e9)
                 compute_ns = done.compute_ns * rows // done.rows
-                if parcel.numbers is not None:
-                    self._answer_calls(parcel, _cut(parcel, done.outputs, at, compute_ns), began, parts)
+                if micro_batch.numbers is not None:
+                    self._answer_calls(micro_batch, _cut(micro_batch, done.outputs, at, compute_ns), began, parts)
                 else:
                     tensors = [Tensor(name, array if single else array[at:end]) for name, array in outputs]
                     parts += encode_answer(
-                        parcel.id, tensors, queue_ns=queue_ns, compute_ns=compute_ns, batch=done.rows
+                        micro_batch.id, tensors, queue_ns=queue_ns, compute_ns=compute_ns, batch=done.rows
                     )
-                    metrics.answered(rows, queue_ns, len(parcel.parts))
-                    self._end(parcel)
+                    metrics.answered(rows, queue_ns, len(micro_batch.parts))
+                    self._end(micro_batch)
             at = end
 
     def _answer_alone(
-        self, parcel: MicroBatch, became: Executed, writes: dict[Asker, list[bytes | memoryview]]
+        self, micro_batch: MicroBatch, became: Executed, writes: dict[Asker, list[bytes | memoryview]]
     ) -> None:
         if became.alone is None:
-            self._answer_rows([parcel], became, writes)
-        elif not parcel.cancelled:
+            self._answer_rows([micro_batch], became, writes)
+        elif not micro_batch.cancelled:
             for results in became.alone:
-                if not isinstance(results, Executed):  # a parcel alone is never several
-                    self._answer_calls(parcel, results, became.began, writes.setdefault(parcel.asker, []))
+                if not isinstance(results, Executed):  # a micro-batch alone is never several
+                    self._answer_calls(micro_batch, results, became.began, writes.setdefault(micro_batch.asker, []))
 
     def _answer_calls(
-        self, parcel: MicroBatch, results: Sequence[CallResult], began: float, parts: list[bytes | memoryview]
+        self, micro_batch: MicroBatch, results: Sequence[CallResult], began: float, parts: list[bytes | memoryview]
     ) -> None:
         """Writes one frame for each call, since some calls of the frame succeeded and others failed."""
-        queue_ns = int((began - parcel.arrived) * 1e9)
-        numbers = parcel.numbers or range(len(parcel.parts))
-        whole = parcel.numbers is None and len(parcel.parts) == 1
-        for number, rows, result in zip(numbers, parcel.parts, results, strict=True):
-            parts += self._of_one(parcel, None if whole else number, rows, result, queue_ns)
-        self._end(parcel)
+        queue_ns = int((began - micro_batch.arrived) * 1e9)
+        numbers = micro_batch.numbers or range(len(micro_batch.parts))
+        whole = micro_batch.numbers is None and len(micro_batch.parts) == 1
+        for number, rows, result in zip(numbers, micro_batch.parts, results, strict=True):
+            parts += self._of_one(micro_batch, None if whole else number, rows, result, queue_ns)
+        self._end(micro_batch)
 
     def _of_one(
         self,
-        parcel: MicroBatch,
+        micro_batch: MicroBatch,
         number: int | None,
         rows: int,
         result: CallResult,
@@ -157,10 +159,10 @@ class InflightCalls:
         first, count = (0, 0) if number is None else (number, 1)
         if result.error is not None:
             self.metrics.failed(result.error.code)
-            return [error_frame(parcel.id, result.error, first, count, result.compute_ns)]
+            return [error_frame(micro_batch.id, result.error, first, count, result.compute_ns)]
         self.metrics.answered(rows, queue_ns)
         return encode_answer(
-            parcel.id,
+            micro_batch.id,
             [Tensor(name, array) for name, array in result.outputs.items()],
             queue_ns=queue_ns,
             compute_ns=result.compute_ns,
@@ -170,9 +172,9 @@ class InflightCalls:
             end=end,
         )
 
-    def _end(self, parcel: MicroBatch) -> None:
-        del parcel.asker.open[parcel.id]
-        self.in_flight -= len(parcel.parts)
+    def _end(self, micro_batch: MicroBatch) -> None:
+        del micro_batch.asker.open[micro_batch.id]
+        self.in_flight -= len(micro_batch.parts)
         if not self.in_flight:
             for waiter in self._idle:
                 if not waiter.done():
@@ -196,11 +198,11 @@ def error_frame(id: int, error: BmsError, first: int = 0, count: int = 0, comput
     )
 
 
-def _cut(parcel: MicroBatch, outputs: dict[str, Array], at: int, compute_ns: int) -> list[CallResult]:
+def _cut(micro_batch: MicroBatch, outputs: dict[str, Array], at: int, compute_ns: int) -> list[CallResult]:
     """Returns each call's share of a micro-batch's outputs, whose rows begin at `at`."""
     results: list[CallResult] = []
-    for rows in parcel.parts:
+    for rows in micro_batch.parts:
         cut = {name: array[at : at + rows] for name, array in outputs.items()}
-        results.append(CallResult(cut, None, compute_ns * rows // parcel.rows))
+        results.append(CallResult(cut, None, compute_ns * rows // micro_batch.rows))
         at += rows
     return results

@@ -28,11 +28,11 @@ class MicroBatch:
     __slots__ = (
         "arrived",
         "asker",
+        "batch_key",
         "cancelled",
         "deadline",
         "id",
         "inputs",
-        "kind",
         "latest",
         "numbers",
         "order",
@@ -46,7 +46,7 @@ class MicroBatch:
         self,
         asker: Asker,
         id: int,
-        kind: BatchKey,
+        batch_key: BatchKey,
         inputs: dict[str, Array],
         rows: int,
         arrived: float,
@@ -56,7 +56,7 @@ class MicroBatch:
     ) -> None:
         self.asker = asker
         self.id = id
-        self.kind = kind
+        self.batch_key = batch_key
         self.inputs = inputs
         self.rows = rows
         self.arrived = arrived
@@ -64,7 +64,7 @@ class MicroBatch:
         self.parts = parts
         self.priority = priority
         self.numbers: tuple[int, ...] | None = None
-        self.order = arrived  # in which the batcher lets parcels go
+        self.order = arrived  # in which the batcher lets micro-batches go
         self.latest = deadline  # moment at which a run may begin
         self.waiting = False  # in the batcher, neither taken nor cancelled
         self.cancelled = False  # its asker is gone or gave up
@@ -73,6 +73,6 @@ class MicroBatch:
 class Batch(NamedTuple):
     """Micro-batches of one batch key that run together, their rows in all, and why they left the queue."""
 
-    parcels: list[MicroBatch]
+    micro_batches: list[MicroBatch]
     rows: int
     reason: Reason

@@ -6,14 +6,14 @@ the rate r at which rows arrive.
 
 - How much: the number of rows with the most rows per second, n / s(n); between measured sizes s is linear, so the best
   is at a measured size or is all that waits. Where a smaller number is hardly slower and only its run would end within
-  the objective of the oldest parcel, that one. A bound on batches that follows from a latency objective is Clipper's
-  idea (Crankshaw et al., NSDI 2017, section 4.3); Clipper finds its bound by trial, here it is read from s.
+  the objective of the oldest micro-batch, that one. A bound on batches that follows from a latency objective is
+  Clipper's idea (Crankshaw et al., NSDI 2017, section 4.3); Clipper finds its bound by trial, here it is read from s.
 - How long: a free model runs what waits at once. That batches then grow with the load by themselves, and what latency
   follows, is analysed by Inoue ("Queueing analysis of GPU-based inference servers with dynamic batching", 2021).
   Holding back pays where starting a run costs something (Deb and Serfozo, "Optimal control of batch service queues",
   1973: run when a threshold of rows waits). So rows are held only where runs of the present size would keep the model
   busy nearly all the time, and a larger size m would not, and a whole cycle of it, m / r + s(m), is within the
-  objective: the same answers, still in time, for less of the machine. Whether company comes is not sure, e.g. when
+  objective: the same answers, still in time, for less of the machine. Whether more rows come is not sure, e.g. when
   every client already waits: `WaitStatistics` remembers.
 """
 
@@ -69,7 +69,7 @@ class WaitStatistics:
         self._limited = 0
 
     @property
-    def company_comes(self) -> bool:
+    def worth_holding(self) -> bool:
         """Whether it is worth holding the next batch."""
         return self._skip == 0
 
@@ -104,7 +104,7 @@ class Policy(Protocol):
 
     max_rows: int
 
-    def decide(self, waiting: WaitingGroup, times: ServiceTimes, experience: WaitStatistics) -> Decision: ...
+    def decide(self, waiting: WaitingGroup, times: ServiceTimes, wait_statistics: WaitStatistics) -> Decision: ...
 
 
 class Static:
@@ -115,7 +115,7 @@ class Static:
         self.max_rows = max_rows
         self._max_wait = max_wait_s
 
-    def decide(self, waiting: WaitingGroup, times: ServiceTimes, experience: WaitStatistics) -> Decision:
+    def decide(self, waiting: WaitingGroup, times: ServiceTimes, wait_statistics: WaitStatistics) -> Decision:
         if waiting.rows >= self.max_rows:
             return Decision(self.max_rows, waiting.now, "full")
         if not self._max_wait:
@@ -137,15 +137,15 @@ class Adaptive:
         self._objective = _OBJECTIVE_SHARE * objective_s
         self._sizes = sizes
 
-    def decide(self, waiting: WaitingGroup, times: ServiceTimes, experience: WaitStatistics) -> Decision:
+    def decide(self, waiting: WaitingGroup, times: ServiceTimes, wait_statistics: WaitStatistics) -> Decision:
         now, most = waiting.now, min(waiting.rows, self.max_rows)
-        reason, until = self._hold(waiting, times, experience, most)
+        reason, until = self._hold(waiting, times, wait_statistics, most)
         if until is not None:
             return Decision(0, until, reason)
-        return Decision(self._best(waiting, times, experience, most), now, reason)
+        return Decision(self._best(waiting, times, wait_statistics, most), now, reason)
 
     def _hold(
-        self, waiting: WaitingGroup, times: ServiceTimes, experience: WaitStatistics, most: int
+        self, waiting: WaitingGroup, times: ServiceTimes, wait_statistics: WaitStatistics, most: int
     ) -> tuple[Reason, float | None]:
         """Returns until when to wait for more rows, or why not to."""
         now, objective = waiting.now, self._objective
@@ -153,17 +153,17 @@ class Adaptive:
             return "full", None
         rate = waiting.rate.per_s(now)
         if rate * times.expected(self._padded(most)) < _BUSY * most:
-            return "full" if experience.held else "idle", None
+            return "full" if wait_statistics.held else "idle", None
         wanted = self._calm(times, rate, most)
-        if not wanted or not experience.company_comes:
+        if not wanted or not wait_statistics.worth_holding:
             return "idle", None
-        if now >= experience.until:
+        if now >= wait_statistics.until:
             return "timer", None
         likely, coming = times.likely(wanted), (wanted - waiting.rows) / rate
         latest = min(waiting.patient, waiting.oldest + objective - likely)
         if now + coming > latest or wanted / rate + likely > objective:
             return "deadline", None
-        return "idle", experience.hold((most + wanted) / 2, min(latest, now + _PATIENCE * coming))
+        return "idle", wait_statistics.hold((most + wanted) / 2, min(latest, now + _PATIENCE * coming))
 
     def _calm(self, times: ServiceTimes, rate: float, rows: int) -> int:
         """Returns the smallest number of rows above `rows` at which the model would be idle now and then; 0: none."""
@@ -173,7 +173,7 @@ class Adaptive:
                 return rows
         return 0
 
-    def _best(self, waiting: WaitingGroup, times: ServiceTimes, experience: WaitStatistics, most: int) -> int:
+    def _best(self, waiting: WaitingGroup, times: ServiceTimes, wait_statistics: WaitStatistics, most: int) -> int:
         """Returns the number of rows, at most `most`, to run now."""
         if most == 1 or not times.known:
             return most
@@ -188,7 +188,7 @@ class Adaptive:
         best = max(at for at, rate in enumerate(rates) if rate >= _ALIKE * highest)
         if not in_time[best]:
             best = max((at for at, rate in enumerate(rates) if in_time[at] and rate >= _NEARLY * highest), default=best)
-        if candidates[best] < most and experience.tries_larger():
+        if candidates[best] < most and wait_statistics.tries_larger():
             best += 1
         return candidates[best]
 

@@ -35,10 +35,10 @@ class EngineCall:
     __slots__ = (
         "handle",
         "inputs",
+        "micro_batch",
         "number",
         "outputs",
         "over",
-        "parcel",
         "requests",
         "rows",
         "start",
@@ -47,23 +47,23 @@ class EngineCall:
     )
 
     def __init__(
-        self, requests: Requests, parcel: MicroBatch, number: int | None, rows: int, inputs: dict[str, Array]
+        self, requests: Requests, micro_batch: MicroBatch, number: int | None, rows: int, inputs: dict[str, Array]
     ) -> None:
         self.requests = requests
-        self.parcel = parcel
+        self.micro_batch = micro_batch
         self.number = number
         self.rows = rows
         self.inputs = inputs
         self.outputs: dict[str, Array] | None = None
         self.handle: object = None
-        self.start = parcel.arrived  # of its run
+        self.start = micro_batch.arrived  # of its run
         self.timer: asyncio.TimerHandle | None = None
         self.waiting = False
         self.over = False  # answered, or given up
 
     @property
     def queue_ns(self) -> int:
-        return max(0, int((self.start - self.parcel.arrived) * 1e9))
+        return max(0, int((self.start - self.micro_batch.arrived) * 1e9))
 
     def began(self) -> None:
         self._bring(self.requests.began)
@@ -84,16 +84,18 @@ class EngineCall:
             loop.call_soon_threadsafe(told, self, self.requests.monotonic(), *what)
 
 
-def calls_of(parcel: MicroBatch, requests: Requests) -> list[EngineCall]:
+def calls_of(micro_batch: MicroBatch, requests: Requests) -> list[EngineCall]:
     """Returns each call of a micro-batch by itself."""
-    parts, numbers = parcel.parts, parcel.numbers
+    parts, numbers = micro_batch.parts, micro_batch.numbers
     if len(parts) == 1:
-        return [EngineCall(requests, parcel, numbers[0] if numbers else None, parcel.rows, parcel.inputs)]
+        return [
+            EngineCall(requests, micro_batch, numbers[0] if numbers else None, micro_batch.rows, micro_batch.inputs)
+        ]
     calls: list[EngineCall] = []
     at = 0
     for number, rows in zip(numbers or range(len(parts)), parts, strict=True):
-        inputs = {name: array[at : at + rows] for name, array in parcel.inputs.items()}
-        calls.append(EngineCall(requests, parcel, number, rows, inputs))
+        inputs = {name: array[at : at + rows] for name, array in micro_batch.inputs.items()}
+        calls.append(EngineCall(requests, micro_batch, number, rows, inputs))
         at += rows
     return calls
 

@@ -1,4 +1,4 @@
-"""Examples of bodies and answers, by operation: of a story that a test plays against the API, which gives just these.
+"""Examples of bodies and answers, by operation, recorded from a scenario that a test runs against the API.
 
 `examples.json` is what it was last told, with identifiers, times and digests that say nothing;
 `BMS_WRITE_EXAMPLES=1 pytest tests/integration/api/test_openapi_examples.py` writes it.
@@ -20,7 +20,7 @@ def _told() -> dict[str, dict[str, Any]]:
 
 
 def of_body(operation: str) -> dict[str, Any]:
-    """`example` for the body of `operation`, empty where the story has none."""
+    """Returns the `example` for the body of `operation`, empty where the scenario has none."""
     return _example(operation, "body")
 
 

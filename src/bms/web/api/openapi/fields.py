@@ -1,4 +1,4 @@
-"""What each field and parameter is, in words: by `Type.field` where a name means something special there, else by name.
+"""Descriptions of fields and parameters: by `Type.field` where a name means something special there, else by name.
 
 A test fails while any field of the API has none.
 """
@@ -389,7 +389,7 @@ _ANYWHERE = {
 
 
 def described(schema: dict[str, Any], kind: str) -> dict[str, Any]:
-    """`schema` of the object `kind`, each of its fields with its words."""
+    """Adds descriptions to all fields of `schema`, the object `kind`."""
     fields = schema.get("properties")
     if fields is None:
         return schema
@@ -402,7 +402,7 @@ def described(schema: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def words(kind: str, field: str) -> str:
-    """Of `field` of `kind`; empty where nobody has written any."""
+    """Returns the description of `field` of `kind`; empty where there is none."""
     return _OWN.get(f"{kind}.{field}") or _ANYWHERE.get(field, "")
 
 

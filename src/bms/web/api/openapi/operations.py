@@ -1,4 +1,4 @@
-"""What each operation of the API does, in a sentence or two beside its summary. A test fails while one has none."""
+"""Descriptions of the API's operations, one or two sentences beside each summary. A test fails while one is missing."""
 
 TAGS = {
     "inference": "Asking models: TensorFlow Serving and KServe V1, the Open Inference Protocol v2, OpenAI's "

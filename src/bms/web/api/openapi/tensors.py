@@ -1,4 +1,4 @@
-"""What goes over the paths of inference: schemas of the protocols' bodies."""
+"""Schemas of the bodies on the inference paths."""
 
 from typing import Any
 

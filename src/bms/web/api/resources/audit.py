@@ -1,4 +1,4 @@
-"""The audit over HTTP: who changed what, newest first."""
+"""Audit endpoints: who changed what, newest first."""
 
 from bms.api_types.audit import AuditEntry
 from bms.api_types.pages import Page
@@ -9,7 +9,7 @@ from bms.web.api.shown.pages import page
 
 
 class AuditListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`name` is an event's, e.g. `key.revoked`; `subject` the id or name of the thing."""
+    """Query parameters: `name` is an event's, e.g. `key.revoked`; `subject` the id or name of what changed."""
 
     name: str | None = None
     subject: str | None = None

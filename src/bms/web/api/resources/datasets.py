@@ -1,4 +1,4 @@
-"""Data sets over HTTP."""
+"""Data set endpoints."""
 
 from starlette.responses import Response
 
@@ -20,7 +20,7 @@ from bms.web.api.shown.pages import page
 
 
 class DatasetVersionListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Deleted versions are left out unless `all` asks for them."""
+    """Query parameters. Deleted versions are left out unless `all` asks for them."""
 
     all: bool = False
 
@@ -84,7 +84,7 @@ def endpoints(service: DatasetService, deletion: DatasetDeletion, objects: Objec
 
 
 def _request(body: StartImport) -> ImportRequest:
-    """Raises InvalidArgument."""
+    """Builds the request of an import. Raises InvalidArgument."""
     return ImportRequest(
         source=as_noun(body.source, Source, "source"),
         label=body.label,

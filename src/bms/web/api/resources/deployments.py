@@ -1,4 +1,4 @@
-"""Deployments over HTTP."""
+"""Deployment endpoints."""
 
 from bms.api_types.deployments import (
     CreateDeployment,
@@ -25,6 +25,8 @@ DEFAULT_ALIAS = "production"
 
 
 class DeploymentListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Query parameters of a listing of deployments."""
+
     model: str | None = None
 
 
@@ -92,7 +94,7 @@ def endpoints(service: DeploymentService, views: DeploymentViews) -> list[Endpoi
 
 
 def _spec(body: Deploy) -> DeploymentSpec:
-    """Raises InvalidArgument for a contradiction, and for what is out of range."""
+    """Builds the spec of a deployment. Raises InvalidArgument for a contradiction, and for what is out of range."""
     return DeploymentSpec(
         model=body.model,
         targets=_targets(body),

@@ -1,4 +1,4 @@
-"""Environments over HTTP: look, follow a build, take the lock, remove what nobody needs."""
+"""Environment endpoints: inspect, follow a build, fetch the lock file, remove what nobody needs."""
 
 from starlette.responses import Response
 

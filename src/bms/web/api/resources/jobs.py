@@ -1,4 +1,5 @@
-"""Jobs over HTTP: look, cancel, repeat, follow the log, fetch what was made. What starts them is elsewhere."""
+"""Job endpoints: inspect, cancel, repeat, follow the log, download outputs. What starts jobs is in `training` and
+`datasets`."""
 
 import msgspec
 from starlette.responses import Response
@@ -18,13 +19,15 @@ from bms.web.api.shown.pages import page
 
 
 class JobListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Query parameters of a listing of jobs."""
+
     state: JobState | None = None
     kind: str | None = None
     subject: str | None = None
 
 
 class EventsPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`after` is the number of events read so far."""
+    """Query parameters: `after` is the number of events read so far."""
 
     after: int = 0
 

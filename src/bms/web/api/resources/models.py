@@ -1,4 +1,4 @@
-"""Models, their versions and aliases over HTTP."""
+"""Endpoints of models, their versions and aliases."""
 
 import base64
 
@@ -32,12 +32,14 @@ READ, WRITE = "models:read", "models:write"
 
 
 class ModelListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Query parameters of a listing of models."""
+
     prefix: str = ""
     search: str = ""
 
 
 class VersionListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Unfinished uploads and deleted versions are left out unless `state` or `all` asks for them."""
+    """Query parameters. Unfinished uploads and deleted versions are left out unless `state` or `all` asks for them."""
 
     state: VersionState | None = None
     all: bool = False
@@ -191,7 +193,7 @@ def _of_aliases(service: AliasService) -> list[Endpoint]:
 
 
 def _new(body: CreateVersion) -> NewVersion:
-    """Raises InvalidArgument for a word that there is not."""
+    """Builds the request for a new version. Raises InvalidArgument for an unknown word."""
     return NewVersion(
         runtime=body.runtime,
         signatures=as_noun(body.signatures, dict[str, Signature], "signatures"),
@@ -217,5 +219,5 @@ def _version(call: ApiCall[None]) -> tuple[str, int]:
 
 
 def _repr_digest(digest: str) -> str:
-    """The digest as HTTP writes it (RFC 9530)."""
+    """Returns the digest as HTTP writes it (RFC 9530)."""
     return f"sha-256=:{base64.b64encode(bytes.fromhex(digest.removeprefix('sha256:'))).decode()}:"

@@ -1,4 +1,4 @@
-"""Reactions that did not go well over HTTP, for the operator: look, try again, forget."""
+"""Endpoints of failed reactions to events, for the operator: list, retry, drop."""
 
 from bms.api_types.pages import Page
 from bms.api_types.reactions import Reaction
@@ -9,7 +9,7 @@ from bms.web.api.shown.reactions import reaction
 
 
 class ReactionListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`state` is `waiting` or `dead`."""
+    """Query parameters: `state` is `waiting` or `dead`."""
 
     state: str | None = None
 

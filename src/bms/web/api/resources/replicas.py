@@ -1,4 +1,4 @@
-"""Replicas of a deployment over HTTP: which there are and were, and what each of them said."""
+"""Replica endpoints of a deployment: present and past replicas, and their logs."""
 
 from starlette.responses import Response
 

@@ -16,7 +16,8 @@ MODEL = "/v2/repository/models/{deployment}"
 
 
 class RepositoryCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What clients of the protocol send. `unload_dependents` is taken, since nothing depends on a deployment."""
+    """The body that clients of the protocol send. `unload_dependents` is accepted, since nothing depends on a
+    deployment."""
 
     parameters: dict[str, Any] = {}
     repository_name: str | None = None
@@ -45,7 +46,7 @@ def endpoints(repository: ModelRepository) -> list[Endpoint]:
 
 @contextlib.contextmanager
 def _told(verb: str, name: str) -> Iterator[None]:
-    """Errors in the words that Triton's clients look for."""
+    """Translates errors into the texts that Triton's clients look for."""
     try:
         yield
     except BmsError as error:
@@ -53,7 +54,7 @@ def _told(verb: str, name: str) -> Iterator[None]:
 
 
 def _wait_s(call: ApiCall[RepositoryCall]) -> float:
-    """How long the caller waits for the end, in seconds."""
+    """Returns how long the caller waits for the end, in seconds."""
     given = call.request.headers.get("x-request-timeout")
     if given is None:
         return MOST_WAIT_S

@@ -1,4 +1,4 @@
-"""Secrets over HTTP: set, list, delete. No path gives a value."""
+"""Secret endpoints: set, list, delete. No path returns a value."""
 
 from bms.api_types.pages import Page
 from bms.api_types.secrets import Secret, SetSecret

@@ -1,4 +1,4 @@
-"""The platform's own state and metrics over HTTP."""
+"""Endpoints of the platform's own state and metrics."""
 
 from starlette.responses import Response
 

@@ -1,4 +1,4 @@
-"""Tenants, users and keys over HTTP."""
+"""Endpoints of tenants, users and keys."""
 
 from collections.abc import Awaitable, Callable
 
@@ -16,24 +16,27 @@ from bms.web.api.shown.pages import page
 
 
 class TenantListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Deleted tenants are left out unless `all` asks for them."""
+    """Query parameters. Deleted tenants are left out unless `all` asks for them."""
 
     all: bool = False
 
 
 class Deleting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`force` ends what serves and runs, and takes even the last who could administer a tenant."""
+    """Query parameters: `force` ends what serves and runs, and removes even the last user who could administer a
+    tenant."""
 
     force: bool = False
 
 
 class Revocation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`force` also where it is the last key with which anybody could administer the tenant."""
+    """Query parameters: `force` revokes also the last key with which anybody could administer the tenant."""
 
     force: bool = False
 
 
 class KeyListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Query parameters of a listing of keys."""
+
     user: str | None = None
 
 
@@ -42,11 +45,11 @@ Told = Callable[[], Awaitable[object]]
 
 
 async def _nobody_to_tell() -> None:
-    """Where there are no gateways."""
+    """Does nothing: there are no gateways to wait for."""
 
 
 def _nothing() -> None:
-    """Where nobody removes what a tenant owned."""
+    """Does nothing: no other feature has to remove what a tenant owned."""
 
 
 def endpoints(
@@ -55,7 +58,7 @@ def endpoints(
     told: Told = _nobody_to_tell,
     deleted: Callable[[], None] = _nothing,
 ) -> list[Endpoint]:
-    """`deleted` is told when there is a tenant to be removed."""
+    """Returns the endpoints; `deleted` is called when a tenant is to be removed."""
 
     async def who(call: ApiCall[None]) -> Identity:
         return shown.identity(call.principal)

@@ -1,4 +1,4 @@
-"""Usage over HTTP: sums, single events, and an export."""
+"""Usage endpoints: sums, single events, and an export."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -24,8 +24,8 @@ FindTenant = Callable[[Principal, str], Awaitable[Tenant]]
 
 
 class Matching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which events. Times as RFC 3339 with a zone: `start` is included, `end` is not. `tenant` is another than
-    one's own, also a deleted one: for owners of the operator's tenant."""
+    """Query parameters that select events. Times are RFC 3339 with a zone: `start` is included, `end` is not. `tenant`
+    is another than one's own, also a deleted one: for owners of the operator's tenant."""
 
     tenant: str | None = None
     key: str | None = None
@@ -37,15 +37,15 @@ class Matching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class SumsQuery(Matching, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`group_by` is some of key, deployment, model, version, revision, day, hour and meter, e.g. `key,model`; `meter`
-    names the only meters to tell as quantities, e.g. `input_tokens,rows`."""
+    """Query parameters of sums. `group_by` is some of key, deployment, model, version, revision, day, hour and meter,
+    e.g. `key,model`; `meter` names the only meters to report as quantities, e.g. `input_tokens,rows`."""
 
     group_by: str = ""
     meter: str = ""
 
 
 class EventsQuery(Matching, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A listing too: msgspec's types have one base, so what makes it one stands here again."""
+    """Query parameters of a listing of events. It repeats those of `Listing`, because msgspec's types have one base."""
 
     limit: int = 100
     cursor: str | None = None
@@ -78,7 +78,7 @@ def endpoints(service: UsageService, found: FindTenant) -> list[Endpoint]:
 
 
 async def _tenant(call: ApiCall[None], found: FindTenant) -> str:
-    """Whose books are asked for. Raises PermissionDenied, and NotFound for one that never was."""
+    """Returns the tenant whose usage is asked for. Raises PermissionDenied, and NotFound for one that never was."""
     by, wanted = call.principal, call.query.tenant
     if wanted is None or wanted == by.tenant:
         return by.tenant

@@ -1,4 +1,4 @@
-"""Data sets as the API shows them."""
+"""Converts data sets into answers of the API."""
 
 import msgspec
 

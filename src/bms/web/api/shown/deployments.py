@@ -1,4 +1,4 @@
-"""Deployments, and how they are doing, as the API shows them."""
+"""Converts deployments and their state into answers of the API."""
 
 import msgspec
 

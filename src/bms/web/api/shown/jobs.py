@@ -1,4 +1,4 @@
-"""Jobs as the API shows them: without what fences their attempts and finds their logs."""
+"""Converts jobs into answers of the API, without the fencing tokens and log paths of their attempts."""
 
 from bms.api_types import jobs
 from bms.control.evaluation.gates import Evaluation

@@ -1,4 +1,4 @@
-"""Models and aliases as the API shows them."""
+"""Converts models and aliases into answers of the API."""
 
 import msgspec
 

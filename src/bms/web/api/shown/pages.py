@@ -1,4 +1,4 @@
-"""Pages as the API shows them."""
+"""Converts pages of a listing into answers of the API."""
 
 from collections.abc import Callable
 from typing import TypeVar

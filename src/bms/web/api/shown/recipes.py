@@ -1,4 +1,4 @@
-"""Recipes as the API shows them."""
+"""Converts recipes into answers of the API."""
 
 from bms.api_types import recipes
 from bms.control.training.nouns import Recipe, RecipeNeeds

@@ -1,4 +1,4 @@
-"""Versions as the API shows them."""
+"""Converts versions into answers of the API."""
 
 from bms.api_types import preprocessing, versions
 from bms.control.models.nouns import Lineage, Measurement, Version

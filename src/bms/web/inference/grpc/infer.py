@@ -1,4 +1,4 @@
-"""ModelInfer: one message, one answer."""
+"""The method ModelInfer: one request message, one answer message."""
 
 from collections.abc import Mapping, Sequence
 from time import perf_counter
@@ -18,7 +18,8 @@ from bms.web.inference.grpc.unary import UnaryExchange, UnaryMethod
 
 
 class GrpcExchange(UnaryExchange):
-    """One ModelInferRequest of `size` bytes. `decoded` is what it was read as; `message` may be let go then."""
+    """The exchange of one ModelInferRequest of `size` bytes. `decoded` is what it was decoded to; `message` may be
+    dropped then."""
 
     message: InferMessage
     decoded: DecodedInfer
@@ -39,7 +40,7 @@ class GrpcExchange(UnaryExchange):
         self.request, self.rows = decoded.request, decoded.rows
 
     def told(self, outputs: Sequence[Tensor]) -> InferResponse:
-        """The answer, or a part of it, with the outputs that its deployment's dialect tells."""
+        """Builds the answer, or a part of it, with the outputs of its deployment's dialect."""
         response = self.response(outputs)
         if self.route.entry.dialect == "kserve":
             return labels_told(response, self.decoded, self.version.signatures[self.request.signature or ""])
@@ -50,6 +51,8 @@ class GrpcExchange(UnaryExchange):
 
 
 class ModelInfer(UnaryMethod):
+    """The method ModelInfer of the Open Inference Protocol."""
+
     def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         began, key = perf_counter(), call.caller
         assert isinstance(key, KeyEntry)

@@ -1,4 +1,4 @@
-"""grpc.reflection: the services here and the schema they speak, for tools such as grpcurl.
+"""The gRPC reflection service: which services there are and their schema, for tools such as grpcurl.
 
 Source: https://github.com/grpc/grpc/blob/master/doc/server-reflection.md
 """
@@ -17,7 +17,7 @@ _SERVICES = sorted(f"{file.package}.{service.name}" for file in FILES for servic
 
 
 def reflection_methods() -> dict[bytes, Method]:
-    """Open to all: it says nothing of models or tenants."""
+    """Returns the methods; open to all, since they say nothing of models or tenants."""
     return {
         f"/{package}.ServerReflection/ServerReflectionInfo".encode(): _Reflection(package)
         for _, package in (V1, V1ALPHA)
@@ -78,7 +78,7 @@ def _found(find: Any, name: str) -> Any:
 
 
 def _give_file(response: Any, file: FileDescriptor) -> None:
-    """With all it imports."""
+    """Adds a file with all its imports."""
     files = [file]
     for each in files:
         files += [other for other in each.dependencies if other not in files]

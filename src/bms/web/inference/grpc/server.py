@@ -1,4 +1,4 @@
-"""Streams of HTTP/2 to gRPC calls."""
+"""The gRPC server: turns HTTP/2 streams into calls and dispatches them to methods."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -18,14 +18,15 @@ _DEFECT = "call %s could not be answered"
 
 
 class _Route(NamedTuple):
-    """The note on a head of HTTP/2. `method` None: `head` says why."""
+    """The routing result that is kept with an HTTP/2 head. `method` None: `head` says why."""
 
     head: CallHead
     method: Method | None
 
 
 class GrpcServer:
-    """A Handler of HTTP/2 streams. `methods` by path, e.g. `/inference.GRPCInferenceService/ModelInfer`.
+    """The HTTP/2 handler that dispatches gRPC calls. `methods` by path, e.g.
+    `/inference.GRPCInferenceService/ModelInfer`.
 
     `message_bytes` bounds one message, `buffered_bytes` all unfinished messages of one connection. `refused` is told
     of every error that was answered here, with its HTTP status. `others` has the streams that are no gRPC; without it
@@ -146,7 +147,7 @@ class GrpcServer:
             self._take(call, route.method, b"")
 
     def _take(self, call: RpcCall, method: Method, data: bytes) -> None:
-        """The way of messages that come in pieces, compressed, or many."""
+        """Takes messages that come in pieces, compressed, or several at once."""
         reader = call.reader
         if reader is None:
             reader = call.reader = MessageReader(call.head.encoding, self._message_bytes)

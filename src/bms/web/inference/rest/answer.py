@@ -1,4 +1,4 @@
-"""One stream of HTTP/2, as handlers answer it."""
+"""Answers one HTTP/2 stream as handlers expect it: the `Answerer` of HTTP/2."""
 
 from typing import Protocol
 
@@ -13,17 +13,17 @@ _BEHIND = 1 << 17  # bytes that wait for the client: whoever sends more is told 
 
 
 class RestAnswerContext(Protocol):
-    """What answers need of the site."""
+    """What answers need of the server."""
 
     date: bytes  # a whole Date header line
 
     def error_body(self, request: HttpRequest, error: BmsError) -> tuple[bytes, bytes]:
-        """Content type and body for an error, in the dialect of the request's path."""
+        """Returns content type and body for an error, in the dialect of the request's path."""
         ...
 
 
 class StreamAnswer:
-    """An Answerer to one request. Mutable, without ceremony. Nothing is written once the request is gone: answered, or
+    """The Answerer to one request. Mutable, a plain class. Nothing is written once the request is gone: answered, or
     its client is."""
 
     __slots__ = ("_host", "_slow", "_stream", "_unsent", "body", "kept", "request", "since")
@@ -106,29 +106,29 @@ class StreamAnswer:
     # --- what the server tells ---
 
     def close(self) -> None:
-        """Nothing more is given or taken, and no cycle is left for the collector."""
+        """Stops taking and sending anything, and breaks the reference cycle."""
         self.request = self.body = None
         self.keep(0)
 
     def keep(self, size: int) -> None:
-        """Counts what is kept of the body on its connection."""
+        """Counts the bytes of the body that are buffered on its connection."""
         self._stream.table.buffered += size - self.kept
         self.kept = size
 
     @property
     def buffered(self) -> int:
-        """Bytes that are kept on its connection, of all streams."""
+        """Bytes that are buffered on its connection, of all streams."""
         return self._stream.table.buffered
 
     def writable(self) -> None:
-        """The client took all that waited."""
+        """Called when the client took all that waited."""
         request = self.request
         if self._slow and request is not None and request.handler is not None:
             self._slow = False
             request.handler.writable(request, True)
 
     def stuck_s(self, now: float) -> float:
-        """For how long the client has taken nothing of what waits for it."""
+        """Seconds for which the client has taken nothing of what waits for it."""
         unsent = self.unsent
         if not unsent or unsent != self._unsent:
             self.since = now

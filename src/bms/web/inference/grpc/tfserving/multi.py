@@ -1,4 +1,5 @@
-"""MultiInference: the same examples by several signatures of one version; an exchange for each, one answer for all."""
+"""The method MultiInference: the same examples by several signatures of one version; an exchange for each, one answer
+for all."""
 
 from collections.abc import Sequence
 from time import perf_counter
@@ -47,7 +48,7 @@ class _Gathering:
 
 
 class TaskExchange(ExamplesExchange):
-    """Its maker sets also `gathering`, and its place there."""
+    """The exchange of one task of a MultiInference. Its maker sets also `gathering`, and its place there."""
 
     gathering: _Gathering
     place: int
@@ -64,6 +65,8 @@ class TaskExchange(ExamplesExchange):
 
 
 class MultiInference(Asking):
+    """The method MultiInference."""
+
     def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         began, key = perf_counter(), call.caller
         assert isinstance(key, KeyEntry)
