@@ -1,4 +1,4 @@
-"""Facts that cross features or processes: what happened, to what, in whose tenant.
+"""Domain events, which other features or processes handle: what happened, to what, in whose tenant.
 
 A feature says in its `events` module which there are, each a `Payload`; a service makes an `Event` of one and emits it
 in the transaction of its change; `Recorded` is what lies in the log, read by name through a `Catalogue`
@@ -34,7 +34,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise TypeError(f"{cls.__name__}: an event is named noun.verb_in_past, not {name!r}")
 
     def ordered_by(self, subject: str) -> str:
-        """Whose order the event keeps among what follows from events: its subject's, if nothing else is said."""
+        """The subject whose events are handled in order with this one: its own subject, unless overridden."""
         return subject
 
 
@@ -52,7 +52,7 @@ class Event(msgspec.Struct, Generic[P_co], frozen=True, kw_only=True):
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """An event as it lies in the log: the payload under its name and version, as plain values."""
+    """An event as it is stored in the log: the payload under its name and version, as plain values."""
 
     name: str
     version: int = 1
@@ -64,7 +64,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def recorded(event: Event[Payload]) -> Recorded:
-    """What is written of `event`."""
+    """Returns the stored form of `event`."""
     return Recorded(
         name=event.payload.EVENT,
         version=event.payload.VERSION,
@@ -77,6 +77,7 @@ def recorded(event: Event[Payload]) -> Recorded:
 
 
 class EventSink(Protocol):
-    """Where a service tells what it did, inside its own transaction: an event is kept if and only if the change is."""
+    """The port by which a service emits events, inside its own transaction: an event is kept if and only if the change
+    is."""
 
     async def emit(self, event: Event[Payload]) -> None: ...

@@ -1,4 +1,4 @@
-"""The meters: what usage is counted in. A usage is (subject, meter, quantity), and quantities are whole numbers.
+"""The meters, in which usage is counted. A usage is (subject, meter, quantity), and quantities are whole numbers.
 
 One event's quantity has at most 63 bits; sums may have any number. A meter's name and unit never change; books may hold
 meters that are not listed here, of a newer release.
@@ -12,7 +12,7 @@ Held = Literal["replicas", "jobs", "storage"]
 
 
 class Meter(NamedTuple):
-    """One meter: `unit` of its quantities, what has it, and what it counts, in words."""
+    """One meter: the `unit` of its quantities, what has it, and what it counts, in words."""
 
     name: str
     unit: str

@@ -1,4 +1,5 @@
-"""Frames between a gateway and a model server: a fixed header, a small msgpack part, then raw tensors.
+"""The wire protocol between a gateway and a model server, in frames: a fixed header, a small msgpack part, then raw
+tensors.
 
     offset 0   u64  body length: all that follows the header
            8   u32  length of the msgpack part
@@ -38,6 +39,8 @@ MAX_BODY = 1 << 31
 
 
 class FrameType(IntEnum):
+    """The types of frames."""
+
     INFER = 1  # asker → server: run the model
     ANSWER = 2  # server → asker: outputs; many for one INFER when `final` is false
     ERROR = 3  # server → asker: a canonical code and a message
@@ -59,6 +62,8 @@ class Frame(NamedTuple):
 
 
 class TensorMeta(msgspec.Struct, array_like=True, frozen=True):
+    """A tensor's description: name, data type, shape."""
+
     name: str
     dtype: str
     shape: tuple[int, ...]
@@ -67,6 +72,8 @@ class TensorMeta(msgspec.Struct, array_like=True, frozen=True):
 
 
 class InferMeta(msgspec.Struct, array_like=True, frozen=True):
+    """The msgpack part of an INFER frame."""
+
     signature: str
     timeout_us: int  # what is left of the deadline when sent; 0: none
     outputs: tuple[str, ...]  # wanted; empty: all
@@ -86,8 +93,8 @@ Tokens = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
 
 
 class AnswerEnd(msgspec.Struct, array_like=True, frozen=True):
-    """How an engine ended a call: `finish` is why there is no more, in its own words or "", and the tokens are None
-    where it did not count."""
+    """How an engine ended a call: `finish` is the reason, in its own words or "", and the tokens are None where it did
+    not count."""
 
     finish: str = ""
     input_tokens: Tokens | None = None
@@ -95,6 +102,8 @@ class AnswerEnd(msgspec.Struct, array_like=True, frozen=True):
 
 
 class AnswerMeta(msgspec.Struct, array_like=True, frozen=True):
+    """The msgpack part of an ANSWER frame."""
+
     final: bool
     queue_ns: Counted  # waited in the model server
     compute_ns: Counted  # these calls' share of their batch's run
@@ -106,6 +115,8 @@ class AnswerMeta(msgspec.Struct, array_like=True, frozen=True):
 
 
 class ErrorMeta(msgspec.Struct, array_like=True, frozen=True):
+    """The msgpack part of an ERROR frame."""
+
     code: str
     message: str
     retry: bool  # another replica may well succeed (e.g. this one is draining)
@@ -132,7 +143,8 @@ def encode_infer(
     sequence: SequenceStep | None = None,
     params: bytes = b"",
 ) -> list[bytes | memoryview]:
-    """An INFER frame of one call, as parts to write in order; the memory of large arrays is referenced, not copied."""
+    """Encodes an INFER frame of one call, as parts to write in order; the memory of large arrays is referenced, not
+    copied."""
     metas, raws, size = _describe(tensors)
     said = (signature, timeout_us, outputs, metas, (), priority)  # an InferMeta
     meta = _encode(_with_more(said, sequence, params))
@@ -140,7 +152,7 @@ def encode_infer(
 
 
 def _with_more(said: tuple[object, ...], sequence: SequenceStep | None, params: bytes) -> tuple[object, ...]:
-    """What is seldom there is written only then."""
+    """Adds the rare members that have other values than their defaults."""
     if params:
         return (*said, sequence, params)
     return said if sequence is None else (*said, sequence)
@@ -155,7 +167,7 @@ def encode_infer_calls(
     outputs: tuple[str, ...] = (),
     priority: int = 0,
 ) -> list[bytes | memoryview]:
-    """An INFER frame of several calls that agree in the names, types and inner shapes of their tensors."""
+    """Encodes an INFER frame of several calls that agree in the names, types and inner shapes of their tensors."""
     parts: list[bytes | memoryview] = [b""]
     metas: list[tuple[str, str, tuple[int, ...], int]] = []
     total, size = sum(rows), 0
@@ -182,7 +194,7 @@ def encode_answer(
     batch: int = 0,
     end: AnswerEnd | None = None,
 ) -> list[bytes | memoryview]:
-    """An ANSWER frame as parts to write in order; the memory of large arrays is referenced, not copied."""
+    """Encodes an ANSWER frame as parts to write in order; the memory of large arrays is referenced, not copied."""
     metas, raws, size = _describe(tensors)
     said = (final, queue_ns, compute_ns, metas, first, count, batch)  # an AnswerMeta
     meta = _encode(said if end is None else (*said, end))
@@ -206,7 +218,7 @@ def encode_error(
 
 
 def encode_plain(kind: FrameType, id: int = 0, meta: bytes = b"") -> bytes:
-    """A frame without tensors: STATUS, CANCEL, GOING_AWAY, or STATUS_ANSWER with its encoded status."""
+    """Encodes a frame without tensors: STATUS, CANCEL, GOING_AWAY, or STATUS_ANSWER with its encoded status."""
     return _frame(kind, id, meta)
 
 
@@ -221,7 +233,8 @@ def encode_shared(
     sequence: SequenceStep | None = None,
     params: bytes = b"",
 ) -> list[bytes | memoryview]:
-    """As `encode_infer`, where some tensors lie in shared memory: `places` says at which byte, -1 for the others."""
+    """Encodes an INFER frame some of whose tensors lie in shared memory: `places` says at which byte, -1 for the
+    others."""
     metas: list[tuple[str, str, tuple[int, ...], int, int]] = []
     raws: list[bytes | memoryview] = []
     total = 0
@@ -239,7 +252,8 @@ def encode_shared(
 
 
 def decode_infer(frame: Frame, shared: memoryview | None = None) -> tuple[InferMeta, list[Tensor]]:
-    """Raises InvalidArgument (from_raw) or msgspec.DecodeError for a frame that contradicts itself."""
+    """Decodes an INFER frame. Raises InvalidArgument (from_raw) or msgspec.DecodeError for one that contradicts
+    itself."""
     meta = _meta(_infer, frame)
     return meta, _tensors(meta.tensors, frame.raw, shared)
 
@@ -261,7 +275,7 @@ class FrameReader:
         self._max_body = max_body
 
     def feed(self, data: bytes | memoryview) -> Iterator[Frame]:
-        """Every frame that `data` completes. Raises InvalidArgument for a header that cannot be true."""
+        """Returns every frame that `data` completes. Raises InvalidArgument for an invalid header."""
         if self._buffer:
             self._buffer += data
             view = memoryview(self._buffer)
@@ -295,7 +309,7 @@ def _meta(decoder: msgspec.msgpack.Decoder[M], frame: Frame) -> M:
 def _describe(
     tensors: list[Tensor],
 ) -> tuple[list[tuple[str, str, tuple[int, ...], int]], list[bytes | memoryview], int]:
-    """A TensorMeta's fields for each, the raw parts, and their bytes together."""
+    """Returns a TensorMeta's fields for each tensor, the raw parts, and their bytes together."""
     metas: list[tuple[str, str, tuple[int, ...], int]] = []
     raws: list[bytes | memoryview] = []
     total = 0

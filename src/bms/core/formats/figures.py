@@ -1,4 +1,4 @@
-"""Figures as JSON carries them: numbers, and words for what is no finite number.
+"""Floating-point numbers in JSON, which has no NaN and no infinities: those are written as texts.
 
 JSON has no NaN and no infinities. Metrics and reports have, and a loss that became NaN must not be shown as the last
 good one. They are the texts "NaN", "Infinity" and "-Infinity", as in the JSON of protocol buffers
@@ -14,7 +14,7 @@ Figure: TypeAlias = float | Word
 
 
 def figure(value: float) -> Figure:
-    """`value` as JSON carries it."""
+    """Returns `value` as JSON can hold it: a number, or "NaN", "Infinity" or "-Infinity"."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
@@ -27,7 +27,7 @@ def figures(values: Mapping[str, Figure] | Mapping[str, float]) -> dict[str, Fig
 
 
 def as_float(value: Figure) -> float:
-    """The float that a figure means."""
+    """Returns the float that such a JSON value means."""
     return float(value)
 
 
@@ -36,7 +36,7 @@ def numbers(values: Mapping[str, Figure] | Mapping[str, float]) -> dict[str, flo
 
 
 def carried(value: object) -> object:
-    """Plain lists, dictionaries and scalars, with the words in place of floats that JSON does not have."""
+    """Converts to plain lists, dictionaries and scalars, with texts in place of floats that JSON does not have."""
     if isinstance(value, float):
         return figure(value)
     if isinstance(value, dict):
