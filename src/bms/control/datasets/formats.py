@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from bms.control.datasets.nouns import Format
 from bms.core.errors import InvalidArgument
-from bms.core.formats.junk_files import has_dot, is_litter
+from bms.core.formats.junk_files import has_dot, is_junk
 
 _ENDINGS: dict[Format, str] = {
     "csv": r"\.(csv|tsv)",
@@ -48,5 +48,5 @@ def format_of(paths: Iterable[str], said: Format | None = None) -> Format:
 def _meant(paths: Iterable[str]) -> list[str]:
     """Without those that systems leave, and without names that begin with a dot where there are others."""
     named = {path: PurePosixPath(path) for path in paths}
-    kept = [path for path, place in named.items() if not is_litter(place)]
+    kept = [path for path, place in named.items() if not is_junk(place)]
     return [path for path in kept if not has_dot(named[path])] or kept

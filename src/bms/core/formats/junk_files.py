@@ -17,7 +17,7 @@ _FOLDERS = frozenset(
 _FORK = "._"  # beside each file, where macOS writes to other systems' disks
 
 
-def is_litter(path: PurePath) -> bool:
+def is_junk(path: PurePath) -> bool:
     """Whether the file at this path is junk, such as `.DS_Store`; a folder named like one of the files is not."""
     *folders, name = path.parts
     return name.lower() in _FILES or name.startswith(_FORK) or any(folder.lower() in _FOLDERS for folder in folders)

@@ -48,7 +48,7 @@ def are_numbers(names: Sequence[str]) -> bool:
     return tuple(name.removeprefix(_UNNAMED) for name in names) == numbered(len(names))
 
 
-def settled_names(declared: Sequence[str], found: Sequence[str]) -> tuple[str, ...]:
+def resolve_class_names(declared: Sequence[str], found: Sequence[str]) -> tuple[str, ...]:
     """Returns the names of a model's classes, in the order of its scores: those its maker declares, else those its file
     holds.
 

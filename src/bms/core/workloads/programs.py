@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from bms.core.formats.figures import Figure
+from bms.core.formats.json_numbers import JsonNumber
 from bms.core.tensors.preprocessing import Preprocess
 from bms.core.tensors.signature import ImageFormat, Signature
 
@@ -162,7 +162,7 @@ class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
     at: int  # Unix nanoseconds
     progress: float | None = None
     message: str = ""
-    metrics: dict[str, Figure] = {}
+    metrics: dict[str, JsonNumber] = {}
     step: int | None = None
 
 
@@ -171,7 +171,7 @@ class JobResult(msgspec.Struct, frozen=True, kw_only=True):
 
     state: Literal["succeeded", "failed"]
     error: str = ""
-    metrics: dict[str, Figure] = {}
+    metrics: dict[str, JsonNumber] = {}
     report: dict[str, object] = {}
 
 

@@ -58,7 +58,7 @@ class FlatBodyPlan(NamedTuple):
 
 
 _decode = msgspec.json.Decoder(FlatBody).decode
-_lanes: dict[int, tuple[Signatures, FlatBodyPlan | None]] = {}
+_plans: dict[int, tuple[Signatures, FlatBodyPlan | None]] = {}
 
 
 def decode_flat(
@@ -67,11 +67,11 @@ def decode_flat(
     """Returns the request, its rows, and its parameters, unchecked; None for a body to be decoded the general way."""
     if len(body) > _LONGEST:
         return None
-    known = _lanes.get(id(signatures))
-    lane = known[1] if known is not None and known[0] is signatures else _learn(signatures)
-    if lane is None:
+    known = _plans.get(id(signatures))
+    plan = known[1] if known is not None and known[0] is signatures else _learn(signatures)
+    if plan is None:
         return None
-    input, dtype, kind, letter, tops, small, inner, size, pack = lane
+    input, dtype, kind, letter, tops, small, inner, size, pack = plan
     try:
         parsed = _decode(body)
         (given,) = parsed.inputs
@@ -98,14 +98,14 @@ def decode_flat(
 def _learn(signatures: Signatures) -> FlatBodyPlan | None:
     """Makes and caches the plan of a version, for as long as it is served; versions are few, and old ones are dropped
     together."""
-    if len(_lanes) >= _REMEMBERED:
-        _lanes.clear()
-    lane = _lane(signatures.get(DEFAULT))
-    _lanes[id(signatures)] = (signatures, lane)
-    return lane
+    if len(_plans) >= _REMEMBERED:
+        _plans.clear()
+    plan = _plan(signatures.get(DEFAULT))
+    _plans[id(signatures)] = (signatures, plan)
+    return plan
 
 
-def _lane(signature: Signature | None) -> FlatBodyPlan | None:
+def _plan(signature: Signature | None) -> FlatBodyPlan | None:
     if signature is None or not signature.batched or len(signature.inputs) != 1:
         return None
     (spec,) = signature.inputs

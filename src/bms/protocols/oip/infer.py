@@ -29,7 +29,7 @@ from bms.protocols.json.values import JsonValue
 from bms.protocols.oip.classes import NO_CLASSES, TopClasses, best_classes, classes_of
 from bms.protocols.oip.flat import decode_flat
 from bms.protocols.oip.large import decode_large
-from bms.protocols.oip.rows import encode_share
+from bms.protocols.oip.rows import encode_rows
 from bms.protocols.oip.tensors import (
     CONTENT_TYPE,
     InputBody,
@@ -235,7 +235,7 @@ def encode_infer(response: InferResponse, decoded: DecodedInfer) -> tuple[bytes,
     outputs = response.outputs
     # Share is a Sequence, and isinstance asks an abstract class for longer than all of this takes.
     if type(outputs) is OutputRows and not (decoded.all_binary or decoded.binary or decoded.classes):
-        body = encode_share(response.model, response.version, response.id, outputs)
+        body = encode_rows(response.model, response.version, response.id, outputs)
         if body is not None:
             return body, None
     described: list[dict[str, object]] = []

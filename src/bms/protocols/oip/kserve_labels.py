@@ -37,7 +37,7 @@ def with_labels(signatures: Mapping[str, Signature]) -> Mapping[str, Signature]:
     return found[1]
 
 
-def labels_asked(decoded: DecodedInfer, signatures: Mapping[str, Signature]) -> DecodedInfer:
+def label_request(decoded: DecodedInfer, signatures: Mapping[str, Signature]) -> DecodedInfer:
     """Translates a request for `output-0` into outputs of the model; `asked` records what its answer has."""
     request = decoded.request
     if _OUTPUT not in request.outputs:
@@ -61,7 +61,7 @@ def encode_labels(response: InferResponse, signature: Signature) -> bytes | None
     return dump({"predictions": text_values(labels, False) if column.dtype == "BYTES" else labels})
 
 
-def labels_told(response: InferResponse, decoded: DecodedInfer, signature: Signature) -> InferResponse:
+def label_response(response: InferResponse, decoded: DecodedInfer, signature: Signature) -> InferResponse:
     """Builds a V2 answer: for a request that names no outputs labels alone, `response` itself where its outputs have
     none for each row; else the outputs that it names."""
     if decoded.asked:

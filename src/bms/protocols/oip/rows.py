@@ -22,7 +22,7 @@ class _Output(NamedTuple):
     rows: list[bytes]
 
 
-def encode_share(model: str, version: int, id: str | None, outputs: OutputRows) -> bytes | None:
+def encode_rows(model: str, version: int, id: str | None, outputs: OutputRows) -> bytes | None:
     """Encodes one call's body with all outputs in JSON; None where some of them are not numbers that JSON carries."""
     whole = outputs.whole
     written = whole.memo

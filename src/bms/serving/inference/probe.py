@@ -11,7 +11,7 @@ from msgspec import structs
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import Array, dtype_of
-from bms.serving.inference.row_independence import apart
+from bms.serving.inference.row_independence import find_row_dependence
 from bms.serving.lifecycle.examples import rows_of
 from bms.serving.lifecycle.servable import Servable
 from bms.serving.lifecycle.synthetic_rows import (
@@ -25,7 +25,7 @@ from bms.serving.lifecycle.synthetic_rows import (
     whole_numbers,
     wider,
 )
-from bms.serving.lifecycle.unusual_rows import UnusualRow, strangers
+from bms.serving.lifecycle.unusual_rows import UnusualRow, unusual_rows
 
 _PATIENCE_S = 4.0  # for as many first questions
 _FEWEST = 3
@@ -56,11 +56,12 @@ def observed(
     """Runs the model to complete `signature`: with the rows of `example` and others like them, else with synthetic
     ones.
 
-    It is batched only if it is said to be and that is proved (`apart`), or where examples could tell nothing and the
-    rows are known to be `independent`, since the library takes one after another. A model that runs with one row only
-    gets a fixed first dimension. Output types and ranks are those seen; output dimensions that were seen to differ
-    become free. Outputs that `signature` leaves out are those seen. `gentle`: for a library that believes whatever it
-    is told, made-up floats are from 0 to 1. `bounded`: no other magnitudes than those of `example` are sent.
+    It is batched only if it is said to be and that is proved (`find_row_dependence`), or where examples could tell
+    nothing and the rows are known to be `independent`, since the library takes one after another. A model that runs
+    with one row only gets a fixed first dimension. Output types and ranks are those seen; output dimensions that were
+    seen to differ become free. Outputs that `signature` leaves out are those seen. `gentle`: for a library that
+    believes whatever it is told, synthetic floats are from 0 to 1. `bounded`: no other magnitudes than those of
+    `example` are sent.
 
     Raises FailedPrecondition when not even one row runs.
     """
@@ -73,7 +74,9 @@ def observed(
     alone = [one.outputs for one in asked]
     joined = _joined(asked)
     reason = (
-        apart(model.run, joined, alone, _strange(model, signature, joined, len(asked))) if signature.batched else None
+        find_row_dependence(model.run, joined, alone, _unusual(model, signature, joined, len(asked)))
+        if signature.batched
+        else None
     )
     if signature.batched and (reason is None or (reason.unknown and independent)):
         return ObservedSignature(_seen(batched, [*alone, model.run(joined)]), joined)
@@ -190,9 +193,9 @@ def _that_run(model: _Model, first: _Answered, others: Iterable[dict[str, Array]
     return asked
 
 
-def _strange(model: _Model, signature: Signature, rows: dict[str, Array], most: int) -> Iterator[UnusualRow]:
+def _unusual(model: _Model, signature: Signature, rows: dict[str, Array], most: int) -> Iterator[UnusualRow]:
     """Returns unusual rows to run beside the others; none for a library that believes whatever it is told."""
-    return iter(()) if model.gentle else islice(strangers(signature, rows_of(rows, [0])), most)
+    return iter(()) if model.gentle else islice(unusual_rows(signature, rows_of(rows, [0])), most)
 
 
 def _joined(asked: Sequence[_Answered]) -> dict[str, Array]:

@@ -27,7 +27,7 @@ class UnusualRow(NamedTuple):
     exact: bool
 
 
-def strangers(signature: Signature, row: Mapping[str, Array]) -> Iterator[UnusualRow]:
+def unusual_rows(signature: Signature, row: Mapping[str, Array]) -> Iterator[UnusualRow]:
     """Returns rows like `row` but for floats that are no numbers, or huge, texts that are long, and whole numbers below
     zero or beyond the usual; those first that most models take. Of categories and dates there are none."""
     yield from _with(signature, row, _is_float, _FLOATS[0])

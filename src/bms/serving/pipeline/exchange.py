@@ -23,7 +23,7 @@ from bms.serving.pipeline.collected_answer import Gathered
 from bms.serving.pipeline.context import RequestContext
 from bms.serving.pipeline.metrics import GatewayMetrics
 from bms.serving.pipeline.step import PipelineStep
-from bms.serving.pipeline.token_counts import added, corrected, counted, told_tokens
+from bms.serving.pipeline.token_counts import added, corrected, counted, reported_tokens
 from bms.serving.pipeline.write_batch import ExchangeAnswer, WriteBatch
 from bms.serving.traffic.admission import Admission
 from bms.serving.traffic.dispatcher import ReplicaDispatcher
@@ -216,7 +216,7 @@ class Exchange(RequestContext):
         if meta.final:
             return self.gather(self._parts.parts)
         self._parts.add(tensors)
-        self.more = added(self.more, told_tokens(tensors))
+        self.more = added(self.more, reported_tokens(tensors))
         return None
 
     def _given(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None:
@@ -229,7 +229,7 @@ class Exchange(RequestContext):
             part = self.encode_part(tensors)
             self.give(part)
             self._sent += len(part)
-            self.more = added(self.more, told_tokens(tensors))
+            self.more = added(self.more, reported_tokens(tensors))
 
     def _ended_with(self, end: AnswerEnd) -> None:
         """Replaces the counts of parts by those of the engine."""

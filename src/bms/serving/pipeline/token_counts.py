@@ -11,7 +11,7 @@ from bms.protocols.frames import AnswerEnd
 _MOST = 1 << 40  # of one row: a model's own code may have written any number there
 
 
-def told_tokens(outputs: Iterable[Tensor]) -> Quantities:
+def reported_tokens(outputs: Iterable[Tensor]) -> Quantities:
     """Sums integer outputs that are named as the meters are, over the rows; impossible values count nothing."""
     found: dict[str, int] = {}
     for tensor in outputs:

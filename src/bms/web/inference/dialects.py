@@ -26,7 +26,7 @@ from bms.protocols.mlflow.scoring import decode_invocation, encode_invocation
 from bms.protocols.oip import infer as oip
 from bms.protocols.oip.generate import decode_generate, encode_event, encode_generate
 from bms.protocols.oip.infer import decode_infer, encode_infer
-from bms.protocols.oip.kserve_labels import encode_labels, labels_asked, labels_told, with_labels
+from bms.protocols.oip.kserve_labels import encode_labels, label_request, label_response, with_labels
 from bms.protocols.openai import embeddings as openai_embeddings
 from bms.protocols.openai.embeddings import (
     ParsedEmbeddings,
@@ -46,7 +46,7 @@ from bms.protocols.tfserving.predict import (
     decode_predict,
     encode_predict,
 )
-from bms.serving.pipeline.token_counts import told_tokens
+from bms.serving.pipeline.token_counts import reported_tokens
 from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.web.inference.dialect import Dialect, Fields, Signatures, Streams
 from bms.web.inference.http.answers import JSON
@@ -84,10 +84,10 @@ class KserveInfer(OipInfer):
     names its outputs."""
 
     def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> oip.DecodedInfer:
-        return labels_asked(super().decode(body, fields, model, with_labels(signatures)), signatures)
+        return label_request(super().decode(body, fields, model, with_labels(signatures)), signatures)
 
     def encode(self, response: InferResponse, decoded: oip.DecodedInfer, signatures: Signatures) -> ExchangeAnswer:
-        response = labels_told(response, decoded, signatures[decoded.request.signature or ""])
+        response = label_response(response, decoded, signatures[decoded.request.signature or ""])
         return super().encode(response, decoded, signatures)
 
 
@@ -98,7 +98,7 @@ class OipGenerate:
         return decode_generate(body, model, signatures)
 
     def encode(self, response: InferResponse, decoded: oip.DecodedInfer, signatures: Signatures) -> ExchangeAnswer:
-        return ExchangeAnswer(encode_generate(response), JSON, more=told_tokens(response.outputs))
+        return ExchangeAnswer(encode_generate(response), JSON, more=reported_tokens(response.outputs))
 
 
 class OipGenerateStream(Streams, OipGenerate):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bms.core.errors import BmsError, ResourceExhausted
 from bms.core.tensors.request import InferResponse
 from bms.core.tensors.tensor import Tensor
-from bms.serving.pipeline.token_counts import told_tokens
+from bms.serving.pipeline.token_counts import reported_tokens
 from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.web.inference.dialect import Signatures, StreamingDialect
 from bms.web.inference.http.answers import warnings_of
@@ -61,7 +61,7 @@ class EventStream(HttpExchange):
         """Encodes one whole answer; as a stream of one part, where a stream is wanted."""
         if not self.streams:
             return super().encode(outputs)
-        told = told_tokens(outputs)
+        told = reported_tokens(outputs)
         body = self.encode_part(outputs) + self.encode_end()
         return ExchangeAnswer(body, self.dialect.event_type, more=told)
 

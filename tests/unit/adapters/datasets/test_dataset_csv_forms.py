@@ -11,7 +11,7 @@ from bms.adapters.datasets.csv import source as csv
 from bms.adapters.datasets.findings import DatasetFinding
 from bms.adapters.datasets.table import Table
 from bms.core.errors import InvalidArgument
-from bms.core.formats.reading import COLUMN_WORDS, ENCODINGS, Reading, check_reading, codec_of
+from bms.core.formats.text_options import COLUMN_WORDS, ENCODINGS, Reading, check_reading, codec_of
 from tests.pages import DOCS
 
 Load = Callable[..., Table]

@@ -100,7 +100,7 @@ def calls_of(micro_batch: MicroBatch, requests: Requests) -> list[EngineCall]:
     return calls
 
 
-def told_end(end: End) -> AnswerEnd | None:
+def answer_end(end: End) -> AnswerEnd | None:
     """Returns the end of an answer as the gateway gets it; counts that can't be true are left out."""
     given, made = (
         tokens if tokens is not None and 0 <= tokens <= MOST_TOKENS else None

@@ -21,7 +21,7 @@ from bms.serving.inference.batching.execution import CallResult, aligned, check_
 from bms.serving.inference.batching.inflight_calls import InflightCalls
 from bms.serving.inference.batching.micro_batch import MicroBatch
 from bms.serving.inference.batching.worker import Worker
-from bms.serving.inference.engines.call import EngineCall, calls_of, told_end
+from bms.serving.inference.engines.call import EngineCall, answer_end, calls_of
 from bms.serving.inference.metrics import EngineCounts
 from bms.serving.inference.model_errors import call_foreign
 from bms.serving.lifecycle.servable import Servable, StreamingServable
@@ -163,7 +163,7 @@ class EngineRequests:
                 result = CallResult(self._checked(call), None, compute_ns)
             except BmsError as error:
                 result = CallResult({}, error, compute_ns)
-            self._answer(call, result, told_end(end))
+            self._answer(call, result, answer_end(end))
         self._next()
 
     def failed(self, call: EngineCall, at: float, error: BmsError) -> None:

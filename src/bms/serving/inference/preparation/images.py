@@ -71,7 +71,7 @@ def arranged(pixels: Pixels, table: Array, options: ImagePreprocess) -> Array:
     return row.reshape(row.size) if options.layout == "flat" else row
 
 
-def made_up_images(options: ImagePreprocess, signature: Signature) -> dict[str, Array]:
+def synthetic_images(options: ImagePreprocess, signature: Signature) -> dict[str, Array]:
     """Returns synthetic images as rows of the model's input: coarse and fine blocks, bright and dark, of high and low
     contrast, since callers send what is like them, not numbers about zero. Raises FailedPrecondition where `options`
     don't fit."""

@@ -4,8 +4,8 @@ from bms.api_types.audit import AuditEntry
 from bms.api_types.pages import Page
 from bms.control.audit.service import AuditService
 from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
-from bms.web.api.shown.audit import entry
-from bms.web.api.shown.pages import page
+from bms.web.api.views.audit import entry
+from bms.web.api.views.pages import page
 
 
 class AuditListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ from bms.core.errors import InvalidArgument, NotFound, PayloadTooLarge
 from bms.core.workloads.resources import size_text
 from bms.web.api.dispatch import body_chunks
 from bms.web.api.endpoint import ApiCall, Endpoint
-from bms.web.api.shown import blobs as shown
+from bms.web.api.views import blobs as view
 
 MAX_BLOB = 20 << 30
 
@@ -34,7 +34,7 @@ def endpoints(objects: ObjectStore, max_blob: int = MAX_BLOB) -> list[Endpoint]:
         _check_length(call.request.headers.get("content-length"), max_blob)
         before = await objects.stat(tenant, digest)
         blob = await objects.put(tenant, _limited(body_chunks(call.request), max_blob), digest)
-        return _stored(shown.blob(blob), 200 if before else 201)
+        return _stored(view.blob(blob), 200 if before else 201)
 
     blob = "/blobs/{digest}"
     return [

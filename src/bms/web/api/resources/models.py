@@ -25,8 +25,8 @@ from bms.core.workloads.environments import EnvironmentSpec
 from bms.web.api.as_noun import as_noun
 from bms.web.api.downloads import download
 from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
-from bms.web.api.shown import blobs, gates, models, versions
-from bms.web.api.shown.pages import page
+from bms.web.api.views import blobs, gates, models, versions
+from bms.web.api.views.pages import page
 
 READ, WRITE = "models:read", "models:write"
 

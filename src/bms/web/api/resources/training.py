@@ -12,8 +12,8 @@ from bms.core.workloads.environments import EnvironmentSpec
 from bms.core.workloads.resources import Resources
 from bms.web.api.as_noun import as_noun
 from bms.web.api.endpoint import ApiCall, Endpoint
-from bms.web.api.shown.jobs import evaluation, job
-from bms.web.api.shown.recipes import recipe
+from bms.web.api.views.jobs import evaluation, job
+from bms.web.api.views.recipes import recipe
 
 
 def endpoints(training: TrainingService, conversion: ConversionService, gates: Gates) -> list[Endpoint]:

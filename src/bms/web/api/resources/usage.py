@@ -15,9 +15,9 @@ from bms.control.tenants.nouns import DEFAULT_TENANT, Tenant
 from bms.core.access.principal import Principal
 from bms.core.errors import PermissionDenied
 from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
-from bms.web.api.shown import usage as shown
-from bms.web.api.shown.pages import page
 from bms.web.api.streaming import begun
+from bms.web.api.views import usage as view
+from bms.web.api.views.pages import page
 
 FindTenant = Callable[[Principal, str], Awaitable[Tenant]]
 """(who asks, id) -> the tenant, also a deleted one. Raises NotFound."""
@@ -56,10 +56,10 @@ def endpoints(service: UsageService, found: FindTenant) -> list[Endpoint]:
     async def sums(call: ApiCall[None]) -> UsageSums:
         by, only = dimensions(call.query.group_by), meters(call.query.meter)
         rows = await service.sums(await _tenant(call, found), _filter(call.query), by, only)
-        return UsageSums(items=[shown.total(each) for each in rows])
+        return UsageSums(items=[view.total(each) for each in rows])
 
     async def events(call: ApiCall[None]) -> Page[UsageEntry]:
-        return page(await service.events(await _tenant(call, found), _filter(call.query), listing(call)), shown.entry)
+        return page(await service.events(await _tenant(call, found), _filter(call.query), listing(call)), view.entry)
 
     async def export(call: ApiCall[None]) -> StreamingResponse:
         batches = await begun(service.all_events(await _tenant(call, found), _filter(call.query)))

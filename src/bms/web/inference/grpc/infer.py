@@ -10,7 +10,7 @@ from bms.core.tensors.tensor import Tensor
 from bms.protocols.oip.grpc.infer import decode_infer, encode_infer, read_version
 from bms.protocols.oip.grpc.outline import InferMessage, read_infer
 from bms.protocols.oip.infer import DecodedInfer
-from bms.protocols.oip.kserve_labels import labels_asked, labels_told, with_labels
+from bms.protocols.oip.kserve_labels import label_request, label_response, with_labels
 from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.deadlines import left_s
@@ -33,7 +33,7 @@ class GrpcExchange(UnaryExchange):
 
     def decode(self, signatures: Mapping[str, Signature]) -> None:
         if self.route.entry.dialect == "kserve":
-            decoded = labels_asked(decode_infer(self.message, with_labels(signatures)), signatures)
+            decoded = label_request(decode_infer(self.message, with_labels(signatures)), signatures)
         else:
             decoded = decode_infer(self.message, signatures)
         self.decoded = decoded
@@ -43,7 +43,7 @@ class GrpcExchange(UnaryExchange):
         """Builds the answer, or a part of it, with the outputs of its deployment's dialect."""
         response = self.response(outputs)
         if self.route.entry.dialect == "kserve":
-            return labels_told(response, self.decoded, self.version.signatures[self.request.signature or ""])
+            return label_response(response, self.decoded, self.version.signatures[self.request.signature or ""])
         return response
 
     def encode(self, outputs: Sequence[Tensor]) -> ExchangeAnswer:

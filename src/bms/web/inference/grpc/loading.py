@@ -41,7 +41,7 @@ class RepositoryLoad(QuietMethod):
         target = f"/v2/repository/models/{quote(asked.model_name, safe='')}/{self._verb}"
         head = RequestHead(b"POST", target.encode(), "1.1", self._headers(call, len(body)))
         head.length = len(body)
-        request = HttpRequest(_Told(call), head)
+        request = HttpRequest(_ControlAnswer(call), head)
         request.id, request.complete, request.size = call.id, True, len(body)
         request.chunks.append(body)
         call.state = request
@@ -64,7 +64,7 @@ class RepositoryLoad(QuietMethod):
         return headers
 
 
-class _Told:
+class _ControlAnswer:
     """The Answerer of one request to control: collects the answer and sends it on the gRPC call."""
 
     unsent = 0

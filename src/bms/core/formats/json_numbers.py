@@ -1,6 +1,6 @@
 """Floating-point numbers in JSON, which has no NaN and no infinities: those are written as texts.
 
-JSON has no NaN and no infinities. Metrics and reports have, and a loss that became NaN must not be shown as the last
+Metrics and reports have such numbers, and a loss that became NaN must not be shown as the last
 good one. They are the texts "NaN", "Infinity" and "-Infinity", as in the JSON of protocol buffers
 (https://protobuf.dev/programming-guides/json/), wherever a metric is written: jobs, versions, events, tables, the API.
 """
@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 Word: TypeAlias = Literal["NaN", "Infinity", "-Infinity"]
-Figure: TypeAlias = float | Word
+JsonNumber: TypeAlias = float | Word
 
 
-def figure(value: float) -> Figure:
+def json_number(value: float) -> JsonNumber:
     """Returns `value` as JSON can hold it: a number, or "NaN", "Infinity" or "-Infinity"."""
     if math.isnan(value):
         return "NaN"
@@ -22,25 +22,25 @@ def figure(value: float) -> Figure:
     return value
 
 
-def figures(values: Mapping[str, Figure] | Mapping[str, float]) -> dict[str, Figure]:
-    return {name: figure(as_float(value)) for name, value in values.items()}
+def json_numbers(values: Mapping[str, JsonNumber] | Mapping[str, float]) -> dict[str, JsonNumber]:
+    return {name: json_number(as_float(value)) for name, value in values.items()}
 
 
-def as_float(value: Figure) -> float:
+def as_float(value: JsonNumber) -> float:
     """Returns the float that such a JSON value means."""
     return float(value)
 
 
-def numbers(values: Mapping[str, Figure] | Mapping[str, float]) -> dict[str, float]:
+def numbers(values: Mapping[str, JsonNumber] | Mapping[str, float]) -> dict[str, float]:
     return {name: as_float(value) for name, value in values.items()}
 
 
-def carried(value: object) -> object:
+def json_ready(value: object) -> object:
     """Converts to plain lists, dictionaries and scalars, with texts in place of floats that JSON does not have."""
     if isinstance(value, float):
-        return figure(value)
+        return json_number(value)
     if isinstance(value, dict):
-        return {name: carried(each) for name, each in value.items()}
+        return {name: json_ready(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [carried(each) for each in value]
+        return [json_ready(each) for each in value]
     return value

@@ -10,5 +10,5 @@ N = TypeVar("N")
 T = TypeVar("T")
 
 
-def page(found: Found[N], shown: Callable[[N], T]) -> Page[T]:
-    return Page(items=[shown(each) for each in found.items], next=found.next)
+def page(found: Found[N], view: Callable[[N], T]) -> Page[T]:
+    return Page(items=[view(each) for each in found.items], next=found.next)

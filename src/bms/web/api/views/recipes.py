@@ -2,8 +2,8 @@
 
 from bms.api_types import recipes
 from bms.control.training.nouns import Recipe, RecipeNeeds
-from bms.web.api.shown import environments
-from bms.web.api.shown.resources import limits
+from bms.web.api.views import environments
+from bms.web.api.views.resources import limits
 
 
 def recipe(one: Recipe) -> recipes.Recipe:

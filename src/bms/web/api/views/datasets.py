@@ -4,7 +4,7 @@ import msgspec
 
 from bms.api_types import datasets
 from bms.control.datasets.nouns import Dataset, DatasetVersion, ImportRequest, ListedDataset, Source
-from bms.core.formats.reading import Reading
+from bms.core.formats.text_options import Reading
 
 
 def dataset(one: Dataset) -> datasets.Dataset:

@@ -4,8 +4,8 @@ from bms.api_types import jobs
 from bms.control.evaluation.gates import Evaluation
 from bms.control.jobs.nouns import Job, JobSpec
 from bms.core.workloads.programs import JobEvent
-from bms.web.api.shown import environments
-from bms.web.api.shown.resources import limits
+from bms.web.api.views import environments
+from bms.web.api.views.resources import limits
 
 
 def job(one: Job) -> jobs.Job:

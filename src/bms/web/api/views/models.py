@@ -4,7 +4,7 @@ import msgspec
 
 from bms.api_types import models
 from bms.control.models.nouns import Alias, ListedModel, Model
-from bms.web.api.shown.gates import gate
+from bms.web.api.views.gates import gate
 
 
 def model(one: Model) -> models.Model:
