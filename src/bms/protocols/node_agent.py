@@ -300,7 +300,7 @@ class AgentMessageDecoder(Generic[T]):
         try:
             return self._decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InvalidArgument(f"a message that is not understood: {error}") from None
+            raise InvalidArgument(f"a message can't be decoded: {error}") from None
 
 
 first: AgentMessageDecoder[First] = AgentMessageDecoder(First)

@@ -98,5 +98,5 @@ def _cells(spec: TensorSpec, name: str, texts: Sequence[str], notes: list[str]) 
     values, *gaps = column_of_texts(column, texts, notes)
     if gaps:
         row = int(np.argmax(gaps[0].array))
-        raise InvalidArgument(f"column {name!r}, row {row} is empty, which {spec.dtype} has no way to say")
+        raise InvalidArgument(f"column {name!r}, row {row} is empty, which {spec.dtype} can't express")
     return values.array

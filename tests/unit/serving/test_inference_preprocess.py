@@ -96,12 +96,12 @@ def test_a_bad_image_is_named_by_its_place() -> None:
         ({}, takes((17,)), r"rows of shape \[18\], but input 'x' takes \[-1, 17\]"),
         ({"layout": "CHW"}, takes((2, 3, 3)), r"rows of shape \[3, 2, 3\]"),
         ({}, takes((18,), batched=False), "rows of input 'x' were not proved to be independent"),
-        ({"input": ""}, {}, "input is not said, and no signature takes just one input"),
+        ({"input": ""}, {}, "input is not set, and no signature has exactly one input"),
         ({"layout": "HW"}, takes((2, 3)), "holds one channel"),
         ({"mean": (0.1, 0.2)}, takes((18,)), "mean has 2 numbers: give none, 1 or 3"),
         ({"std": (1.0, 0.0, 1.0)}, takes((18,)), "std holds a zero"),
         ({}, takes((18,), "UINT8"), "makes fractions, but input 'x' is UINT8"),
-        ({"height": 0}, takes((0,)), "which can't be"),
+        ({"height": 0}, takes((0,)), "pixels, expected 1 to"),
     ],
 )
 def test_what_does_not_fit_the_model_is_refused(given: Any, signatures: Any, says: str) -> None:

@@ -65,7 +65,7 @@ def check_reading(format: str | None, reading: Reading) -> None:
         return
     told = [name for name in Reading.__struct_fields__ if getattr(reading, name) not in (None, {})]
     raise InvalidArgument(
-        f"{told[0]!r} is said of CSV alone, and the source is {format or 'a sample'}, which says it by itself: leave "
+        f"{told[0]!r} is an option of CSV alone, and the source is {format or 'a sample'}, which determines it: leave "
         "it out"
     )
 

@@ -25,7 +25,7 @@ def configured(
     for name in formats:
         if name not in known:
             takes = ", ".join(map(repr, sorted(known)))
-            raise FailedPrecondition(f"format {formats[name]} is said of input {name[:80]!r}: the model takes {takes}")
+            raise FailedPrecondition(f"format {formats[name]} is set for input {name[:80]!r}: the model takes {takes}")
     shown = DEFAULT if DEFAULT in signatures else next(iter(signatures), None)
     return {
         name: structs.replace(

@@ -134,7 +134,7 @@ def place_of(url: str) -> Place:
             raise InvalidArgument("it has a query or a fragment")
         written = f"[{host}]" if isinstance(_address(host), ipaddress.IPv6Address) else host
         if not (_address(host) or _HOST.fullmatch(host)) or port == 0:
-            raise InvalidArgument("it has no host, or one that is none")
+            raise InvalidArgument("it has no valid host")
         if parts.netloc.lower() not in (written, f"{written}:{port}"):
             raise InvalidArgument("its host and port can be read in two ways")
         if not _PATH.fullmatch(parts.path) or "//" in parts.path or {".", ".."} & set(parts.path.split("/")):

@@ -69,7 +69,7 @@ def _refuse_masks(signature: Signature, tensors: list[Tensor]) -> None:
     for tensor in tensors:
         if tensor.name in masks and _named(signature.inputs, tensor.name) is None:
             spec = masks[tensor.name]
-            raise InvalidArgument(f"input {spec.name!r} has a missing value, which {spec.dtype} has no way to say")
+            raise InvalidArgument(f"input {spec.name!r} has a missing value, which {spec.dtype} can't express")
 
 
 def _named(specs: tuple[TensorSpec, ...], name: str) -> TensorSpec | None:

@@ -122,7 +122,7 @@ def shaped(array: Array, shape: tuple[int, ...]) -> Array:
     try:
         return array.reshape(shape)
     except (ValueError, OverflowError):
-        raise InvalidArgument(f"shape {list(shape)[:80]} is none that an array can have") from None
+        raise InvalidArgument(f"shape {list(shape)[:80]} is not one that an array can have") from None
 
 
 def check_texts(count: int) -> None:

@@ -67,5 +67,5 @@ def _tls(text: str) -> TlsEndpoint:
             "the certificate's fingerprint behind #"
         )
     if unknown := sorted(asked.keys() - {"sha256", "name"}):
-        raise InvalidArgument(f"endpoint {text[:200]!r} says {unknown[0]!r}, which is not known here: {_EXPECTED}")
+        raise InvalidArgument(f"endpoint {text[:200]!r} says {unknown[0]!r}, which is unknown: {_EXPECTED}")
     return TlsEndpoint(found["host"].strip("[]"), int(found["port"]), asked["sha256"], asked.get("name", ""))

@@ -117,7 +117,7 @@ def _values(tensor: Tensor, predicted: Predicted) -> Any:
 def _records(outputs: list[Tensor], names: tuple[str, ...], values: list[Any]) -> list[dict[str, Any]]:
     lengths = {tensor.array.shape[0] if tensor.array.ndim else None for tensor in outputs}
     if len(lengths) != 1 or None in lengths:
-        raise InvalidArgument("the model's outputs have no common number of rows, so that they are no frame")
+        raise InvalidArgument("the model's outputs have no common number of rows, so that they can't be a frame")
     return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
 
 

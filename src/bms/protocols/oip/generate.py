@@ -110,7 +110,7 @@ def _scalar_of(value: JsonValue, name: str, inputs: Collection[str]) -> Scalar:
 def _refuse_reserved(signature: Signature) -> None:
     for spec in (*signature.inputs, *signature.outputs):
         if spec.name in RESERVED:
-            raise InvalidArgument(f"a tensor of this model is named {spec.name!r}, which generate keeps: use infer")
+            raise InvalidArgument(f"a tensor of this model is named {spec.name!r}, which generate reserves: use infer")
 
 
 def _array(value: JsonValue, dtype: str, rank: int, name: str, notes: list[str]) -> Array:

@@ -143,7 +143,7 @@ def encode_embeddings(response: InferResponse, decoded: DecodedEmbeddings) -> by
         raise Internal(f"the model gives {list(found.shape)} for {decoded.rows} texts: expected a vector for each")
     vectors = found.astype("<f4", copy=False)
     if not np.isfinite(vectors).all():
-        raise Internal("the model gives a vector that holds no finite number in some place, which JSON can't say")
+        raise Internal("the model gives a vector with NaN or an infinity, which JSON can't express")
     if decoded.dimensions is not None:
         _check_dimensions(decoded.dimensions, vectors.shape[1])
         vectors = _shortened(vectors, decoded.dimensions)

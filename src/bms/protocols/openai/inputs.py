@@ -73,9 +73,9 @@ def texts_of_tokens(lists: list[list[int]], signature: Signature, vocabulary: Vo
     known."""
     if vocabulary is None:
         raise InvalidArgument(
-            "'input' holds token ids, and this model takes texts: whose ids they are it can't know. Send texts "
-            "(LangChain's OpenAIEmbeddings does so with check_embedding_ctx_length=False), or have the operator say "
-            "what ids of OpenAI's clients mean, with `bms up --openai-tokens cl100k_base.tiktoken`"
+            "'input' holds token ids, and this model takes texts: the ids' tokenizer is unknown. Send texts "
+            "(LangChain's OpenAIEmbeddings does so with check_embedding_ctx_length=False), or have the operator give "
+            "the vocabulary of OpenAI's clients, with `bms up --openai-tokens cl100k_base.tiktoken`"
         )
     texts = np.empty(len(lists), dtype=object)
     texts[:] = [vocabulary.text(ids) for ids in lists]

@@ -40,7 +40,7 @@ class PartsReader:
         """Returns the whole update with its last part, None before. Raises InvalidArgument for parts of different
         ones."""
         if self._parts and (part.revision, part.full) != (self._parts[0].revision, self._parts[0].full):
-            raise InvalidArgument(f"a part of update {part.revision} comes amid those of {self._parts[0].revision}")
+            raise InvalidArgument(f"a part of update {part.revision} comes among those of {self._parts[0].revision}")
         entries = tuple([self._sharing.entry(entry) for entry in part.puts])
         self._parts.append(msgspec.structs.replace(part, puts=entries))
         if part.more:

@@ -113,7 +113,7 @@ class FrameConnection(asyncio.Protocol):
             if self._shared is not None:
                 self.send(encode_plain(FrameType.SHARED))
         else:
-            raise InvalidArgument(f"frame kind {frame.kind} is not one that an asker sends")
+            raise InvalidArgument(f"frame type {frame.kind} is not one that a gateway sends")
 
 
 def _decoded(frame: Frame, shared: memoryview | None) -> tuple[InferMeta, list[Tensor]]:

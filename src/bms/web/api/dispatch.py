@@ -116,7 +116,7 @@ class EndpointDispatcher:
         for way in self._ways:
             if (principal := await way.principal(request)) is not None:
                 return principal
-        raise Unauthenticated("this request does not say whose it is")
+        raise Unauthenticated("this request carries no credentials")
 
     async def _once(self, endpoint: Endpoint, call: ApiCall[Any], key: str, raw: bytes, request_id: str) -> Response:
         if not 1 <= len(key) <= 200:
@@ -126,8 +126,8 @@ class EndpointDispatcher:
         kept = await self._replies.begin(tenant, key, fingerprint)
         if kept is not None and endpoint.shown_once:
             raise AlreadyExists(
-                "this was done already, and the secret in its answer was shown that once: revoke the key that was made "
-                "(list the keys), then make another with a fresh Idempotency-Key"
+                "this request was carried out already, and the secret in its answer is shown only once: revoke the key "
+                "that was made (list the keys), then make another with a fresh Idempotency-Key"
             )
         if kept is not None:
             status, answer = kept

@@ -14,7 +14,8 @@ from bms.serving.lifecycle.synthetic_rows import QUESTIONS
 _SEED = 20260101
 # Of darkest and lightest pixels: what is scaled by the largest of its batch shows beside a row of another brightness.
 _BRIGHTNESS = ((0, 256), (0, 32), (192, 256), (96, 160), (0, 256), (0, 128), (128, 256), (0, 8))
-_FEWEST, _MOST = 3, 1 << 22  # made-up images; elements of all of them
+_FEWEST, _MOST = 3, 1 << 22  # synthetic images; elements of all of them
+_MOST_PIXELS = 1 << 26  # of one prepared image
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -118,7 +119,7 @@ def _channels(options: ImagePreprocess) -> int:
 def _target(options: ImagePreprocess, signatures: dict[str, Signature]) -> str:
     found = target_of(options, signatures)
     if found is None and not options.input:
-        raise FailedPrecondition("preprocess.input is not said, and no signature takes just one input: say which it is")
+        raise FailedPrecondition("preprocess.input is not set, and no signature has exactly one input: set it")
     if found is None:
         raise FailedPrecondition(f"preprocess.input is {options.input!r}, but no signature takes just that input")
     return found
@@ -126,8 +127,8 @@ def _target(options: ImagePreprocess, signatures: dict[str, Signature]) -> str:
 
 def _check_fit(options: ImagePreprocess, spec: TensorSpec, signature: Signature) -> None:
     height, width, channels = options.height, options.width, _channels(options)
-    if min(height, width) < 1 or height * width > 1 << 26:
-        raise FailedPrecondition(f"preprocess makes images of {height} × {width} pixels, which can't be")
+    if min(height, width) < 1 or height * width > _MOST_PIXELS:
+        raise FailedPrecondition(f"preprocess makes images of {height} × {width} pixels, expected 1 to {_MOST_PIXELS}")
     if options.resize == "crop" and options.shorter and options.shorter < max(height, width):
         raise FailedPrecondition(
             f"preprocess.shorter is {options.shorter}, from which {height} × {width} pixels can't be cut: say at least "

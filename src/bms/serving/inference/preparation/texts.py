@@ -59,7 +59,7 @@ class TextPlan:
                 one = alone[row][name]
                 if one.shape[1:] == array.shape[1:] and not alike(array[row : row + 1], one):  # else it is of tokens
                     raise FailedPrecondition(
-                        f"the answer to {text!r} ({name}) is another one where it is padded to the length of longer "
+                        f"the answer to {text!r} ({name}) changes when it is padded to the length of longer "
                         f"texts, {'by 0, since no file names a padding' if pad is None else f'by the id {pad}'}: the "
                         "model takes it for a part of the text; say its own in tokenizer_config.json ('pad_token'), or "
                         "give the model a mask"

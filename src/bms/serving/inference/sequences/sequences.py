@@ -39,7 +39,7 @@ class OpenSequences:
         if step is None:
             raise InvalidArgument(
                 f"inference request to model {self.model!r} must specify a non-zero or non-empty correlation ID: it "
-                "keeps something from request to request, so send sequence_id, and sequence_start with the first, by "
+                "keeps state from request to request, so send sequence_id, and sequence_start with the first, by "
                 "the Open Inference Protocol (/v2/models/NAME/infer, or its gRPC): others have no place for them"
             )
         self.expire(now)

@@ -73,7 +73,7 @@ def _done() -> Response:
 
 def _refuse_content(parameters: dict[str, Any]) -> None:
     if any(name.startswith("file:") for name in parameters):
-        raise Unimplemented("models are brought by `bms model push` or the API's versions, not by loading them")
+        raise Unimplemented("models are added by `bms model push` or as versions by the API, not by loading them")
     if "config" in parameters:
         raise Unimplemented(
             "a configuration is not taken here: a version says its own when it is pushed (`bms model push "

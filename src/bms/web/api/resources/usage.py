@@ -83,7 +83,7 @@ async def _tenant(call: ApiCall[None], found: FindTenant) -> str:
     if wanted is None or wanted == by.tenant:
         return by.tenant
     if by.tenant != DEFAULT_TENANT or not by.may("tenants:write"):
-        raise PermissionDenied(f"only owners of the tenant {DEFAULT_TENANT!r} may read the books of another tenant")
+        raise PermissionDenied(f"only owners of the tenant {DEFAULT_TENANT!r} may read another tenant's usage")
     return (await found(by, wanted)).id
 
 

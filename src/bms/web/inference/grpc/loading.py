@@ -133,6 +133,6 @@ def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, bytes):
             kind = Unimplemented if name.startswith("file:") else InvalidArgument
             raise kind(
-                f"failed to load, parameter {name[:80]!r} brings bytes: models are brought as versions, by the API"
+                f"failed to load, parameter {name[:80]!r} carries bytes: models are added as versions, by the API"
             )
     return parameters

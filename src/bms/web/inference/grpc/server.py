@@ -156,7 +156,7 @@ class GrpcServer:
         call.keep(reader.size)
         try:
             if call.stream.table.buffered > self._buffered_bytes:
-                raise ResourceExhausted("too much is on its way on this connection: send less at once")
+                raise ResourceExhausted("too many unfinished requests on this connection: send less at once")
             if method.streams:
                 self._read_stream(call, method, reader)
             else:

@@ -70,7 +70,7 @@ class RequestReader:
         except httptools.HttpParserError as error:
             if (unknown := _UNKNOWN_METHOD.match(data)) and isinstance(error, httptools.HttpParserInvalidMethodError):
                 check_method(unknown[1])
-            raise InvalidArgument(f"this is not HTTP/1.1 as it should be: {error}") from None
+            raise InvalidArgument(f"this is not valid HTTP/1.1: {error}") from None
         self._check_fed()
         return not self.deaf
 
@@ -198,7 +198,7 @@ class RequestReader:
             raise HeaderTooLarge(f"the head is larger than {self._limits.header_bytes} bytes")
         chunked = phase == "body" and request is not None and request.head.length is None
         if chunked and request is not None and self._fed - latest > request.size * 8 + _CHUNK_OVERHEAD:
-            raise InvalidArgument("the chunks of this body are nearly all frame and no content")
+            raise InvalidArgument("the chunks of this body are too small: send larger ones")
 
     def _check_size(self, head: RequestHead) -> None:
         limits = self._limits

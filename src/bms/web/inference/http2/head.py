@@ -75,7 +75,7 @@ def _check(name: bytes, value: bytes) -> None:
 
 def _check_value(value: bytes) -> None:
     if _NO_VALUE.search(value):
-        raise ValueError("a header's value holds what it may not")
+        raise ValueError("a header's value has a character that is not allowed")
 
 
 def _repeated(headers: list[Field]) -> frozenset[bytes]:

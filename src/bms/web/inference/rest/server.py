@@ -155,7 +155,7 @@ class RestServer:
         try:
             check_body_size(request.size, self._host.limits)
             if answer.buffered > self._buffered_bytes:
-                raise ResourceExhausted("too much is on its way on this connection: send less at once")
+                raise ResourceExhausted("too many unfinished requests on this connection: send less at once")
         except BmsError as error:
             request.refusal, request.discard = error, True
             self._refuse(answer, request)
