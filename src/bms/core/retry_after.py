@@ -7,7 +7,7 @@ from math import isfinite
 LONGEST_S = 3600.0  # that is passed on from what we do not run
 
 
-def seconds_asked(text: str, now: datetime) -> float | None:
+def parse_retry_after(text: str, now: datetime) -> float | None:
     """Parses a header's value, a number of seconds or a date; None for what is neither. `now` has a time zone."""
     try:
         seconds = float(text)
@@ -21,7 +21,7 @@ def seconds_asked(text: str, now: datetime) -> float | None:
         return None
 
 
-def passed_on(seconds: object) -> float | None:
+def bounded_retry_after(seconds: object) -> float | None:
     """Bounds the seconds that code which is not ours asks to wait; None where they can't be waited."""
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not isfinite(seconds) or seconds < 0:
         return None

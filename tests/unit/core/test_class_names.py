@@ -3,7 +3,7 @@
 import pytest
 
 from bms.core.errors import FailedPrecondition
-from bms.core.tensors.class_names import are_numbers, given_twice, names_text, number_of, places, resolve_class_names
+from bms.core.tensors.class_names import are_numbers, duplicate_name, names_text, number_of, places, resolve_class_names
 
 DECOMPOSED = "cafe\N{COMBINING ACUTE ACCENT}"
 
@@ -56,8 +56,8 @@ def test_no_form_makes_one_class_of_two() -> None:
 def test_a_model_with_two_classes_of_one_name_can_not_be_joined() -> None:
     with pytest.raises(FailedPrecondition, match="two of its classes 'b'"):
         places(["a"], ["a", "b", "b"])
-    assert given_twice(["a", "b", "a"]) == "a"
-    assert given_twice(["a", "b"]) is None
+    assert duplicate_name(["a", "b", "a"]) == "a"
+    assert duplicate_name(["a", "b"]) is None
 
 
 def test_a_number_is_what_a_name_says_exactly() -> None:

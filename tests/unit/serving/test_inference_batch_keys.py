@@ -82,7 +82,7 @@ def test_shapes_that_clients_choose_fill_no_memory(batch_keys: BatchKeys, monkey
     first, _ = found(batch_keys, pair(1, width=1))
     for width in range(2, 200):
         found(batch_keys, pair(1, width=width))
-    assert len(batch_keys._batch_keys) == len(batch_keys._seen) == 10
+    assert len(batch_keys._batch_keys) == len(batch_keys._frames) == 10
     again, _ = found(batch_keys, pair(1, width=1))
     assert again is not first
     assert again.profile is first.profile  # what was measured stays: rows of about this size

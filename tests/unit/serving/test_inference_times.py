@@ -52,7 +52,7 @@ def test_the_least_time_is_doubted_when_it_keeps_runs_from_being_tried() -> None
     times = ServiceTimes()
     times.note(1, 1.0)
     for _ in range(60):
-        times.doubt(1)
+        times.lower_least(1)
     assert times.least(1) < 0.31
 
 

@@ -27,7 +27,7 @@ def places(data: Sequence[str], model: Sequence[str]) -> tuple[int | None, ...]:
     both sides are numbers, as numbers ("1" and "1.0"), or, where all are truth values, as these: "true", "True" and 1.
     Nothing else is: "Yes" is not "yes". Raises FailedPrecondition where the model has a name twice.
     """
-    twice = given_twice(model)
+    twice = duplicate_name(model)
     if twice is not None:
         raise FailedPrecondition(f"the model calls two of its classes {twice[:80]!r}: give each its own name")
     best: tuple[int | None, ...] = (None,) * len(data)
@@ -70,7 +70,7 @@ def number_of(name: str) -> Decimal | None:
     return Decimal(name) if _NUMBER.fullmatch(name) else None
 
 
-def given_twice(names: Sequence[str]) -> str | None:
+def duplicate_name(names: Sequence[str]) -> str | None:
     """Returns a name that stands for two classes; None where each has its own."""
     counts = Counter(names)
     return next((name for name in names if counts[name] > 1), None)

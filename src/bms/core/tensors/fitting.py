@@ -99,7 +99,7 @@ def _table(signature: Signature, tensors: list[Tensor]) -> FittedInputs:
         mask = given.get(mask_name(spec.name))
         if mask is not None:
             check_mask(spec, mask, rows)
-        tensor, mask = _told_apart(spec, tensor, mask)
+        tensor, mask = _mark_missing(spec, tensor, mask)
         if tensor.array.dtype != NUMPY[spec.dtype]:
             tensor, notes = _cast(tensor, spec, notes)
         made.append(tensor)
@@ -173,7 +173,7 @@ def absent(spec: TensorSpec, rows: int) -> list[Tensor]:
     return [Tensor(spec.name, filler), Tensor(mask_name(spec.name), np.ones(rows, dtype=np.bool_))]
 
 
-def _told_apart(spec: TensorSpec, tensor: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+def _mark_missing(spec: TensorSpec, tensor: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Marks missing values in the form that the column has: NaN in floating-point numbers, a mask beside all others."""
     array, kind = tensor.array, NUMPY[spec.dtype]
     if array.dtype.kind == "f" and kind.kind in "biu":

@@ -82,13 +82,13 @@ def _walk(text: Text, deeper: int) -> None:
     if begins not in (b"{", b"["):
         return
     if deeper == 0:
-        _look(text)
+        _check_names(text)
         return
     if begins == b"{":
         members = _members(text)
         kept = 2 * len(members) + b"".join(members.values()).count(b'"')
         if kept != quotes(text):
-            _look(text)
+            _check_names(text)
             return
         values = list(members.values())
     elif b"{" not in bytes(memoryview(text)):
@@ -99,6 +99,6 @@ def _walk(text: Text, deeper: int) -> None:
         _walk(value, deeper - 1)
 
 
-def _look(text: Text) -> None:
+def _check_names(text: Text) -> None:
     """Checks name by name, to the bottom."""
     json.loads(bytes(memoryview(text)), object_pairs_hook=once)

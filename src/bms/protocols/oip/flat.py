@@ -68,7 +68,7 @@ def decode_flat(
     if len(body) > _LONGEST:
         return None
     known = _plans.get(id(signatures))
-    plan = known[1] if known is not None and known[0] is signatures else _learn(signatures)
+    plan = known[1] if known is not None and known[0] is signatures else _make_plan(signatures)
     if plan is None:
         return None
     input, dtype, kind, letter, tops, small, inner, size, pack = plan
@@ -95,7 +95,7 @@ def decode_flat(
     return InferRequest(model=model, inputs=[tensor], signature=DEFAULT, id=parsed.id or None), rows, parsed.parameters
 
 
-def _learn(signatures: Signatures) -> FlatBodyPlan | None:
+def _make_plan(signatures: Signatures) -> FlatBodyPlan | None:
     """Makes and caches the plan of a version, for as long as it is served; versions are few, and old ones are dropped
     together."""
     if len(_plans) >= _REMEMBERED:

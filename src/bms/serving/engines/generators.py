@@ -32,10 +32,12 @@ class GeneratorEngine:
     What a stream computes is the time of its own steps.
     """
 
-    def __init__(self, servable: StreamingServable, turns: GeneratorScheduler, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, servable: StreamingServable, scheduler: GeneratorScheduler, monotonic: Callable[[], float]
+    ) -> None:
         self.streaming = servable.streaming
         self._servable = servable
-        self._turns = turns
+        self._scheduler = scheduler
         self._monotonic = monotonic
         self._closed = False
 
@@ -47,7 +49,7 @@ class GeneratorEngine:
         if self._closed:
             events.failed(FailedPrecondition("this engine is closed"))
         else:
-            self._ask(stream)
+            self._queue_step(stream)
         return stream
 
     def cancel(self, handle: object) -> None:
@@ -57,10 +59,12 @@ class GeneratorEngine:
     def close(self) -> None:
         self._closed = True
 
-    def _ask(self, stream: "_Stream") -> None:
-        self._turns.submit("running the model", stream.step, lambda outputs, error: self._told(stream, outputs, error))
+    def _queue_step(self, stream: "_Stream") -> None:
+        self._scheduler.submit(
+            "running the model", stream.step, lambda outputs, error: self._step_done(stream, outputs, error)
+        )
 
-    def _told(self, stream: "_Stream", outputs: Step, error: BmsError | None) -> None:
+    def _step_done(self, stream: "_Stream", outputs: Step, error: BmsError | None) -> None:
         events = stream.events
         if error is not None:
             events.failed(error)
@@ -68,10 +72,10 @@ class GeneratorEngine:
             events.end(End(compute_ns=stream.compute_ns))
         elif stream.given_up or self._closed:
             gone = Cancelled("nobody waits for this stream any more")
-            self._turns.submit("ending a stream", stream.close, lambda _, error: events.failed(error or gone))
+            self._scheduler.submit("ending a stream", stream.close, lambda _, error: events.failed(error or gone))
         else:
             events.part(outputs)
-            self._ask(stream)
+            self._queue_step(stream)
 
 
 class _Stream:

@@ -79,15 +79,17 @@ def observed(
         else None
     )
     if signature.batched and (reason is None or (reason.unknown and independent)):
-        return ObservedSignature(_seen(batched, [*alone, model.run(joined)]), joined)
+        return ObservedSignature(_with_outputs(batched, [*alone, model.run(joined)]), joined)
     why = "" if reason is None else reason.why
     try:
         several = model.run(rows_of(joined, [0, len(asked) - 1, 0]))
     except BmsError:
         taken = _one_row(signature) if signature.batched else signature
-        return ObservedSignature(_seen(_unbatched(taken), alone), rows_of(joined, [0]), why)
+        return ObservedSignature(_with_outputs(_unbatched(taken), alone), rows_of(joined, [0]), why)
     unknown = reason is not None and reason.unknown
-    return ObservedSignature(_seen(_unbatched(signature), [*alone, several]), rows_of(joined, [0]), why, unknown)
+    return ObservedSignature(
+        _with_outputs(_unbatched(signature), [*alone, several]), rows_of(joined, [0]), why, unknown
+    )
 
 
 def runnable(servable: Servable, name: str, signature: Signature, *, gentle: bool = False) -> dict[str, Array]:
@@ -116,10 +118,10 @@ def _whole(model: _Model, signature: Signature, example: Mapping[str, Array] | N
     """Observes a model without rows, or with a fixed number: called with several contents."""
     fixed = _unbatched(signature)
     if example is not None:
-        return ObservedSignature(_seen(fixed, [_run(model, dict(example))]), dict(example))
+        return ObservedSignature(_with_outputs(fixed, [_run(model, dict(example))]), dict(example))
     first, others = _first(model, fixed, None)
     asked = _that_run(model, first, others)
-    return ObservedSignature(_seen(fixed, [one.outputs for one in asked]), first.inputs)
+    return ObservedSignature(_with_outputs(fixed, [one.outputs for one in asked]), first.inputs)
 
 
 def _first(
@@ -214,7 +216,7 @@ def _run(model: _Model, inputs: dict[str, Array]) -> dict[str, Array]:
         ) from error
 
 
-def _seen(signature: Signature, answers: list[dict[str, Array]]) -> Signature:
+def _with_outputs(signature: Signature, answers: list[dict[str, Array]]) -> Signature:
     outputs = []
     for spec in signature.outputs or _outputs(signature, answers[0]):
         arrays = [answer[spec.name] for answer in answers]

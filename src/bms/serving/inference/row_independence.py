@@ -53,7 +53,7 @@ def find_row_dependence(
         return RowDependence(fault)
     limits = _limits(alone)
     for row in {0, count - 1}:
-        if not _same(alone[row], _again(run, rows_of(rows, [row])), limits):
+        if not _same(alone[row], _answers_to(run, rows_of(rows, [row])), limits):
             return RowDependence(
                 "the model answers the same row differently from run to run: it holds state, or draws at random"
             )
@@ -105,8 +105,8 @@ def _beside(run: Run, rows: dict[str, Array], alone: Sequence[Answers], unusual:
         together = run({name: np.concatenate([array[order], unusual.row[name]]) for name, array in rows.items()})
     except BmsError:
         return ""  # where a run fails, each of its calls is run alone
-    usual = _again(run, rows_of(rows, [*order, order[0]]))
-    own = _again(run, unusual.row) if unusual.exact else {}
+    usual = _answers_to(run, rows_of(rows, [*order, order[0]]))
+    own = _answers_to(run, unusual.row) if unusual.exact else {}
     for name, array in together.items():
         if array.shape[:1] != (len(order) + 1,):
             return _another_count(name, array, f"{len(order) + 1} rows, where {unusual.what} in one of them")
@@ -142,7 +142,7 @@ def _differ(alone: Sequence[Answers], limits: Limits) -> bool:
     return any(not _same(alone[0], other, limits) for other in alone[1:])
 
 
-def _again(run: Run, row: dict[str, Array]) -> Answers:
+def _answers_to(run: Run, row: dict[str, Array]) -> Answers:
     try:
         return run(row)
     except BmsError:
@@ -191,7 +191,7 @@ def _rounded_by_size(
     """Whether the difference is rounding by batch size: `here` equals the row's answer in a batch of its own copies,
     and nearly its answer alone, since libraries compute by other steps for other numbers of rows. Rounding grows where
     a row is far from what is usual."""
-    among_copies = _again(run, copies).get(name)
+    among_copies = _answers_to(run, copies).get(name)
     if among_copies is None or among_copies.shape[:1] != (len(next(iter(copies.values()))),):
         return False
     same = among_copies[place : place + 1]

@@ -67,9 +67,9 @@ class Exchange(RequestContext):
 
     `encode` makes the answer and `deliver` sends it, once its usage is in the journal; `deliver_error` says why there
     is none. A protocol that can stream sets `streams`, for all its requests or in `decode`; then parts are encoded by
-    `encode_part` and given at once by `give`, and the answer that is delivered at last is what `encode_end` says. Where
-    parts come though one whole answer is wanted, a protocol that `gathers` puts them together. Once it was sent it ends
-    in exactly one answer and one usage event.
+    `encode_part` and given at once by `send_part`, and the answer that is delivered at last is what `encode_end` says.
+    Where parts come though one whole answer is wanted, a protocol that `gathers` puts them together. Once it was sent
+    it ends in exactly one answer and one usage event.
     """
 
     shared: GatewayContext
@@ -99,7 +99,7 @@ class Exchange(RequestContext):
         """Encodes one part of a stream. Raises BmsError for outputs that it can't carry."""
         raise NotImplementedError
 
-    def give(self, part: bytes) -> None:
+    def send_part(self, part: bytes) -> None:
         """Sends a part at once. Raises ResourceExhausted where the client takes what is sent too slowly."""
         raise NotImplementedError
 
@@ -202,7 +202,7 @@ class Exchange(RequestContext):
         try:
             if not self.streams:
                 return self._gathered(meta, tensors)
-            self._given(meta, tensors)
+            self._take_part(meta, tensors)
         except BmsError as error:
             self.shared.dispatcher.cancel(self)
             self._fail(error, 0)
@@ -219,7 +219,7 @@ class Exchange(RequestContext):
         self.more = added(self.more, reported_tokens(tensors))
         return None
 
-    def _given(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None:
+    def _take_part(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None:
         if meta.final:
             if meta.end is not None:
                 self._ended_with(meta.end)
@@ -227,7 +227,7 @@ class Exchange(RequestContext):
             self._end(200, self._sent + len(end), meta, ExchangeAnswer(end))
         elif not self._done:
             part = self.encode_part(tensors)
-            self.give(part)
+            self.send_part(part)
             self._sent += len(part)
             self.more = added(self.more, reported_tokens(tensors))
 

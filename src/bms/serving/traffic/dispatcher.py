@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from bms.core.errors import BmsError, DeadlineExceeded, LostInHand, Unavailable, from_code
-from bms.core.retry_after import passed_on
+from bms.core.retry_after import bounded_retry_after
 from bms.core.serving.snapshot import ServedVersion
 from bms.core.tensors.request import InferRequest
 from bms.core.tensors.tensor import Tensor
@@ -160,14 +160,14 @@ class ReplicaDispatcher:
             now=self._monotonic(),
             deadline=call.deadline,
         )
-        if repeat and self._budget.spend() and self._sent_again(call):
+        if repeat and self._budget.spend() and self._retry(call):
             return
         if meta.lost:
             call.failed(LostInHand(_died(call.route.entry.name)))
         else:
             call.failed(from_code(meta.code, meta.message, _wait_s(meta)), meta.compute_ns)
 
-    def _sent_again(self, call: DispatchedCall) -> bool:
+    def _retry(self, call: DispatchedCall) -> bool:
         """Sends a call to another replica; False where there is none, and the first failure is then reported."""
         try:
             self._reroute(call)
@@ -196,7 +196,7 @@ class ReplicaDispatcher:
 
 def _wait_s(meta: ErrorMeta) -> float | None:
     if meta.wait_ms:
-        return passed_on(meta.wait_ms / 1000)
+        return bounded_retry_after(meta.wait_ms / 1000)
     return 1.0 if meta.retry else None
 
 

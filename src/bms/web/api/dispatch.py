@@ -67,10 +67,12 @@ def _unobserved(_operation: str, _status: int, _seconds: float) -> None:
 
 
 class EndpointDispatcher:
-    """Runs the endpoints of the whole API. `ways` authenticate a request, in their order."""
+    """Runs the endpoints of the whole API. `authenticators` authenticate a request, in their order."""
 
-    def __init__(self, ways: Sequence[RequestCredentials], replies: Replies, observe: Observe = _unobserved) -> None:
-        self._ways = ways
+    def __init__(
+        self, authenticators: Sequence[RequestCredentials], replies: Replies, observe: Observe = _unobserved
+    ) -> None:
+        self._authenticators = authenticators
         self._replies = replies
         self._observe = observe
 
@@ -113,8 +115,8 @@ class EndpointDispatcher:
         return await self._once(endpoint, call, key, raw, request_id)
 
     async def _who(self, request: Request) -> Principal:
-        for way in self._ways:
-            if (principal := await way.principal(request)) is not None:
+        for authenticator in self._authenticators:
+            if (principal := await authenticator.principal(request)) is not None:
                 return principal
         raise Unauthenticated("this request carries no credentials")
 

@@ -43,7 +43,7 @@ class EventStream(HttpExchange):
     def encode_end(self) -> bytes:
         return self.dialect.encode_end(self.response(()), self.decoded)
 
-    def give(self, part: bytes) -> None:
+    def send_part(self, part: bytes) -> None:
         http = self.http
         if http.connection.unsent > MOST_BEHIND + self._largest:
             raise ResourceExhausted(

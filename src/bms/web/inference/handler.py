@@ -81,16 +81,16 @@ class InferenceHandler(HttpHandler):
         exchange.http, exchange.action, exchange.dialect = request, action, self._dialects[action]
         exchange.most_bytes = self._limits.body_bytes
         if body is not None:
-            exchange.asked = body
+            exchange.parsed_body = body
         if b"x-request-timeout" in fields:
-            exchange.timeout_s = _asked_s(fields[b"x-request-timeout"])
+            exchange.timeout_s = _timeout_s(fields[b"x-request-timeout"])
         self.pipeline.run(exchange)
         if body is not None:
-            exchange.asked = None  # no more than its tensors is kept while it is under way
+            exchange.parsed_body = None  # no more than its tensors is kept while it is under way
         return exchange
 
 
-def _asked_s(header: bytes) -> float:
+def _timeout_s(header: bytes) -> float:
     """Parses the header x-request-timeout, in seconds."""
     try:
         seconds = float(header)

@@ -19,13 +19,14 @@ _PARAMETERS = frozenset({"params", "parameters"})  # members that mean something
 
 class HttpExchange(Exchange):
     """One request over HTTP. Its maker sets `http`, the `action` it asks for and its `dialect`, how many bytes a body
-    may have, and `asked`, the parsed body where that names its model. `decoded` is what the dialect made of it."""
+    may have, and `parsed_body`, the parsed body where that names its model. `decoded` is what the dialect made of
+    it."""
 
     http: HttpRequest
     action: str
     dialect: Dialect
     most_bytes: int
-    asked: Addressed | None = None
+    parsed_body: Addressed | None = None
     decoded: Any
 
     @property
@@ -36,7 +37,7 @@ class HttpExchange(Exchange):
         http, fields = self.http, self.http.head.fields
         if self.route.entry.dialect == "kserve":
             self.dialect = OF_KSERVE.get(self.action, self.dialect)
-        body: Any = self.asked
+        body: Any = self.parsed_body
         if body is None:
             body = body_of(http, self.most_bytes) if b"content-encoding" in fields else http.body()
         decoded = self.dialect.decode(body, fields, self.model, signatures)

@@ -79,7 +79,7 @@ class RequestGateway:
         self._unix_ns = unix_ns
         self._paths: dict[tuple[bytes, bytes], Operation] = {}
         self.date = b""
-        self._tell_date()
+        self._set_date()
 
     def connection(self) -> HttpConnection:
         """Returns a protocol for one accepted socket."""
@@ -92,7 +92,7 @@ class RequestGateway:
         head = request.head
         if self._cors:
             head.lines = self._cors.lines(head)
-            if head.lines and self._cors.asks(head):
+            if head.lines and self._cors.is_preflight(head):
                 head.handler = request.handler = self._preflight
                 return
         known = (head.method, head.target)
@@ -136,7 +136,7 @@ class RequestGateway:
     def check_time(self) -> None:
         """Checks slow clients, slow control and old rate limits, and sets the date; called once a second."""
         now = self.now()
-        self._tell_date()
+        self._set_date()
         for connection in list(self.connections):
             connection.check_time(now)
         self._proxy.check_time(now)
@@ -153,5 +153,5 @@ class RequestGateway:
         for connection in list(self.connections):
             connection.drain()
 
-    def _tell_date(self) -> None:
+    def _set_date(self) -> None:
         self.date = b"date: %b\r\n" % formatdate(self._unix_ns() / 1e9, usegmt=True).encode()

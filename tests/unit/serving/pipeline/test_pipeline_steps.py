@@ -253,7 +253,7 @@ def test_nobody_falls_back_to_another_tenant_or_signature_or_from_what_was_asked
 def test_who_has_a_part_of_an_answer_gets_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Told, "streams", True)
     monkeypatch.setattr(Told, "encode_part", lambda self, outputs: b"part")
-    monkeypatch.setattr(Told, "give", lambda self, part: self.told.append(part.decode()))
+    monkeypatch.setattr(Told, "send_part", lambda self, part: self.told.append(part.decode()))
     world = with_fallback()
     told = world.ask()
     link = world.links["one"]

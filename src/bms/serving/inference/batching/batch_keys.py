@@ -72,7 +72,7 @@ class BatchKeys:
 
     def __init__(self) -> None:
         self._routes: dict[str, SignatureTarget] = {}
-        self._seen: dict[object, BatchKey] = {}  # by what a frame says
+        self._frames: dict[object, BatchKey] = {}  # by what a frame says
         self._batch_keys: dict[object, BatchKey] = {}  # by what it means
         self._profiles: dict[tuple[str, int], RunProfile] = {}
 
@@ -92,7 +92,7 @@ class BatchKeys:
         """Returns the batch key of a call's inputs, and their number of rows. Raises NotFound or InvalidArgument."""
         shapes = tuple([(one.name, one.dtype, one.shape[1:] if one.shape else None) for one in meta.tensors])
         key: object = (meta.signature, meta.outputs, shapes, meta.params)
-        batch_key = self._seen.get(key)
+        batch_key = self._frames.get(key)
         if batch_key is not None and (rows := _common_rows(tensors)):
             return batch_key, rows
         route = self._routes.get(meta.signature or DEFAULT)
@@ -107,7 +107,7 @@ class BatchKeys:
             route, meta.outputs, {tensor.name: tensor.array for tensor in tensors}, rows, meta.params
         )
         if route.signature.batched and tensors:
-            _keep(self._seen, key, batch_key)
+            _keep(self._frames, key, batch_key)
         return batch_key, rows
 
     def prepared(self, batch_key: BatchKey, inputs: dict[str, Array], rows: int) -> BatchKey:

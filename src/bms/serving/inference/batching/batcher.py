@@ -112,7 +112,7 @@ class Batcher:
                 for micro_batch in late:
                     self._out(group, micro_batch)
                 expired += late
-                self._tidy(group)
+                self._sweep(group)
         return expired
 
     def take(self, now: float) -> Batch | None:
@@ -179,7 +179,7 @@ class Batcher:
         self.rows -= micro_batch.rows
         group.rows -= micro_batch.rows
 
-    def _tidy(self, group: _Group) -> None:
+    def _sweep(self, group: _Group) -> None:
         """Sweeps cancelled micro-batches out of a group, so that its numbers are exact."""
         group.micro_batches = deque(micro_batch for micro_batch in group.micro_batches if micro_batch.waiting)
         group.oldest = group.patient = group.expires = _NEVER

@@ -44,7 +44,7 @@ class Dispatch:
         self._running: list[MicroBatch] | None = None  # in the worker
         self._left_at: float | None = None  # when the last of their askers had gone
         self.left = asyncio.Event()  # set when there begins to be such a time
-        self._turn_asked = False
+        self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = _NEVER
 
@@ -62,8 +62,8 @@ class Dispatch:
     def add(self, micro_batch: MicroBatch) -> None:
         self._batcher.add(micro_batch)
         if self._running is None:
-            if not self._turn_asked:
-                self._ask_turn()
+            if not self._scheduled:
+                self._schedule()
         elif micro_batch.latest is not None and micro_batch.latest < self._timer_at:
             self._arm(micro_batch.latest)
 
@@ -85,19 +85,19 @@ class Dispatch:
     def hurry(self) -> None:
         """Runs what waits as soon as the model is free."""
         self._batcher.hurry()
-        self._ask_turn()
+        self._schedule()
 
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _ask_turn(self) -> None:
-        if not self._turn_asked:
-            self._turn_asked = True
-            self._loop.call_soon(self._turn)
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._dispatch_due)
 
-    def _turn(self) -> None:
-        self._turn_asked = False
+    def _dispatch_due(self) -> None:
+        self._scheduled = False
         now = self._monotonic()
         for micro_batch in self._batcher.expire(now):
             self._refuse(micro_batch, now)
@@ -128,14 +128,14 @@ class Dispatch:
                 )
                 return
             metrics.in_loop += 1
-            self._run_here(servable, batch)
+            self._run_inline(servable, batch)
             now = self._monotonic()
             if now > until:
                 if len(self._batcher):
-                    self._ask_turn()
+                    self._schedule()
                 return
 
-    def _run_here(self, servable: Servable, batch: Batch) -> None:
+    def _run_inline(self, servable: Servable, batch: Batch) -> None:
         try:
             done = call_foreign(
                 "running the model", execute, servable, batch.micro_batches, self._monotonic, self._sizes
@@ -153,7 +153,7 @@ class Dispatch:
 
     def _refuse(self, micro_batch: MicroBatch, now: float) -> None:
         if micro_batch.deadline is not None and micro_batch.deadline > now:
-            micro_batch.batch_key.profile.times.doubt(micro_batch.rows)
+            micro_batch.batch_key.profile.times.lower_least(micro_batch.rows)
             left = (micro_batch.deadline - now) * 1e3
             error = DeadlineExceeded(f"the request's time is too short: {left:.3g} ms are left, the model takes longer")
         else:
@@ -164,7 +164,7 @@ class Dispatch:
         self._running = None
         self._left_at = None
         if len(self._batcher):
-            self._ask_turn()
+            self._schedule()
         self._ended(batch, done, error)
 
     def _ended(self, batch: Batch, done: Executed | None, error: BmsError | None) -> None:
@@ -186,8 +186,8 @@ class Dispatch:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = at
-        self._timer = self._loop.call_later(max(0.0, at - self._monotonic()), self._rang)
+        self._timer = self._loop.call_later(max(0.0, at - self._monotonic()), self._timer_fired)
 
-    def _rang(self) -> None:
+    def _timer_fired(self) -> None:
         self._timer, self._timer_at = None, _NEVER
-        self._ask_turn()
+        self._schedule()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import ceil
 
 from bms.core.errors import BmsError, Unavailable
-from bms.core.retry_after import passed_on
+from bms.core.retry_after import bounded_retry_after
 from bms.core.tensors.tensor import Array, Tensor
 from bms.protocols.frames import AnswerEnd, encode_answer, encode_error
 from bms.serving.engines.engine import EngineFull
@@ -185,7 +185,7 @@ class InflightCalls:
 def error_frame(id: int, error: BmsError, first: int = 0, count: int = 0, compute_ns: int = 0) -> bytes:
     """Encodes an ERROR frame; `retry` is set where this replica, not the request, is at fault."""
     again = isinstance(error, Unavailable | EngineFull)
-    wait_ms = ceil((passed_on(error.retry_after_s) or 0) * 1000)  # which the model's own code may have said
+    wait_ms = ceil((bounded_retry_after(error.retry_after_s) or 0) * 1000)  # which the model's own code may have said
     return encode_error(
         id,
         error.code,

@@ -26,7 +26,7 @@ from bms.serving.inference.batching.times import ServiceTimes
 Reason = Literal["full", "timer", "idle", "deadline"]
 _NEVER = float("inf")
 _BUSY = 0.8  # share of the model's time from which on larger runs are worth waiting for
-_CALM = 0.7  # and what it must come down to by them
+_IDLE_SHARE = 0.7  # and what it must come down to by them
 _ALIKE = 0.95  # of the most rows per second: measured alike, so the larger
 _NEARLY = 0.98  # of the most rows per second, given up to be in time
 _TRIED = 64  # one batch in so many is larger than what seems best
@@ -154,7 +154,7 @@ class Adaptive:
         rate = waiting.rate.per_s(now)
         if rate * times.expected(self._padded(most)) < _BUSY * most:
             return "full" if wait_statistics.held else "idle", None
-        wanted = self._calm(times, rate, most)
+        wanted = self._idle_size(times, rate, most)
         if not wanted or not wait_statistics.worth_holding:
             return "idle", None
         if now >= wait_statistics.until:
@@ -165,11 +165,11 @@ class Adaptive:
             return "deadline", None
         return "idle", wait_statistics.hold((most + wanted) / 2, min(latest, now + _PATIENCE * coming))
 
-    def _calm(self, times: ServiceTimes, rate: float, rows: int) -> int:
+    def _idle_size(self, times: ServiceTimes, rate: float, rows: int) -> int:
         """Returns the smallest number of rows above `rows` at which the model would be idle now and then; 0: none."""
         while rows < self.max_rows:
             rows = self._larger(rows)
-            if rate * times.expected(rows) <= _CALM * rows:
+            if rate * times.expected(rows) <= _IDLE_SHARE * rows:
                 return rows
         return 0
 

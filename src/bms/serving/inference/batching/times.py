@@ -76,7 +76,7 @@ class ServiceTimes:
         point = self._classes[(rows - 1).bit_length()]
         return 0.0 if point is None else point.least
 
-    def doubt(self, rows: int) -> None:
+    def lower_least(self, rows: int) -> None:
         """Lowers the least time after it kept a call from running, so that one is tried again some day."""
         point = self._classes[(rows - 1).bit_length()]
         if point is not None:

@@ -50,8 +50,8 @@ class Worker:
         except BmsError as raised:
             error = raised
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._tell, done, result, error)
+            self._loop.call_soon_threadsafe(self._notify, done, result, error)
 
-    def _tell(self, done: Done[T], result: T | None, error: BmsError | None) -> None:
+    def _notify(self, done: Done[T], result: T | None, error: BmsError | None) -> None:
         self.busy -= 1
         done(result, error)

@@ -181,7 +181,7 @@ class EngineRequests:
         self._running.discard(call)
         self._counts.in_progress -= 1
         self._inflight.metrics.ran(call.rows, compute_ns)
-        self._look()
+        self._note_unattended()
 
     def _checked(self, call: EngineCall) -> dict[str, Array]:
         batch_key = call.micro_batch.batch_key
@@ -214,9 +214,9 @@ class EngineRequests:
                 heapify(self._waiting)
         elif call in self._running and call.handle is not None:
             self._engine.cancel(call.handle)
-            self._look()
+            self._note_unattended()
 
-    def _look(self) -> None:
+    def _note_unattended(self) -> None:
         held = len(self._running)
         if held and held >= self._engine.capacity().at_once and all(call.over for call in self._running):
             if self._left_at is None:

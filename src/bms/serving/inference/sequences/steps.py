@@ -28,7 +28,7 @@ class Steps:
         self._worker = worker
         self._inflight = inflight
         self._open: dict[str, OpenSequences] = {}  # by signature
-        self._looking = False
+        self._expiry_scheduled = False
 
     def start(self, servable: StatefulServable, micro_batch: MicroBatch, step: SequenceStep | None) -> None:
         sequences = self._sequences(servable, micro_batch.batch_key.target)
@@ -37,9 +37,9 @@ class Steps:
         except BmsError as error:
             self._inflight.fail(micro_batch, error)
             return
-        self._look()
+        self._schedule_expiry()
         run = _Run(servable, micro_batch, sequence, self._monotonic)
-        self._worker.submit("running the model", run.step, partial(self._told, sequences, run))
+        self._worker.submit("running the model", run.step, partial(self._step_done, sequences, run))
 
     def _sequences(self, servable: StatefulServable, target: str) -> OpenSequences:
         found = self._open.get(target)
@@ -49,7 +49,7 @@ class Steps:
             found = self._open[target] = OpenSequences(servable.model, limits, counts)
         return found
 
-    def _told(
+    def _step_done(
         self, sequences: OpenSequences, run: "_Run", outputs: dict[str, Array] | None, error: BmsError | None
     ) -> None:
         sequences.ended(run.sequence, self._monotonic())
@@ -60,19 +60,19 @@ class Steps:
         self._inflight.metrics.ran(micro_batch.rows, run.compute_ns)
         self._inflight.answer([micro_batch], Executed(outputs, run.began, micro_batch.rows, run.compute_ns, ()))
 
-    def _look(self) -> None:
+    def _schedule_expiry(self) -> None:
         """Gives up idle sequences, periodically while any is open: their state may be large."""
-        if not self._looking:
-            self._looking = True
+        if not self._expiry_scheduled:
+            self._expiry_scheduled = True
             least = min(sequences.limits.idle_s for sequences in self._open.values())
-            self._loop.call_later(max(least / 2, _LEAST_LOOK_S), self._looked)
+            self._loop.call_later(max(least / 2, _LEAST_LOOK_S), self._expire)
 
-    def _looked(self) -> None:
-        self._looking = False
+    def _expire(self) -> None:
+        self._expiry_scheduled = False
         for sequences in self._open.values():
             sequences.expire(self._monotonic())
         if any(self._open.values()):
-            self._look()
+            self._schedule_expiry()
 
 
 class _Run:

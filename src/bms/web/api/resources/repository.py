@@ -26,14 +26,14 @@ class RepositoryCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 def endpoints(repository: ModelRepository) -> list[Endpoint]:
     async def load(call: ApiCall[RepositoryCall]) -> Response:
         name = call.path["deployment"]
-        with _told("load", name):
+        with _triton_errors("load", name):
             _refuse_content(call.body.parameters)
             await repository.load(call.principal, name, _wait_s(call))
         return _done()
 
     async def unload(call: ApiCall[RepositoryCall]) -> Response:
         name = call.path["deployment"]
-        with _told("unload", name):
+        with _triton_errors("unload", name):
             await repository.unload(call.principal, name, _wait_s(call))
         return _done()
 
@@ -45,7 +45,7 @@ def endpoints(repository: ModelRepository) -> list[Endpoint]:
 
 
 @contextlib.contextmanager
-def _told(verb: str, name: str) -> Iterator[None]:
+def _triton_errors(verb: str, name: str) -> Iterator[None]:
     """Translates errors into the texts that Triton's clients look for."""
     try:
         yield

@@ -25,9 +25,9 @@ class GrpcExchange(UnaryExchange):
     decoded: DecodedInfer
 
     def __init__(self, key: KeyEntry, call: RpcCall, message: InferMessage, size: int, began: float) -> None:
-        said = message.outline.message
-        number, alias = read_version(said.model_version)
-        super().__init__(key, said.model_name, number, alias, call.id.decode("ascii"), size, began)
+        sent = message.outline.message
+        number, alias = read_version(sent.model_version)
+        super().__init__(key, sent.model_name, number, alias, call.id.decode("ascii"), size, began)
         self.call = call
         self.message = message
 
@@ -39,7 +39,7 @@ class GrpcExchange(UnaryExchange):
         self.decoded = decoded
         self.request, self.rows = decoded.request, decoded.rows
 
-    def told(self, outputs: Sequence[Tensor]) -> InferResponse:
+    def build_response(self, outputs: Sequence[Tensor]) -> InferResponse:
         """Builds the answer, or a part of it, with the outputs of its deployment's dialect."""
         response = self.response(outputs)
         if self.route.entry.dialect == "kserve":
@@ -47,7 +47,7 @@ class GrpcExchange(UnaryExchange):
         return response
 
     def encode(self, outputs: Sequence[Tensor]) -> ExchangeAnswer:
-        return ExchangeAnswer(encode_infer(self.told(outputs), self.decoded.classes, self.request.notes))
+        return ExchangeAnswer(encode_infer(self.build_response(outputs), self.decoded.classes, self.request.notes))
 
 
 class ModelInfer(UnaryMethod):

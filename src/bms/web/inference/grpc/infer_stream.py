@@ -49,11 +49,11 @@ class StreamExchange(GrpcExchange):
     _largest = 0  # part, in bytes
 
     def encode_part(self, outputs: Sequence[Tensor]) -> bytes:
-        response = self.told(outputs)
+        response = self.build_response(outputs)
         response.final = False
         return encode_stream_part(response, self.decoded.classes, self.request.notes)
 
-    def give(self, part: bytes) -> None:
+    def send_part(self, part: bytes) -> None:
         self._largest = max(self._largest, len(part))
         self._behind = self._behind + len(part) if self.call.congested else 0
         if self._behind > _MOST_BEHIND + self._largest:
@@ -69,7 +69,9 @@ class StreamExchange(GrpcExchange):
         return encode_stream_end(self.route.entry.name, self.version.number, self.request.id)
 
     def encode(self, outputs: Sequence[Tensor]) -> ExchangeAnswer:
-        return ExchangeAnswer(encode_stream_part(self.told(outputs), self.decoded.classes, self.request.notes))
+        return ExchangeAnswer(
+            encode_stream_part(self.build_response(outputs), self.decoded.classes, self.request.notes)
+        )
 
     def deliver(self, answer: ExchangeAnswer) -> None:
         self.queue.answered(self.slot, answer.body)

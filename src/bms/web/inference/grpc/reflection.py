@@ -52,19 +52,19 @@ class _Reflection(QuietMethod):
         call.hold(False)
 
     def _answer(self, request: Any, response: Any) -> None:
-        asked = request.WhichOneof("message_request")
-        if asked == "list_services":
+        kind = request.WhichOneof("message_request")
+        if kind == "list_services":
             for name in _SERVICES:
                 response.list_services_response.service.add(name=name)
-        elif asked == "file_by_filename":
+        elif kind == "file_by_filename":
             _give_file(response, _found(POOL.FindFileByName, request.file_by_filename))
-        elif asked == "file_containing_symbol":
+        elif kind == "file_containing_symbol":
             _give_file(response, _found(POOL.FindFileContainingSymbol, request.file_containing_symbol))
-        elif asked == "all_extension_numbers_of_type":
+        elif kind == "all_extension_numbers_of_type":
             name = request.all_extension_numbers_of_type
             _found(POOL.FindMessageTypeByName, name)
             response.all_extension_numbers_response.base_type_name = name
-        elif asked == "file_containing_extension":
+        elif kind == "file_containing_extension":
             raise NotFound("no message here has extensions")
         else:
             raise InvalidArgument("ask for list_services, file_by_filename or file_containing_symbol")

@@ -79,7 +79,7 @@ class GrpcServer:
                 self._refuse(call, error)
             except Exception:
                 log.exception(_DEFECT, call.id.decode("ascii"))
-                self._end(call, method, _defect())
+                self._end(call, method, _internal_error())
             if stream.ended and not call.over:
                 self._take(call, method, b"")
 
@@ -98,7 +98,7 @@ class GrpcServer:
             if message is not None and len(message) <= self._message_bytes:
                 call.size = len(data)
                 call.through = True
-                self._give(call, method, message)
+                self._deliver(call, method, message)
                 return
         self._take(call, method, data)
 
@@ -175,13 +175,13 @@ class GrpcServer:
         if message is None or reader.size:
             raise Unimplemented("this method takes exactly one whole message")
         call.through = True
-        self._give(call, method, message)
+        self._deliver(call, method, message)
 
     def _read_stream(self, call: RpcCall, method: Method, reader: MessageReader) -> None:
         while not call.over and not call.stream.held:
             message = reader.next()
             if message is not None:
-                self._give(call, method, message)
+                self._deliver(call, method, message)
                 continue
             if call.stream.ended and not call.through:
                 if reader.size:
@@ -190,14 +190,14 @@ class GrpcServer:
                 method.ended(call)
             return
 
-    def _give(self, call: RpcCall, method: Method, message: bytes | memoryview) -> None:
+    def _deliver(self, call: RpcCall, method: Method, message: bytes | memoryview) -> None:
         try:
             method.message(call, message)
         except BmsError as error:
             self._end(call, method, error)
         except Exception:
             log.exception(_DEFECT, call.id.decode("ascii"))
-            self._end(call, method, _defect())
+            self._end(call, method, _internal_error())
 
     # --- errors ---
 
@@ -211,5 +211,5 @@ class GrpcServer:
         call.fail(error)
 
 
-def _defect() -> Internal:
+def _internal_error() -> Internal:
     return Internal("this call met a defect of ours: tell the operator its x-request-id")

@@ -68,7 +68,7 @@ class AnswerSide(ABC):
 
     def continue_(self, request: HttpRequest) -> None:
         if request.expects and not request.complete and not request.size and self._transport is not None:
-            request.asked = True
+            request.continued = True
             self._transport.write(_CONTINUE)
 
     @property

@@ -53,7 +53,7 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
             end = data.find(b"\r\n\r\n") + 4
             found = self._host.heads.find(data, end)
             if found is not None and found[0].length == len(data) - end:
-                self._again(found[0], found[1], data[end:])
+                self._open_cached(found[0], found[1], data[end:])
                 return
         try:
             more = reader.feed(data, self._host.now())
@@ -81,10 +81,10 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
                 request.handler.cancel(request)
 
     def pause_writing(self) -> None:
-        self._tell_writable(False)
+        self._notify_writable(False)
 
     def resume_writing(self) -> None:
-        self._tell_writable(True)
+        self._notify_writable(True)
 
     # --- what the reader tells ---
 
@@ -146,7 +146,7 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _again(self, head: RequestHead, id: bytes | None, body: bytes) -> None:
+    def _open_cached(self, head: RequestHead, id: bytes | None, body: bytes) -> None:
         """Handles a whole request whose head is cached. `id` is the client's own."""
         request = HttpRequest(self, head)
         request.id = id or self._host.fresh_id()
@@ -264,6 +264,6 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
             else:
                 self._transport.resume_reading()
 
-    def _tell_writable(self, yes: bool) -> None:
+    def _notify_writable(self, yes: bool) -> None:
         if self._queue and self._queue[0].started and self._queue[0].handler is not None:
             self._queue[0].handler.writable(self._queue[0], yes)

@@ -139,7 +139,7 @@ class StreamTable:
             self._late.pop(stream_id, None)
             return
         self.writer.forget(stream)
-        self._tell_reset(stream)
+        self._notify_reset(stream)
         self._budget.spend_reset()
 
     def on_window(self, stream_id: int, octets: int) -> None:
@@ -154,7 +154,7 @@ class StreamTable:
         stream = self.open.pop(fault.stream_id, None)
         if stream is not None:
             self._drop(stream, fault.code)
-            self._tell_reset(stream)
+            self._notify_reset(stream)
         else:
             self.writer.put(frames.reset(fault.stream_id, fault.code))
             self._remember_late(fault.stream_id)
@@ -164,7 +164,7 @@ class StreamTable:
         streams, self.open = self.open, {}
         for stream in streams.values():
             self.writer.forget(stream)
-            self._tell_reset(stream)
+            self._notify_reset(stream)
 
     def answered(self, stream: Stream) -> None:
         """Called when the end of an answer is written. A client that has not sent all is told to stop (RFC 9113,
@@ -242,7 +242,7 @@ class StreamTable:
             self.writer.put(frames.window_update(stream.id, whole - stream.window_in))
             stream.window_in = whole
 
-    def _tell_reset(self, stream: Stream) -> None:
+    def _notify_reset(self, stream: Stream) -> None:
         self._handler.reset(stream)
         stream.state = None
 

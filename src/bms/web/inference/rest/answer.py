@@ -87,7 +87,7 @@ class StreamAnswer:
 
     def continue_(self, request: HttpRequest) -> None:
         if request.expects and not request.complete and not request.size and self.request is not None:
-            request.asked = True
+            request.continued = True
             self._stream.writer.headers(self._stream, answer_fields.CONTINUE)
 
     @property

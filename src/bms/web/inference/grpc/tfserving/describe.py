@@ -13,7 +13,7 @@ from bms.serving.pipeline.pipeline import Pipeline
 from bms.serving.traffic.split import UnknownAlias, find_route, named_version
 from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.method import QuietMethod
-from bms.web.inference.grpc.tfserving.asked import find
+from bms.web.inference.grpc.tfserving.model_lookup import find
 
 _FEW = 10  # changes that are told
 _RELOAD = (

@@ -19,7 +19,7 @@ from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.deadlines import left_s
 from bms.web.inference.grpc.status import warnings_of
-from bms.web.inference.grpc.tfserving.asked import worded
+from bms.web.inference.grpc.tfserving.request import tfserving_error
 from bms.web.inference.grpc.unary import UnaryExchange, UnaryMethod
 
 
@@ -43,7 +43,7 @@ class Asking(UnaryMethod):
         try:
             self._pipeline.run(made)
         except NotFound as error:
-            raise worded(made.meant, error) from None
+            raise tfserving_error(made.meant, error) from None
         call.state = made
 
 
@@ -109,8 +109,8 @@ class OfExamples(Asking):
     def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         began, key = perf_counter(), call.caller
         assert isinstance(key, KeyEntry)
-        asked = read_examples(message)
-        made = ExamplesExchange(key, call, read_spec(asked), call.size, began)
-        made.verb, made.examples = self._verb, examples_of(asked)
+        request = read_examples(message)
+        made = ExamplesExchange(key, call, read_spec(request), call.size, began)
+        made.verb, made.examples = self._verb, examples_of(request)
         self.ask(made)
         del made.examples  # no more than its tensors is kept while it is under way

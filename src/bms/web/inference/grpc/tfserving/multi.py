@@ -15,8 +15,8 @@ from bms.protocols.tfserving.grpc.results import task_result
 from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.deadlines import left_s
-from bms.web.inference.grpc.tfserving.asked import worded
 from bms.web.inference.grpc.tfserving.infer import Asking, ExamplesExchange
+from bms.web.inference.grpc.tfserving.model_lookup import tfserving_error
 
 _VERBS: dict[str, Verb] = {"tensorflow/serving/classify": "classify", "tensorflow/serving/regress": "regress"}
 _RESULTS = {"classify": 2, "regress": 3}  # fields of an InferenceResult
@@ -95,7 +95,7 @@ class MultiInference(Asking):
         except BmsError as error:
             for each in made[len(gathering.sent) :]:
                 each.drop(error)
-            raise worded(first, error) if isinstance(error, NotFound) else error from None
+            raise tfserving_error(first, error) if isinstance(error, NotFound) else error from None
 
     def cancel(self, call: RpcCall) -> None:
         gathering, call.state = call.state, None

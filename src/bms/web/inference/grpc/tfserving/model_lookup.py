@@ -14,9 +14,9 @@ def find(pipeline: Pipeline, key: KeyEntry, meant: Meant) -> tuple[DeploymentRou
     try:
         return pipeline.route(key, meant.name, meant.number, meant.label)
     except NotFound as error:
-        raise worded(meant, error) from None
+        raise tfserving_error(meant, error) from None
 
 
-def worded(meant: Meant, error: NotFound) -> BmsError:
+def tfserving_error(meant: Meant, error: NotFound) -> BmsError:
     """Returns the error in TensorFlow Serving's words."""
     return meant.unlabelled() if isinstance(error, UnknownAlias) else meant.unknown()
