@@ -23,10 +23,10 @@ class UsageEvent(msgspec.Struct, frozen=True, array_like=True):
     """One attempt of one inference request, as the gateway that answered it saw it; or, `of` something else, a period
     for which it held something (`bms.control.billing.pieces`).
 
-    (`source`, `seq`) is unique: `source` is one gateway process's life, `seq` counts from 1 without gaps, so
-    shipping may repeat and never doubles. Times are nanoseconds; `at` is Unix time. `rows` are 0 of a request that was
-    refused before the model ran any. `revision` is of the deployment's route that was in force, 0 where the books do
-    not say; events of before there were `queue_ns` and `total_ns` have 0 for them.
+    (`source`, `seq`) is unique: `source` is one gateway process's life, `seq` counts from 1 without gaps, so shipping
+    may repeat and never doubles. Times are nanoseconds; `at` is Unix time. `rows` are 0 of a request that was refused
+    before the model ran any. `revision` is of the deployment's route that was in force, 0 where it is unknown; events
+    of before there were `queue_ns` and `total_ns` have 0 for them.
 
     A piece begins at `at` and ends before `until`; `request_id` is of what held, and what only requests have is empty.
     Gateways write none.

@@ -22,7 +22,7 @@ MAX_MESSAGE = 1 << 28
 class GatewayHello(msgspec.Struct, frozen=True, tag="hello"):
     """The first message of a gateway. `slot` counts from 0; `revision` is of its last good snapshot, or 0.
 
-    `token` is the home's secret: who has it not is told nothing.
+    `token` is the home's secret: without it a client gets no answer.
     """
 
     slot: int

@@ -23,7 +23,7 @@ _NUMBERED = re.compile(r"input[-_]*(\d{1,4})", re.ASCII | re.IGNORECASE)
 FRAME = "pd"
 
 
-def understood(
+def map_client_names(
     signatures: Mapping[str, Signature],
     named: str | None,
     tensors: list[Tensor],
@@ -63,7 +63,7 @@ def _placed(signature: Signature, tensors: list[Tensor]) -> list[Tensor] | None:
         return None
     order = _order([tensor.name for tensor in values])
     if order is None and len(specs) == 1 and not is_table(signature):
-        order = [0]  # columns have names that must be said, or none
+        order = [0]  # columns have names that must be given, or none
     if order is None or (is_table(signature) and len(specs) > 1):
         return None
     renamed = {values[at].name: spec.name for at, spec in zip(order, specs, strict=True)}

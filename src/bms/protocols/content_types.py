@@ -26,7 +26,7 @@ _KINDS: dict[type, Any] = {bool: np.bool_, int: "<i8", float: "<f8"}
 
 
 def content_of(said: object, name: str, signatures: Mapping[str, Signature]) -> object:
-    """Returns the content type that an input of that name is said to have; None for JSON where one of these signatures
+    """Returns the content type that is declared for an input of that name; None for JSON where one of these signatures
     has a column of JSON there, which takes it as it is."""
     if said == JSON_COLUMN:
         columns = [spec.column for one in signatures.values() for spec in one.inputs if spec.name == name]
@@ -38,7 +38,7 @@ def content_of(said: object, name: str, signatures: Mapping[str, Signature]) -> 
 def decoded_content(tensor: Tensor, content_type: object) -> list[Tensor]:
     """Decodes a tensor by its content type; returns it and a mask of what is missing where `pd_json` says null.
 
-    Raises InvalidArgument for elements that are not what is said.
+    Raises InvalidArgument for elements that are not what is declared.
     """
     if tensor.dtype != "BYTES" or content_type not in (BASE64, JSON_COLUMN):
         return [tensor]

@@ -5,7 +5,7 @@ tensors.
            8   u32  length of the msgpack part
           12   u8   kind
           13   u8×3 zero
-          16   u64  id, chosen by the asker, repeated in the answer
+          16   u64  id, chosen by the client, repeated in the answer
           24        msgpack part, then each tensor's raw bytes in the order of its description
 
 All integers little-endian. Tensors are row-major little-endian, BYTES elements as in OIP v2
@@ -14,10 +14,10 @@ All integers little-endian. Tensors are row-major little-endian, BYTES elements 
 An INFER frame is a micro-batch: one call, or several that may run together, whose rows follow one another in each
 tensor. Its calls are numbered in that order; answers and errors say which of them they are for.
 
-An asker's first frame is HELLO, whose msgpack part is the server's token as it is: whoever does not know it is
+An client's first frame is HELLO, whose msgpack part is the server's token as it is: whoever does not know it is
 disconnected without a word.
 
-An asker on the same machine may share memory: with HELLO comes the frame SHARED and the descriptor of a sealed memory
+An client on the same machine may share memory: with HELLO comes the frame SHARED and the descriptor of a sealed memory
 file, and the server repeats the frame when it has mapped it. From then on a tensor of an INFER frame may say where in
 that memory its bytes lie, instead of bringing them.
 """
@@ -41,15 +41,17 @@ MAX_BODY = 1 << 31
 class FrameType(IntEnum):
     """The types of frames."""
 
-    INFER = 1  # asker → server: run the model
-    ANSWER = 2  # server → asker: outputs; many for one INFER when `final` is false
-    ERROR = 3  # server → asker: a canonical code and a message
-    STATUS = 4  # asker → server: how are you (no body)
-    STATUS_ANSWER = 5  # server → asker: a ServableStatus
-    CANCEL = 6  # asker → server: the caller of INFER `id` is gone (no body)
-    GOING_AWAY = 7  # server → askers: finish what is in flight, send no more (id 0)
-    SHARED = 8  # asker → server, with a descriptor: memory to hand large tensors over in; server → asker: mapped (id 0)
-    HELLO = 9  # asker → server, before anything else: the server's token (id 0)
+    INFER = 1  # client → server: run the model
+    ANSWER = 2  # server → client: outputs; many for one INFER when `final` is false
+    ERROR = 3  # server → client: a canonical code and a message
+    STATUS = 4  # client → server: how are you (no body)
+    STATUS_ANSWER = 5  # server → client: a ServableStatus
+    CANCEL = 6  # client → server: the caller of INFER `id` is gone (no body)
+    GOING_AWAY = 7  # server → clients: finish what is in flight, send no more (id 0)
+    SHARED = (
+        8  # client → server, with a descriptor: memory to hand large tensors over in; server → client: mapped (id 0)
+    )
+    HELLO = 9  # client → server, before anything else: the server's token (id 0)
 
 
 class Frame(NamedTuple):
@@ -123,7 +125,7 @@ class ErrorMeta(msgspec.Struct, array_like=True, frozen=True):
     first: int = 0
     count: int = 0  # as in AnswerMeta
     compute_ns: Counted = 0  # what the model ran before it failed; 0: it was refused before it ran
-    lost: bool = False  # an asker's own word: the server went away with the call, which may have run
+    lost: bool = False  # an client's own word: the server went away with the call, which may have run
     wait_ms: Counted = 0  # after which to come again; 0: it does not say
 
 

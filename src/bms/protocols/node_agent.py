@@ -6,8 +6,8 @@ both sides ask. An `Ask` gets any number of `ProgressLine`, then one `AgentAnswe
 that nobody waits for it any more.
 
 Content of any size travels in pieces, each of which the side that wants it asks for: who is slow is sent no more than
-it takes. Blobs that the agent needs are read from control by `ReadBlob`; one that it has is taken by control, which is
-told of it by `Take`, with `Give`.
+it takes. Blobs that the agent needs are read from control by `ReadBlob`; one that it has is announced by `Take`, and
+read by control with `Give`.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ Record = Literal["console", "log", "events"]
 
 
 class AgentHello(msgspec.Struct, frozen=True, tag="hello"):
-    """The first message of a control. `secret` is the agent's: who has it not is told nothing. `platform` is the
+    """The first message of a control. `secret` is the agent's: without it a client gets no answer. `platform` is the
     identity of the control's: an agent runs the workloads of one."""
 
     version: int

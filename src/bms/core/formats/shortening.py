@@ -2,7 +2,7 @@
 
 
 def shortened(text: str, length: int) -> str:
-    """Returns `text` in at most `length` characters. Its end is cut off, since a cause is told first."""
+    """Returns `text` in at most `length` characters. Its end is cut off, since a cause comes first."""
     if len(text) <= length:
         return text
     kept = text[: length - 1]

@@ -22,9 +22,9 @@ class FittedInputs(NamedTuple):
 def fit_inputs(signature: Signature, tensors: list[Tensor]) -> FittedInputs:
     """Returns `tensors` in the types that the signature declares, and, of a table, with all its columns.
 
-    Numbers are cast as `cast` does; what was rounded is told in the notes. One value a row may come as [rows] or
-    [rows, 1]; an optional column that did not come has no values, an optional input stays away. Raises InvalidArgument
-    as `check_inputs` does.
+    Numbers are cast as `cast` does; what was rounded is in the notes. One value a row may come as [rows] or [rows, 1];
+    an optional column that did not come has no values, an optional input stays away. Raises InvalidArgument as
+    `check_inputs` does.
     """
     specs = signature.inputs
     if rows := usual_rows(signature, tensors):

@@ -24,7 +24,7 @@ class InferRequest(msgspec.Struct, kw_only=True):
     timeout_s: float | None = None
     priority: int = 0
     sequence: SequenceStep | None = None  # of which sequence it is a step
-    notes: tuple[str, ...] = ()  # what its sender is told of how the inputs were made, e.g. rounded
+    notes: tuple[str, ...] = ()  # for its sender, on how the inputs were made, e.g. rounded
     params: bytes = b""  # what `chosen_parameters` wrote; empty: the model's defaults
     ignored: tuple[str, ...] = ()  # members of its body that nothing reads, by the names they are counted by
 

@@ -26,7 +26,7 @@ UNCUT = LogStart(b"", 0, 0)
 
 def note_of(limit: int, gone: int, begin: int | None = None) -> bytes:
     """Returns the note for a log of which `gone` bytes were cut off since it grew over `limit` bytes; `begin` is where
-    in the file it goes on, behind this line unless told."""
+    in the file it goes on, behind this line by default."""
     where = "" if begin is None else f"; it goes on at byte {begin} of this file"
     return f"[log over {size_text(limit)}: its first {gone} bytes were removed here{where}]\n".encode()
 

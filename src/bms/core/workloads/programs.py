@@ -102,7 +102,7 @@ class ServableConfig(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     signatures: dict[str, Signature] = {}  # empty: infer (verification only)
     proved: bool = False  # a verification found these signatures: they are not proved anew
-    compared: bool = False  # its rows are compared with a parent's in company: it may say the same of all made-up ones
+    compared: bool = False  # its rows are compared with a parent's in batches: it may answer all synthetic ones alike
     preprocess: Preprocess | None = None
     threads: int = 1
     allow_pickle: bool = False

@@ -20,8 +20,8 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
     that it may read, by the name under which it finds each: digests of the tenant's trees.
 
     A confining cluster shows it of the platform's files only its environment, its trees, and what is its own. `network`
-    is for programs of the platform that must reach out; it keeps all other walls. `isolation` is the least that it
-    may run with.
+    is for programs of the platform that must reach out; it keeps all other protections. `isolation` is the least that
+    it may run with.
     """
 
     id: str

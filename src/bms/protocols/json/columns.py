@@ -29,8 +29,8 @@ _any: ValueDecoder[list[Any]] = ValueDecoder(list[Any], list[Any])
 def column_of(spec: TensorSpec, value: JsonValue, notes: list[str]) -> list[Tensor]:
     """Converts the list `value` to column `spec`: its tensor, and the mask of its nulls where there are any.
 
-    A number may be written as a whole one and the other way round where nothing is lost; what had to be rounded is told
-    in `notes`. Raises InvalidArgument naming column, row (counted from 0) and value of what does not fit.
+    A number may be written as a whole one and the other way round where nothing is lost; what had to be rounded is
+    recorded in `notes`. Raises InvalidArgument naming column, row (counted from 0) and value of what does not fit.
     """
     if _is_json(spec):
         return column_of_values(spec, list_of(value), notes)
@@ -200,7 +200,7 @@ def _number(text: str) -> float | int:
     except ValueError:
         value = float(text)
         if value in (np.inf, -np.inf) and text[-1].isdigit():
-            raise  # too large, and not said to be infinite
+            raise  # too large, and not written as infinite
         return value
 
 

@@ -37,8 +37,8 @@ def array_of(value: JsonValue, dtype: str, rank: int, what: str, notes: list[str
     """Converts `value`, nested lists, to an array of `dtype` with `rank` dimensions.
 
     BYTES elements are strings (their UTF-8) or `{"b64": …}`; `null` is NaN where the type has one. Whole numbers that
-    the type had to round are told in `notes`. Raises InvalidArgument, naming the tensor by `what`, for another depth,
-    another type, numbers out of range, or rows of different lengths.
+    the type had to round are recorded in `notes`. Raises InvalidArgument, naming the tensor by `what`, for another
+    depth, another type, numbers out of range, or rows of different lengths.
     """
     if isinstance(value, msgspec.Raw) and len(value) > LARGE and dtype in NUMPY:
         array = large_array(bytes(value), dtype, rank)
@@ -109,7 +109,7 @@ def _nested(value: JsonValue, dtype: str, rank: int, what: str) -> object:
             try:
                 return _decoder(dtype, rank, gaps=True)(value)  # NumPy takes None for NaN
             except msgspec.DecodeError:
-                pass  # what is wrong was told above
+                pass  # the error was raised above
         elif NUMPY[dtype].kind in "iu" and (written := _whole(value, dtype, rank)) is not None:
             return written
         raise InvalidArgument(f"{what!r} must be {dtype}, nested {rank} lists deep: {error}") from None

@@ -20,7 +20,7 @@ from bms.core.tensors.sequences import SequenceStep
 from bms.core.tensors.signature import Signature, check_inputs, usual_rows
 from bms.core.tensors.tensor import Tensor, dtype_of, to_raw
 from bms.protocols.client_memory import REGION, refuse_shared_memory
-from bms.protocols.client_names import understood
+from bms.protocols.client_names import map_client_names
 from bms.protocols.content_types import content_of
 from bms.protocols.json.bodies import BodyDecoder, Read
 from bms.protocols.json.repeats import quotes_of
@@ -212,7 +212,7 @@ def _of_json(
     if not (rows := usual_rows(signatures[chosen], tensors)):
         notes = [] if notes is None else notes
         content_type = parameters.get(CONTENT_TYPE) if parameters else None
-        chosen, tensors = understood(signatures, named, tensors, content_type, notes)
+        chosen, tensors = map_client_names(signatures, named, tensors, content_type, notes)
         tensors, rows, told = fit_inputs(signatures[chosen], tensors)
     request = InferRequest(model=model, inputs=tensors, signature=chosen, id=id or None)
     if notes or told:
@@ -268,8 +268,8 @@ def set_parameters(request: InferRequest, parameters: Mapping[str, Any], signatu
     """Sets what the protocol reserves, `timeout` in microseconds, `priority`, and the step of a sequence, and the
     model's own parameters.
 
-    What is neither is refused by a model that has parameters, and told in a note by one that has none: clients and what
-    lies between send their own. Raises InvalidArgument for that, and for a step to a model that keeps nothing.
+    What is neither is refused by a model that has parameters, and recorded in a note by one that has none: clients and
+    what lies between send their own. Raises InvalidArgument for that, and for a step to a model that keeps nothing.
     """
     if id := parameters.get("sequence_id"):
         check_sequence(signatures[request.signature or ""], request.model)

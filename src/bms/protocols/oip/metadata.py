@@ -6,7 +6,7 @@ from bms.core.serving.snapshot import DeploymentEntry, ServedVersion
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.protocols.oip.kserve_labels import with_labels
 
-EXTENSIONS = (  # by the names Triton gives them; those that are not served are not told
+EXTENSIONS = (  # by the names Triton gives them; those that are not served are not listed
     "binary_tensor_data",
     "classification",
     "logging",

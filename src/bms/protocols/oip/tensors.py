@@ -51,7 +51,7 @@ def read_input(given: InputBody[JsonValue], body: memoryview, at: int, notes: li
     """Returns the tensor described by `given` and how many bytes of `body`, from `at` on, it took.
 
     Where JSON data hold null, which is NaN in floating-point numbers, a mask of it comes beside other types. Whole
-    numbers that were rounded are told in `notes`. Raises InvalidArgument for elements that are not those declared.
+    numbers that were rounded are recorded in `notes`. Raises InvalidArgument for elements that are not those declared.
     """
     name, shape = given.name, given.shape
     if shape and min(shape) < 0:

@@ -64,7 +64,7 @@ class Engine(Protocol):
     """Contract, checked by one suite against every engine:
 
     1. `submit` and `cancel` are called by one thread, the event loop's, return at once, and do not raise.
-    2. Of every request that was submitted its events are told: parts, then exactly one `end` or `failed`, no more.
+    2. For every submitted request its events are called: parts, then exactly one `end` or `failed`, no more.
     3. Signatures that are in `streaming` answer in any number of parts, others in one, with a row for each row of the
        inputs where the signature is batched. Outputs are as `Servable.infer` gives them; inputs are neither changed nor
        kept.

@@ -23,7 +23,7 @@ class FrameConnection(asyncio.Protocol):
     """A protocol of asyncio that speaks `protocols.frames`. What is no frame, or contradicts itself, closes this
     connection alone.
 
-    An asker that leaves many answers unread is not read from either. Askers read while they write; the limit is high,
+    A caller that leaves many answers unread is not read from either. Callers read while they write; the limit is high,
     so that one which does not for a while meets no deadlock.
     """
 

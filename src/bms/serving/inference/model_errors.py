@@ -21,6 +21,6 @@ def call_foreign(doing: str, function: Callable[P, T], *args: P.args, **named: P
         raise
     except MemoryError as error:
         raise ResourceExhausted(f"{doing} needed more memory than there is: send fewer rows or allow more") from error
-    except BaseException as defect:  # models run foreign code; whatever it raises, its caller is told, and we go on
+    except BaseException as defect:  # models run foreign code; whatever it raises, its caller gets, and we go on
         _log.exception("%s raised an unexpected error", doing)
         raise Internal(f"{doing} failed with {reason(defect)}") from defect

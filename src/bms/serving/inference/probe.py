@@ -59,9 +59,8 @@ def observed(
     It is batched only if it is said to be and that is proved (`find_row_dependence`), or where examples could tell
     nothing and the rows are known to be `independent`, since the library takes one after another. A model that runs
     with one row only gets a fixed first dimension. Output types and ranks are those seen; output dimensions that were
-    seen to differ become free. Outputs that `signature` leaves out are those seen. `gentle`: for a library that
-    believes whatever it is told, synthetic floats are from 0 to 1. `bounded`: no other magnitudes than those of
-    `example` are sent.
+    seen to differ become free. Outputs that `signature` leaves out are those seen. `gentle`: for a library that checks
+    no inputs, synthetic floats are from 0 to 1. `bounded`: no other magnitudes than those of `example` are sent.
 
     Raises FailedPrecondition when not even one row runs.
     """
@@ -196,7 +195,7 @@ def _that_run(model: _Model, first: _Answered, others: Iterable[dict[str, Array]
 
 
 def _unusual(model: _Model, signature: Signature, rows: dict[str, Array], most: int) -> Iterator[UnusualRow]:
-    """Returns unusual rows to run beside the others; none for a library that believes whatever it is told."""
+    """Returns unusual rows to run beside the others; none for a library that checks no inputs."""
     return iter(()) if model.gentle else islice(unusual_rows(signature, rows_of(rows, [0])), most)
 
 

@@ -15,7 +15,7 @@ from bms.serving.lifecycle.unusual_rows import UnusualRow
 Run = Callable[[dict[str, Array]], dict[str, Array]]
 Answers = Mapping[str, Array]
 LARGE = 17  # rows of a batch that every model must take
-_MANY = 65  # of small ones: more than share a run where nothing else is said
+_MANY = 65  # of small ones: more than share a run by default
 _SMALL = 1 << 20  # elements of so many rows
 _ROUNDED = 128  # times the type's precision is the least
 _GROWN = 50  # times as large it may be that is the same whatever the other rows are

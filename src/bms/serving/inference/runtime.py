@@ -21,8 +21,9 @@ class Recognition(NamedTuple):
     `requirements` are what must be installed beside NumPy and msgspec to run it, e.g. ("xgboost-cpu>=2",); `python` a
     version such as "3.11" where not every one will do. `whole`: the directory as a whole is the artifact and says what
     it is, so that model files within it do not count by themselves. `complete`: the requirements are all there are, a
-    requirements.txt of the artifact has been read into them. `asks`: what must be declared; told before an environment
-    is built. `refusal`: why it can't be served in any environment; `pickled`: why not unless pickles are allowed.
+    requirements.txt of the artifact has been read into them. `asks`: what must be declared; reported before an
+    environment is built. `refusal`: why it can't be served in any environment; `pickled`: why not unless pickles are
+    allowed.
     """
 
     format: str

@@ -13,7 +13,7 @@ from bms.protocols.frames import InferMeta
 from bms.serving.inference.batching.batch_keys import BatchKeys, check_together
 from bms.serving.inference.batching.dispatch import Dispatch
 from bms.serving.inference.batching.inflight_calls import InflightCalls, error_frame
-from bms.serving.inference.batching.micro_batch import Asker, MicroBatch
+from bms.serving.inference.batching.micro_batch import Caller, MicroBatch
 from bms.serving.inference.batching.worker import Worker
 from bms.serving.inference.engines.requests import EngineRequests, engine_of
 from bms.serving.inference.metrics import ModelServerMetrics
@@ -67,8 +67,8 @@ class InferenceService:
             self.batch_keys.warmed(run.signature, run.rows, run.seconds, run.elements)
         self._dispatch.serve(servable)
 
-    def infer(self, asker: Asker, id: int, meta: InferMeta, tensors: list[Tensor]) -> None:
-        """Accepts one micro-batch, whose `meta.rows` fit its tensors; it is answered on `asker`, perhaps at once, with
+    def infer(self, caller: Caller, id: int, meta: InferMeta, tensors: list[Tensor]) -> None:
+        """Accepts one micro-batch, whose `meta.rows` fit its tensors; it is answered on `caller`, perhaps at once, with
         an error."""
         inflight, dispatch, parts = self.inflight, self._dispatch, meta.rows
         calls = len(parts) or 1
@@ -82,12 +82,12 @@ class InferenceService:
                 raise Unavailable(f"{dispatch.rows} rows wait already: ask another replica")
         except BmsError as error:
             self.metrics.failed(error.code, calls)
-            asker.send(error_frame(id, error))
+            caller.send(error_frame(id, error))
             return
         now = self._monotonic()
         deadline = now + meta.timeout_us / 1e6 if meta.timeout_us else None
         micro_batch = MicroBatch(
-            asker, id, batch_key, dict(tensors), rows, now, deadline, parts or (rows,), meta.priority
+            caller, id, batch_key, dict(tensors), rows, now, deadline, parts or (rows,), meta.priority
         )
         inflight.open(micro_batch)
         route = batch_key.route

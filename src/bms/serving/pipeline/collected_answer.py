@@ -8,7 +8,7 @@ from bms.core.tensors.tensor import Array, Tensor
 MOST = 64 << 20  # bytes
 
 
-class Gathered:
+class CollectedAnswer:
     """The collected parts of one request."""
 
     def __init__(self) -> None:

@@ -21,8 +21,8 @@ class RequestContext(DispatchedCall):
         self, key: KeyEntry, model: str, number: int | None, alias: str | None, id: str, bytes_in: int, began: float
     ) -> None:
         """`model` is the deployment's name, as the client says it; `number` and `alias` exclude each other, and neither
-        means: whatever the deployment routes to. `id` is the request's in the books, `bytes_in` its body's size as it
-        came, `began` the `perf_counter` at its start."""
+        means: whatever the deployment routes to. `id` is the request's in its usage event, `bytes_in` its body's size
+        as it came, `began` the `perf_counter` at its start."""
         self.key = key
         self.model = model
         self.number = number

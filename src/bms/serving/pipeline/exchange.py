@@ -19,7 +19,7 @@ from bms.core.serving.model_config import check_rows
 from bms.core.serving.snapshot import DeploymentEntry, ServedVersion
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerEnd, AnswerMeta
-from bms.serving.pipeline.collected_answer import Gathered
+from bms.serving.pipeline.collected_answer import CollectedAnswer
 from bms.serving.pipeline.context import RequestContext
 from bms.serving.pipeline.metrics import GatewayMetrics
 from bms.serving.pipeline.step import PipelineStep
@@ -79,7 +79,7 @@ class Exchange(RequestContext):
     finish = ""  # why there is no more of its answer, where an engine says so
     steps: tuple[PipelineStep, ...] = ()  # of its deployment
     _done = False
-    _parts: Gathered | None = None
+    _parts: CollectedAnswer | None = None
     _sent = 0  # bytes of the parts of a stream
     _admitted: DeploymentEntry | None = None  # in flight there
     _passed: Sequence[PipelineStep] = ()  # who is owed an `ended`
@@ -212,7 +212,7 @@ class Exchange(RequestContext):
         if not self.gathers:
             raise Unimplemented(IN_A_STREAM)
         if self._parts is None:
-            self._parts = Gathered()
+            self._parts = CollectedAnswer()
         if meta.final:
             return self.gather(self._parts.parts)
         self._parts.add(tensors)

@@ -20,7 +20,9 @@ BOUNDS = (
 )  # fmt: skip
 
 
-_MOST_SIZES = 1024  # of runs of one version that are told apart; clients choose them; what is beyond counts as 0 rows
+_MOST_SIZES = (
+    1024  # of runs of one version that are counted apart; clients choose them; what is beyond counts as 0 rows
+)
 Stages = tuple[float, float, float, float, float, float]  # seconds, in the order of STAGES
 
 

@@ -15,7 +15,7 @@ class PipelineStep:
     do nothing.
 
     Each is called from the loop and must not block. The request's own steps are asked in the order of the pipeline's
-    makers, at every place; where one is asked for something, the first that says anything but None has said it.
+    makers, at every place; where they are asked for something, the first answer that is not None counts.
     """
 
     def admit(self, call: RequestContext) -> None:

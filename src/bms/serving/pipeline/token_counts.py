@@ -29,9 +29,9 @@ def counted(end: AnswerEnd) -> Quantities:
     return tuple((meter, tokens) for meter, tokens in found if tokens is not None)
 
 
-def corrected(told: Quantities, known: Quantities) -> Quantities:
-    """Returns `told`, with what is `known` in place of it, by meter."""
-    return tuple(sorted({**dict(told), **dict(known)}.items())) if known else told
+def corrected(reported: Quantities, engine_counts: Quantities) -> Quantities:
+    """Returns `reported`, with what is `engine_counts` in place of it, by meter."""
+    return tuple(sorted({**dict(reported), **dict(engine_counts)}.items())) if engine_counts else reported
 
 
 def added(one: Quantities, other: Quantities) -> Quantities:

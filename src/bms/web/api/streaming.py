@@ -6,7 +6,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def begun(parts: AsyncIterator[T]) -> AsyncIterator[T]:
+async def with_first_part(parts: AsyncIterator[T]) -> AsyncIterator[T]:
     """Returns the same parts after the first has arrived. Raises what keeps the first from being made: once a status is
     sent, an error can only end the answer early."""
     return _with(await anext(parts, None), parts)

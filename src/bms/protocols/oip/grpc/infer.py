@@ -14,7 +14,7 @@ from bms.core.tensors.request import InferRequest, InferResponse
 from bms.core.tensors.signature import Signature
 from bms.core.tensors.tensor import Tensor, dtype_of, to_raw
 from bms.protocols.client_memory import refuse_shared_memory
-from bms.protocols.client_names import understood
+from bms.protocols.client_names import map_client_names
 from bms.protocols.content_types import content_of, decoded_content
 from bms.protocols.oip.classes import NO_CLASSES, TopClasses, best_classes, classes_of
 from bms.protocols.oip.grpc.outline import InferMessage
@@ -81,13 +81,15 @@ def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> Dec
     for index, each in enumerate(inputs):
         tensors += _tensors(each, raws[index] if raws else None, request.model_name, signatures)
     parameters, notes = read_parameters(request.parameters), list[str]()
-    chosen, placed = understood(signatures, signature_name(parameters), tensors, parameters.get(CONTENT_TYPE), notes)
+    chosen, placed = map_client_names(
+        signatures, signature_name(parameters), tensors, parameters.get(CONTENT_TYPE), notes
+    )
     fitted = fit_inputs(signatures[chosen], placed)
     rows, told = fitted.rows, (*notes, *fitted.notes)
     infer = InferRequest(model=request.model_name, inputs=fitted.tensors, signature=chosen, id=given.id, notes=told)
     set_parameters(infer, parameters, signatures)
     infer.outputs, classes = _outputs(request.outputs, signatures[chosen])
-    said = any(each.parameters for each in inputs)  # which may say that the bytes mean others
+    said = any(each.parameters for each in inputs)  # which may declare another meaning of the bytes
     alone = said or infer.sequence is not None or bool(infer.notes)
     if raws and fitted.tensors is tensors and not alone:  # as they came: nothing was cast, renamed or filled in
         given.outline.plan = _Plan(
@@ -110,7 +112,7 @@ def encode_infer(
 ) -> bytes:
     """Encodes a ModelInferResponse. By hand: it is a few small numbers around raw bytes, which are so copied once.
 
-    What its sender is to be told is in the parameter `warning`.
+    Notes for its sender are in the parameter `warning`.
     """
     return _encode(response, classes, _warning(notes) if notes else b"")
 

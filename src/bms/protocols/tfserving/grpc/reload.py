@@ -1,8 +1,8 @@
 """TensorFlow Serving's HandleReloadConfigRequest: compares a list of models to be served with what is served.
 
-TensorFlow Serving makes of such a list all that it serves. Here deployments say what is served, so that a list which
-says what they do is done, and of any other it is told what it would change. Where a model's versions lie on a disk,
-`base_path`, and which of those are taken by a policy that names none, has no meaning here.
+TensorFlow Serving makes of such a list all that it serves. Here deployments say what is served: a list that equals them
+succeeds, and any other is refused with what it would change. Where a model's versions lie on a disk, `base_path`, and
+which of those are taken by a policy that names none, has no meaning here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -42,7 +42,7 @@ class Dispatch:
         self._only_worker = False  # whether every run is the worker's
         self._interrupt: Callable[[], None] | None = None
         self._running: list[MicroBatch] | None = None  # in the worker
-        self._left_at: float | None = None  # when the last of their askers had gone
+        self._left_at: float | None = None  # when the last of their callers had gone
         self.left = asyncio.Event()  # set when there begins to be such a time
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None

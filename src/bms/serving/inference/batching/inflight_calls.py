@@ -11,7 +11,7 @@ from bms.core.tensors.tensor import Array, Tensor
 from bms.protocols.frames import AnswerEnd, encode_answer, encode_error
 from bms.serving.engines.engine import EngineFull
 from bms.serving.inference.batching.execution import CallResult, Executed
-from bms.serving.inference.batching.micro_batch import Asker, MicroBatch
+from bms.serving.inference.batching.micro_batch import Caller, MicroBatch
 from bms.serving.inference.metrics import ModelServerMetrics
 
 
@@ -24,12 +24,12 @@ class InflightCalls:
         self._idle: list[asyncio.Future[None]] = []
 
     def open(self, micro_batch: MicroBatch) -> None:
-        micro_batch.asker.open[micro_batch.id] = micro_batch
+        micro_batch.caller.open[micro_batch.id] = micro_batch
         self.in_flight += len(micro_batch.parts)
 
     def answer(self, micro_batches: Sequence[MicroBatch], done: Executed) -> None:
         """Ends the micro-batches of a batch; all answers to one connection go out in one write."""
-        writes: dict[Asker, list[bytes | memoryview]] = {}
+        writes: dict[Caller, list[bytes | memoryview]] = {}
         if done.alone is None:
             self._answer_rows(micro_batches, done, writes)
         else:
@@ -37,15 +37,15 @@ class InflightCalls:
                 if isinstance(became, Executed):
                     self._answer_alone(micro_batch, became, writes)
                 elif not micro_batch.cancelled:
-                    self._answer_calls(micro_batch, became, done.began, writes.setdefault(micro_batch.asker, []))
-        for asker, parts in writes.items():
-            asker.send(b"".join(parts))
+                    self._answer_calls(micro_batch, became, done.began, writes.setdefault(micro_batch.caller, []))
+        for caller, parts in writes.items():
+            caller.send(b"".join(parts))
 
     def part(self, micro_batch: MicroBatch, outputs: dict[str, Array], queue_ns: int, compute_ns: int) -> None:
         """Sends one part of a stream; the call goes on."""
         tensors = [Tensor(name, array) for name, array in outputs.items()]
         frame = encode_answer(micro_batch.id, tensors, queue_ns=queue_ns, compute_ns=compute_ns, final=False)
-        micro_batch.asker.send(b"".join(frame))
+        micro_batch.caller.send(b"".join(frame))
 
     def end_call(
         self,
@@ -57,7 +57,7 @@ class InflightCalls:
         end: AnswerEnd | None = None,
     ) -> None:
         """Ends one call by itself, and its micro-batch with the last one; `number` None: the only call of its frame."""
-        micro_batch.asker.send(b"".join(self._of_one(micro_batch, number, rows, result, queue_ns, end)))
+        micro_batch.caller.send(b"".join(self._of_one(micro_batch, number, rows, result, queue_ns, end)))
         if len(micro_batch.parts) == 1:
             self._end(micro_batch)
         else:
@@ -72,9 +72,9 @@ class InflightCalls:
             return
         self.metrics.failed(error.code, len(micro_batch.parts))
         if micro_batch.numbers is None:
-            micro_batch.asker.send(error_frame(micro_batch.id, error))
+            micro_batch.caller.send(error_frame(micro_batch.id, error))
         else:
-            micro_batch.asker.send(
+            micro_batch.caller.send(
                 b"".join(error_frame(micro_batch.id, error, number, 1) for number in micro_batch.numbers)
             )
         self._end(micro_batch)
@@ -83,7 +83,7 @@ class InflightCalls:
         """Ends one of several calls of a micro-batch; the caller removes it from the micro-batch right after."""
         self.metrics.failed(error.code)
         self.in_flight -= 1
-        micro_batch.asker.send(error_frame(micro_batch.id, error, number, 1))
+        micro_batch.caller.send(error_frame(micro_batch.id, error, number, 1))
 
     def cancel(self, micro_batch: MicroBatch) -> None:
         """Ends a micro-batch whose sender does not wait any more; `cancelled` is set by now or right after."""
@@ -98,7 +98,7 @@ class InflightCalls:
             await waiter
 
     def _answer_rows(
-        self, micro_batches: Sequence[MicroBatch], done: Executed, writes: dict[Asker, list[bytes | memoryview]]
+        self, micro_batches: Sequence[MicroBatch], done: Executed, writes: dict[Caller, list[bytes | memoryview]]
     ) -> None:
         """Answers micro-batches from one batch's outputs, each with its rows."""
         began, metrics, single = done.began, self.metrics, len(micro_batches) == 1
@@ -108,10 +108,10 @@ class InflightCalls:
             rows = micro_batch.rows
             end = at + rows
             if not micro_batch.cancelled:
-                asker = micro_batch.asker
-                parts = writes.get(asker)
+                caller = micro_batch.caller
+                parts = writes.get(caller)
                 if parts is None:
-                    parts = writes[asker] = []
+                    parts = writes[caller] = []
                 queue_ns = int((began - micro_batch.arrived) * 1e9)
                 compute_ns = done.compute_ns * rows // done.rows
                 if micro_batch.numbers is not None:
@@ -126,14 +126,14 @@ class InflightCalls:
             at = end
 
     def _answer_alone(
-        self, micro_batch: MicroBatch, became: Executed, writes: dict[Asker, list[bytes | memoryview]]
+        self, micro_batch: MicroBatch, became: Executed, writes: dict[Caller, list[bytes | memoryview]]
     ) -> None:
         if became.alone is None:
             self._answer_rows([micro_batch], became, writes)
         elif not micro_batch.cancelled:
             for results in became.alone:
                 if not isinstance(results, Executed):  # a micro-batch alone is never several
-                    self._answer_calls(micro_batch, results, became.began, writes.setdefault(micro_batch.asker, []))
+                    self._answer_calls(micro_batch, results, became.began, writes.setdefault(micro_batch.caller, []))
 
     def _answer_calls(
         self, micro_batch: MicroBatch, results: Sequence[CallResult], began: float, parts: list[bytes | memoryview]
@@ -173,7 +173,7 @@ class InflightCalls:
         )
 
     def _end(self, micro_batch: MicroBatch) -> None:
-        del micro_batch.asker.open[micro_batch.id]
+        del micro_batch.caller.open[micro_batch.id]
         self.in_flight -= len(micro_batch.parts)
         if not self.in_flight:
             for waiter in self._idle:
@@ -185,7 +185,7 @@ class InflightCalls:
 def error_frame(id: int, error: BmsError, first: int = 0, count: int = 0, compute_ns: int = 0) -> bytes:
     """Encodes an ERROR frame; `retry` is set where this replica, not the request, is at fault."""
     again = isinstance(error, Unavailable | EngineFull)
-    wait_ms = ceil((bounded_retry_after(error.retry_after_s) or 0) * 1000)  # which the model's own code may have said
+    wait_ms = ceil((bounded_retry_after(error.retry_after_s) or 0) * 1000)  # which the model's own code may have set
     return encode_error(
         id,
         error.code,

@@ -7,7 +7,7 @@ from bms.serving.inference.batching.batch_keys import BatchKey
 from bms.serving.inference.batching.policy import Reason
 
 
-class Asker(Protocol):
+class Caller(Protocol):
     """The connection that sent calls and gets their answers. `open` holds its unanswered micro-batches by id."""
 
     open: "dict[int, MicroBatch]"
@@ -27,8 +27,8 @@ class MicroBatch:
 
     __slots__ = (
         "arrived",
-        "asker",
         "batch_key",
+        "caller",
         "cancelled",
         "deadline",
         "id",
@@ -44,7 +44,7 @@ class MicroBatch:
 
     def __init__(
         self,
-        asker: Asker,
+        caller: Caller,
         id: int,
         batch_key: BatchKey,
         inputs: dict[str, Array],
@@ -54,7 +54,7 @@ class MicroBatch:
         parts: tuple[int, ...],
         priority: int = 0,
     ) -> None:
-        self.asker = asker
+        self.caller = caller
         self.id = id
         self.batch_key = batch_key
         self.inputs = inputs
@@ -67,7 +67,7 @@ class MicroBatch:
         self.order = arrived  # in which the batcher lets micro-batches go
         self.latest = deadline  # moment at which a run may begin
         self.waiting = False  # in the batcher, neither taken nor cancelled
-        self.cancelled = False  # its asker is gone or gave up
+        self.cancelled = False  # its caller is gone or gave up
 
 
 class Batch(NamedTuple):

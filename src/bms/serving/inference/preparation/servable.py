@@ -26,7 +26,7 @@ class PreparedInputs(NamedTuple):
 class Preparation:
     """Prepares micro-batches in `executor` and hands them to `ready`, which may be replaced.
 
-    A call whose content can't be prepared is told so and leaves its micro-batch; the others go on without it.
+    A call whose content can't be prepared gets the error and leaves its micro-batch; the others go on without it.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ from bms.control.tenants.nouns import DEFAULT_TENANT, Tenant
 from bms.core.access.principal import Principal
 from bms.core.errors import PermissionDenied
 from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
-from bms.web.api.streaming import begun
+from bms.web.api.streaming import with_first_part
 from bms.web.api.views import usage as view
 from bms.web.api.views.pages import page
 
@@ -62,7 +62,7 @@ def endpoints(service: UsageService, found: FindTenant) -> list[Endpoint]:
         return page(await service.events(await _tenant(call, found), _filter(call.query), listing(call)), view.entry)
 
     async def export(call: ApiCall[None]) -> StreamingResponse:
-        batches = await begun(service.all_events(await _tenant(call, found), _filter(call.query)))
+        batches = await with_first_part(service.all_events(await _tenant(call, found), _filter(call.query)))
         headers = {"content-disposition": 'attachment; filename="usage.csv"', "cache-control": "no-store"}
         return StreamingResponse(csv.lines(batches), media_type="text/csv; charset=utf-8", headers=headers)
 

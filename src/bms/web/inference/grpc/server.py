@@ -28,8 +28,8 @@ class GrpcServer:
     """The HTTP/2 handler that dispatches gRPC calls. `methods` by path, e.g.
     `/inference.GRPCInferenceService/ModelInfer`.
 
-    `message_bytes` bounds one message, `buffered_bytes` all unfinished messages of one connection. `refused` is told
-    of every error that was answered here, with its HTTP status. `others` has the streams that are no gRPC; without it
+    `message_bytes` bounds one message, `buffered_bytes` all unfinished messages of one connection. `refused` is called
+    for every error that was answered here, with its HTTP status. `others` has the streams that are no gRPC; without it
     they are refused.
     """
 

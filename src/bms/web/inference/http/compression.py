@@ -13,7 +13,7 @@ from bms.core.errors import InvalidArgument, PayloadTooLarge
 WORTH_BYTES = 1400  # what fits one packet gains nothing
 MOST_BYTES = 2 << 20
 _LEVEL = 1
-_WINDOWS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 47}  # 47: told by the header, zlib (deflate on the web) or gzip
+_WINDOWS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 47}  # 47: by the header, zlib (deflate on the web) or gzip
 _WRITTEN = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
 
 
@@ -71,7 +71,7 @@ def chosen_coding(accepted: bytes) -> bytes | None:
 
 
 def _quality(parameter: bytes) -> float:
-    """Parses `q=0.5`; 1 where nothing is said, 0 for what is no number."""
+    """Parses `q=0.5`; 1 where there is none, 0 for what is no number."""
     name, _, value = parameter.partition(b"=")
     if name.strip() != b"q":
         return 1.0

@@ -56,12 +56,12 @@ class Cors:
         return b"access-control-allow-origin: %b\r\nvary: origin\r\n%b" % (origin, _EXPOSED)
 
     def is_preflight(self, head: RequestHead) -> bool:
-        """Whether a request is a preflight: the browser is_preflight what a page's request may send."""
+        """Whether a request is a preflight: the browser asks what a page's request may send."""
         return head.method == b"OPTIONS" and b"access-control-request-method" in head.fields
 
 
 class Preflight(WholeBodyHandler):
-    """The handler of preflight requests; it is_preflight no key, since browsers send none with them."""
+    """The handler of preflight requests; it asks for no key, since browsers send none with them."""
 
     def start(self, request: HttpRequest) -> None:
         wanted = request.fields.get(b"access-control-request-headers", b"")

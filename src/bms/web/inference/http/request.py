@@ -91,7 +91,7 @@ class RequestHead:
     request. Mutable, a plain class: what is learnt about it later is kept in it."""
 
     length: int | None = 0  # of the body; None: chunked
-    expects = False  # the client waits to be continued for its body
+    expects = False  # the client waits for 100 Continue
     keep_alive = True
     handler: HttpRequestHandler | None = None
     operation: object = None  # what the handler understood
@@ -121,7 +121,7 @@ class HttpRequest:
 
     size = 0  # of the body so far
     complete = False
-    continued = False  # the client that waits for it was continued for its body
+    continued = False  # whether 100 Continue was sent
     keep_alive = True
     started = False  # its turn has come
     answering = False  # the head of the answer is written

@@ -29,7 +29,7 @@ class Http2Head:
         self.method = method
         self.path = path
         self.scheme = scheme
-        self.authority = authority  # empty where none was said
+        self.authority = authority  # empty where none was sent
         self.headers = headers
         self.fields = dict(headers)
         self.repeated = _repeated(headers) if len(self.fields) < len(headers) else _NONE

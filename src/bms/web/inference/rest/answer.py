@@ -9,7 +9,7 @@ from bms.web.inference.http2.stream import Stream
 from bms.web.inference.rest import answer_fields
 from bms.web.inference.rest.body import RequestBody
 
-_BEHIND = 1 << 17  # bytes that wait for the client: whoever sends more is told to wait, too
+_BEHIND = 1 << 17  # bytes that wait for the client: whoever sends more has to wait, too
 
 
 class RestAnswerContext(Protocol):
@@ -31,7 +31,7 @@ class StreamAnswer:
     def __init__(self, host: RestAnswerContext, stream: Stream) -> None:
         self._host = host
         self._stream = stream
-        self._slow = False  # the handler was told that the client takes too little
+        self._slow = False  # the handler knows that the client takes too little
         self._unsent = 0  # bytes, when last looked at
         self.since = stream.since  # the client was last seen to take something, in seconds
         self.request: HttpRequest | None = None  # until it is answered

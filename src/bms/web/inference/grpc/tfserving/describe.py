@@ -15,7 +15,7 @@ from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.method import QuietMethod
 from bms.web.inference.grpc.tfserving.model_lookup import find
 
-_FEW = 10  # changes that are told
+_FEW = 10  # changes that are listed
 _RELOAD = (
     "what is served is not set by clients of models: use deployments, by `bms deploy`, the SDK or the API. "
     "This configuration would change it"
