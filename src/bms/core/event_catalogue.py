@@ -30,7 +30,7 @@ class Catalogue:
                     raise TypeError(f"two events are named {kind.EVENT!r}: {other.__qualname__}, {kind.__qualname__}")
 
     def __iter__(self) -> Iterator[type[Payload]]:
-        """By name."""
+        """Yields the events by name."""
         return iter([self._kinds[name] for name in sorted(self._kinds)])
 
     def __contains__(self, kind: type[Payload]) -> bool:

@@ -16,7 +16,7 @@ _NAME = re.compile(r"[a-z]+\.[a-z]+(_[a-z]+)*")
 
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What an event says beside whom it concerns; the first sentence of a subclass tells what happened.
+    """The content of an event, beside what and whom it concerns; the first sentence of a subclass tells what happened.
 
     `EVENT` is `noun.verb_in_past`; a base without one is shared by several events. Fields hold texts, numbers, truths
     or None; one with a default is left out where it has that value. Whoever adds a field gives it a default; whoever
@@ -42,7 +42,8 @@ P_co = TypeVar("P_co", bound=Payload, covariant=True)
 
 
 class Event(msgspec.Struct, Generic[P_co], frozen=True, kw_only=True):
-    """One thing that happened. `subject` is the id or name of the thing; `actor` is a user or key id, or "system"."""
+    """One event: something that happened. `subject` is the id or name of the thing; `actor` is a user or key id, or
+    "system"."""
 
     payload: P_co
     tenant: str

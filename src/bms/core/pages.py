@@ -12,7 +12,7 @@ MAX_LIMIT = 500
 
 
 class PageRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which page: at most `limit` items after the one that `after` names (a key, already decoded)."""
+    """The page to read: at most `limit` items after the one that `after` names (a key, already decoded)."""
 
     limit: int = 100
     after: str | None = None

@@ -53,7 +53,7 @@ class Relay(msgspec.Struct, frozen=True, tag="relay"):
 
 
 class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
-    """What the agent's machine is and offers. `memory` in bytes."""
+    """The agent's answer to AgentHello: what its machine is and offers. `memory` in bytes."""
 
     version: int
     node: str

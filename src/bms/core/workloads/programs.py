@@ -94,7 +94,7 @@ class StdinSecrets(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServableConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How to load one version: used by model servers, verification and evaluation."""
+    """The config by which one version is loaded: used by model servers, verification and evaluation."""
 
     runtime: str  # name in the runtimes' list: "onnx", "sklearn"; empty: recognise (verification only)
     directory: str = ""  # the unpacked artifact; filled in by the process that loads, never in what control writes
@@ -196,7 +196,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Recognised(msgspec.Struct, frozen=True, kw_only=True):
-    """What an artifact was recognised as, by content with nothing of it executed, and what it needs to run.
+    """The result of recognising an artifact, by content with nothing of it executed: what it is and what it needs to
+    run.
 
     `requirements` are all that its environment is to hold, resolved under `lock` where there is one; `at_home`: the
     platform's own environment will do.

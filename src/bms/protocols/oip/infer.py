@@ -58,7 +58,7 @@ class OutputBody(msgspec.Struct):
 
 
 class InferBody(msgspec.Struct, Generic[V]):
-    """What a client sends to `…/infer`."""
+    """The body that a client sends to `…/infer`."""
 
     inputs: list[LooseInputBody[V]]
     id: str | None = None

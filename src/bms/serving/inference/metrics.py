@@ -1,4 +1,4 @@
-"""What a model server counts, and its Prometheus text.
+"""The metrics of a model server, and their Prometheus text.
 
 The exposition format is that of https://prometheus.io/docs/instrumenting/exposition_formats/; it is written by hand
 because a model's environment may hold nothing but NumPy and msgspec.

@@ -16,7 +16,7 @@ class MissingDeclaration(NamedTuple):
 
 
 class Recognition(NamedTuple):
-    """What a runtime recognised in an artifact.
+    """The result of recognition: what a runtime found out about an artifact.
 
     `requirements` are what must be installed beside NumPy and msgspec to run it, e.g. ("xgboost-cpu>=2",); `python` a
     version such as "3.11" where not every one will do. `whole`: the directory as a whole is the artifact and says what
@@ -58,7 +58,7 @@ class Runtime(Protocol):
     def name(self) -> str: ...
 
     def recognises(self, directory: str) -> Recognition | None:
-        """What the artifact in `directory` is, or None when it is not one of this runtime's."""
+        """Returns what the artifact in `directory` is, or None when it is not one of this runtime's."""
         ...
 
     def load(self, config: ServableConfig) -> Servable: ...

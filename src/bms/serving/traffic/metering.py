@@ -15,7 +15,7 @@ Usage = (
 
 
 class UsageJournal(Protocol):
-    """Where usage is journalled before an answer is given."""
+    """The port to the journal in which usage is written before an answer is sent."""
 
     def write(self, usages: Sequence[Usage]) -> None:
         """Writes all of them, or none: raises Unavailable, and then none of the requests may be answered as done."""

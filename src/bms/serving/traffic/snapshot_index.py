@@ -90,7 +90,7 @@ class SnapshotIndex:
         return SnapshotIndex(update.revision, pepper, keys, by_id, routes, of_tenants, changed)
 
     def tenant_entries(self, tenant: str) -> list[DeploymentEntry]:
-        """All deployments of one tenant."""
+        """Returns all deployments of one tenant."""
         return [route.entry for route in self._of_tenants.get(tenant, {}).values()]
 
 
