@@ -184,14 +184,14 @@ class Forget(msgspec.Struct, frozen=True, tag="forget"):
 
 
 class RecordExtent(msgspec.Struct, frozen=True, tag="extent"):
-    """Asks for the extent of a file that a workload writes."""
+    """Asks how far a workload's console, log or events reach."""
 
     workload: str
     record: Record
 
 
 class RecordPiece(msgspec.Struct, frozen=True, tag="piece"):
-    """Asks for a piece of a file that a workload writes."""
+    """Asks for a piece of a workload's console, log or events."""
 
     workload: str
     record: Record

@@ -88,7 +88,7 @@ def _anything(kind: type) -> dict[str, Any]:
 
 
 def _titled(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """Adds the summary and description, on one line for each paragraph."""
+    """Sets the description of a schema, on one line for each paragraph."""
     about = UNTITLED.get(name) or schema.get("description", "")
     paragraphs = [" ".join(part.split()) for part in about.split("\n\n")]
     return {**schema, "description": "\n\n".join(paragraphs)}
