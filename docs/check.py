@@ -1,8 +1,7 @@
-"""Checks the documentation: every link leads somewhere, the command reference is that of the commands, the table of
-events that of the catalogue, and the description of the API that of its operations.
+"""Checks the documentation: links lead somewhere, and what is made of the program is that of the program: the command
+reference, the tables of events and of settings, and the description of the API.
 
-`--write` writes reference, table and description first; a description that breaks clients, only where the changelog
-says so.
+`--write` writes them first; a description that breaks clients, only where the changelog says so.
 """
 
 import json
@@ -14,12 +13,15 @@ from typing import Any
 from event_table import with_table
 from openapi_changes import changes, says_breaking
 from openapi_document import GOLDEN, document, text
+from settings_table import with_settings
 
 from bms.cli.reference import markdown
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "cli.md"
-EVENTS = {ROOT / "docs" / "events.md": False, ROOT / "docs" / "events.zh-CN.md": True}  # whether in Chinese
+# Pages with a table that is made, and whether in Chinese.
+EVENTS = {ROOT / "docs" / "events.md": False, ROOT / "docs" / "events.zh-CN.md": True}
+SETTINGS = {ROOT / "docs" / "settings.md": False, ROOT / "docs" / "settings.zh-CN.md": True}
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
@@ -62,6 +64,8 @@ def main() -> int:
         REFERENCE.write_text(markdown())
         for page, chinese in EVENTS.items():
             page.write_text(with_table(page.read_text(), chinese))
+        for page, chinese in SETTINGS.items():
+            page.write_text(with_settings(page.read_text(), chinese))
     pages = [page for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")] if page.is_file()]
     problems += [problem for page in pages for problem in broken_links(page)]
     if not REFERENCE.exists() or REFERENCE.read_text() != markdown():
@@ -69,6 +73,9 @@ def main() -> int:
     for page, chinese in EVENTS.items():
         if page.read_text() != with_table(page.read_text(), chinese):
             problems.append(f"docs/{page.name} is not that of the catalogue of events: run `make docs`")
+    for page, chinese in SETTINGS.items():
+        if page.read_text() != with_settings(page.read_text(), chinese):
+            problems.append(f"docs/{page.name} is not that of `bms.app.variables`: run `make docs`")
     if not GOLDEN.exists() or GOLDEN.read_text() != text(described):
         problems.append("docs/openapi.json is not the description of the API: run `make docs`")
     for problem in problems:

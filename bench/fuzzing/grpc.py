@@ -82,10 +82,10 @@ def _infer(data: bytes) -> bool:
 def _understood(given: InferMessage) -> object:
     said = given.outline.message
     version = read_version(said.model_version)
-    request, rows, all_binary, binary, classes = decode_infer(given, SIGNATURES)
+    request, rows, all_binary, binary, classes, asked = decode_infer(given, SIGNATURES)
     outputs = [Tensor("y", tensor.array) for tensor in request.inputs]
     encode_infer(InferResponse(model="m", version=1, outputs=outputs, id=request.id))
-    return said.model_name, version, spoken(request), rows, all_binary, dict(binary), dict(classes)
+    return said.model_name, version, spoken(request), rows, all_binary, dict(binary), dict(classes), asked
 
 
 def _tensor(name: str, dtype: str, shape: tuple[int, ...], more: bytes = b"") -> bytes:

@@ -8,6 +8,7 @@ import msgspec
 
 from bms.adapters.environments.sources import PackageSources, holds_password
 from bms.app.rules import WorkloadRules
+from bms.app.variables import family, value
 from bms.core.errors import InvalidArgument
 
 HOME_VARIABLE = "BMS_HOME_SERVICE"  # marks the platform's own processes; workloads carry a mark of their own
@@ -79,16 +80,16 @@ def client_settings(environment: Mapping[str, str] = os.environ) -> ClientSettin
     """From BMS_URL, BMS_KEY, BMS_CA, and where the profile file is: $XDG_CONFIG_HOME/bms/profile.toml or ~/.config/…"""
     folder = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '/')}/.config"
     return ClientSettings(
-        url=environment.get("BMS_URL") or None,
-        key=environment.get("BMS_KEY") or None,
-        ca=Path(environment["BMS_CA"]) if environment.get("BMS_CA") else None,
+        url=value(environment, "BMS_URL") or None,
+        key=value(environment, "BMS_KEY") or None,
+        ca=Path(ca) if (ca := value(environment, "BMS_CA")) else None,
         profile=Path(folder) / "bms" / "profile.toml",
     )
 
 
 def database_url(environment: Mapping[str, str] = os.environ) -> str:
     """BMS_DATABASE_URL; empty means SQLite in the home. It is no option, since everybody can read a command line."""
-    return environment.get("BMS_DATABASE_URL", "")
+    return value(environment, "BMS_DATABASE_URL")
 
 
 def package_sources(
@@ -104,11 +105,7 @@ def package_sources(
 
     Raises InvalidArgument; also for an option that holds a password, since everybody can read a command line.
     """
-    by_name = {
-        name.removeprefix(_INDEX).lower().replace("_", "-"): url
-        for name, url in environment.items()
-        if name.startswith(_INDEX) and name != f"{_INDEX}URL" and url
-    }
+    by_name = {name.lower().replace("_", "-"): url for name, url in family(environment, "BMS_INDEX_<NAME>").items()}
     for text in named:
         name, sign, url = text.partition("=")
         if not sign:
@@ -125,34 +122,34 @@ def package_sources(
                 f"line: put it into the environment variable {variable} instead"
             )
     return PackageSources(
-        index_url=index_url or environment.get(f"{_INDEX}URL", ""),
-        extra_index_urls=tuple(extra_index_urls) or tuple(environment.get("BMS_EXTRA_INDEX_URL", "").split()),
-        find_links=tuple(find_links) or tuple(environment.get("BMS_FIND_LINKS", "").split()),
+        index_url=index_url or value(environment, "BMS_INDEX_URL"),
+        extra_index_urls=tuple(extra_index_urls) or tuple(value(environment, "BMS_EXTRA_INDEX_URL").split()),
+        find_links=tuple(find_links) or tuple(value(environment, "BMS_FIND_LINKS").split()),
         named=by_name,
-        offline=offline or environment.get("BMS_OFFLINE", "") not in ("", "0"),
+        offline=offline or value(environment, "BMS_OFFLINE") not in ("", "0"),
     )
 
 
 def allowed_upstreams(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """BMS_ALLOWED_UPSTREAMS: networks and places (`core.upstreams.parse_allowed`), with commas or blanks between."""
-    return tuple(environment.get("BMS_ALLOWED_UPSTREAMS", "").replace(",", " ").split())
+    return tuple(value(environment, "BMS_ALLOWED_UPSTREAMS").replace(",", " ").split())
 
 
 def allowed_origins(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """BMS_ALLOWED_ORIGINS: origins of pages (`web.inference.cors`), with commas or blanks between."""
-    return tuple(environment.get("BMS_ALLOWED_ORIGINS", "").replace(",", " ").split())
+    return tuple(value(environment, "BMS_ALLOWED_ORIGINS").replace(",", " ").split())
 
 
 def trusted_proxies(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """BMS_TRUSTED_PROXIES: networks of proxies (`web.inference.proxies`), with commas or blanks between."""
-    return tuple(environment.get("BMS_TRUSTED_PROXIES", "").replace(",", " ").split())
+    return tuple(value(environment, "BMS_TRUSTED_PROXIES").replace(",", " ").split())
 
 
 def node_agent(endpoint: str = "", secret: str = "", environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
     """The endpoint of the node agent that runs workloads, and the path of its secret: from the options of `bms up`,
     else from BMS_NODE_AGENT and BMS_NODE_AGENT_SECRET; nothing where this machine does."""
-    where = endpoint or environment.get("BMS_NODE_AGENT", "")
-    file = secret or environment.get("BMS_NODE_AGENT_SECRET", "")
+    where = endpoint or value(environment, "BMS_NODE_AGENT")
+    file = secret or value(environment, "BMS_NODE_AGENT_SECRET")
     return where, os.path.abspath(os.path.expanduser(file)) if file else ""
 
 

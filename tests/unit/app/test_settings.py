@@ -1,5 +1,6 @@
 """Settings from outside."""
 
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from bms.adapters.environments.sources import PackageSources
+from bms.app import settings
 from bms.app.home.directory import Home
 from bms.app.rules import WorkloadRules
 from bms.app.settings import (
@@ -18,6 +20,7 @@ from bms.app.settings import (
     service_environment,
 )
 from bms.app.supervisor.service_list import roster
+from bms.app.variables import VARIABLES, family, value
 from bms.core.errors import InvalidArgument
 
 
@@ -129,3 +132,18 @@ def test_a_node_agent_comes_from_options_else_from_the_environment() -> None:
 def test_a_node_agent_that_can_not_be_one_is_refused(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidArgument, match=words):
         WorkloadRules(**wrong)
+
+
+def test_every_variable_that_is_read_has_a_row_and_every_row_is_read() -> None:
+    """The table is in docs/settings.md, which `make check` compares with it."""
+    source = Path(settings.__file__).read_text()
+    read = set(re.findall(r'(?:value|family)\(environment, "(BMS_[A-Z_<>]+)"\)', source))
+    assert read == set(VARIABLES)
+    assert re.findall(r'environment(?:\.get\(|\[)f?"BMS', source) == []
+    with pytest.raises(KeyError):
+        value({"BMS_URLS": "http://here"}, "BMS_URLS")
+
+
+def test_a_family_leaves_out_what_has_a_row_of_its_own() -> None:
+    given = {"BMS_INDEX_URL": "http://all", "BMS_INDEX_OUR_TEAM": "http://ours", "BMS_INDEX_NONE": "", "OTHER": "x"}
+    assert family(given, "BMS_INDEX_<NAME>") == {"OUR_TEAM": "http://ours"}
