@@ -31,8 +31,8 @@ class Sink:
 
 def frame(call: SentCall) -> int:
     """The id of the frame that a call went out in."""
-    assert call.micro_batch is not None
-    return call.micro_batch.id
+    assert call.parcel is not None
+    return call.parcel.id
 
 
 def rows(value: float, count: int = 1) -> list[Tensor]:

@@ -19,7 +19,7 @@ from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.deadlines import left_s
 from bms.web.inference.grpc.status import warnings_of
-from bms.web.inference.grpc.tfserving.request import tfserving_error
+from bms.web.inference.grpc.tfserving.model_lookup import tfserving_error
 from bms.web.inference.grpc.unary import UnaryExchange, UnaryMethod
 
 
