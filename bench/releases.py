@@ -1,4 +1,5 @@
-"""The hot path beside that of another revision, in pairs: `make bench-releases BASE=REVISION [CONNECTIONS=16]`.
+"""The hot path beside that of another revision, in pairs: `make bench-releases BASE=REVISION [CONNECTIONS=16]`,
+`ONLY=oip-json,oip-grpc` for some of its wires, whose page goes to build/bench.
 
 Rows by five wires, and images by two.
 
@@ -81,7 +82,8 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="bms-base-"))
     sides: list[Side] = []
     strangers = Strangers()
-    report = Report("releases", f"The hot path beside {base}", __doc__ or "")
+    chosen = os.environ.get("ONLY", "").replace(",", " ").split() or list(WIRES)
+    report = Report("releases", f"The hot path beside {base}", __doc__ or "", trial=len(chosen) < len(WIRES))
     try:
         archive = subprocess.run(["git", "archive", base, "src"], cwd=ROOT, check=True, capture_output=True).stdout
         subprocess.run(["tar", "-x", "-C", str(folder)], input=archive, check=True)
@@ -89,7 +91,7 @@ def main() -> None:
             sides.append(Side(source))
             sides[-1].start()
         report.facts(**generators(), pairs=str(PAIRS), connections=str(CONNECTIONS))
-        rows = [_compared(wire, sides, strangers) for wire in WIRES]
+        rows = [_compared(wire, sides, strangers) for wire in chosen]
     finally:
         for side in sides:
             side.platform.remove()

@@ -146,12 +146,14 @@ class CountedCluster:
         verdict: str = "",
         result: dict[str, object] | bytes | None = None,
         output: dict[str, bytes] | None = None,
+        checkpoint: dict[str, bytes] | None = None,
     ) -> None:
         """The workload ends, leaving these files."""
         directory = Path(self.directory(workload))
-        for path, content in (output or {}).items():
-            (directory / "output" / path).parent.mkdir(parents=True, exist_ok=True)
-            (directory / "output" / path).write_bytes(content)
+        for folder, files in (("output", output), ("checkpoint", checkpoint)):
+            for path, content in (files or {}).items():
+                (directory / folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (directory / folder / path).write_bytes(content)
         if result is not None:
             (directory / "result.json").write_bytes(
                 result if isinstance(result, bytes) else json.dumps(result).encode()

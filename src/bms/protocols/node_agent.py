@@ -205,11 +205,12 @@ class GetResult(msgspec.Struct, frozen=True, tag="result"):
     workload: str
 
 
-class StoreOutput(msgspec.Struct, frozen=True, tag="store_output"):
-    """Asks to store a job's output as a tree. -> the digest of the tree, which control has then, or None."""
+class StoreFolder(msgspec.Struct, frozen=True, tag="store"):
+    """Asks to store a folder of a job as a tree. -> the digest of the tree, which control has then, or None."""
 
     tenant: str
     workload: str
+    folder: Literal["output", "checkpoint"]
 
 
 class PruneTrees(msgspec.Struct, frozen=True, tag="prune_trees"):
@@ -274,7 +275,7 @@ ToAgent = (
     | RecordExtent
     | RecordPiece
     | GetResult
-    | StoreOutput
+    | StoreFolder
     | Give
     | PruneTrees
     | EnvironmentDigests

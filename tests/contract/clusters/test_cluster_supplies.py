@@ -103,13 +103,25 @@ async def test_what_it_made_becomes_a_tree_of_the_tenant(
     await cluster.start(make_spec(id="wl_2", seconds=0))
     await ended(cluster, "wl_1")
     await ended(cluster, "wl_2")
-    stored = await cluster.files.store_output("t", "wl_1")
+    stored = await cluster.files.store("t", "wl_1", "output")
     assert stored is not None
     assert await get_tree(objects, "t", stored.digest) == stored
     assert [(file.path, file.size) for file in stored.files] == [("model/weights", 3 << 20), ("note", 4)]
     assert b"".join([piece async for piece in objects.read("t", stored.files[1].digest)]) == b"done"
-    assert await cluster.files.store_output("t", "wl_1") == stored
-    assert await cluster.files.store_output("t", "wl_2") is None
+    assert await cluster.files.store("t", "wl_1", "output") == stored
+    assert await cluster.files.store("t", "wl_2", "output") is None
+    assert await cluster.files.store("t", "wl_1", "checkpoint") is None
+
+
+async def test_a_checkpoint_becomes_a_tree_of_the_tenant(
+    cluster: Cluster, make_spec: MakeSpec, objects: MemoryObjectStore
+) -> None:
+    await cluster.start(make_spec(write={"checkpoint/epoch": "7"}, seconds=0))
+    await ended(cluster, "wl_1")
+    stored = await cluster.files.store("t", "wl_1", "checkpoint")
+    assert stored is not None
+    assert [file.path for file in stored.files] == ["epoch"]
+    assert b"".join([piece async for piece in objects.read("t", stored.files[0].digest)]) == b"7"
 
 
 @pytest.mark.parametrize("workload", ["../escape", "a/b", ".hidden"])

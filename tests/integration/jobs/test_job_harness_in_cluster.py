@@ -93,7 +93,7 @@ async def test_a_job_runs_in_its_environment_with_the_slim_part_alone(
     report = (await result(cluster)).report
     assert str(report["bms"]).startswith(environments.slim_path())
     assert report["absent"] == ["starlette", "sqlalchemy", "bms.control"]
-    stored = await cluster.files.store_output("t", "wl_1")
+    stored = await cluster.files.store("t", "wl_1", "output")
     assert stored is not None
     assert [file.path for file in stored.files] == ["made"]
 

@@ -14,13 +14,14 @@ from bms.adapters.sql.events import SqlEventLog
 from bms.control.jobs import attempts
 from bms.control.jobs.history import LOG_KEPT
 from bms.control.jobs.nouns import Job, JobCapacity, TreeInput
+from bms.control.jobs.ports import References
 from bms.control.jobs.service import LOG_PIECE
 from bms.control.platform.trees import get_tree
 from bms.core.clock import ManualClock
 from bms.core.errors import AlreadyExists, DataLoss, FailedPrecondition, NotFound, ResourceExhausted, Unavailable
 from bms.core.pages import PageRequest
 from bms.core.workloads.environments import EnvironmentSpec
-from bms.core.workloads.programs import JobConfig
+from bms.core.workloads.programs import CHECKPOINT, JobConfig
 from bms.core.workloads.resources import size_text
 from tests.worlds.jobs import ROOM, SPEC, World, add_tenant, put_files
 
@@ -37,6 +38,18 @@ async def world(database: Database, tmp_path: Path, clock: ManualClock) -> World
 async def _ended_events(database: Database, job: Job) -> list[dict[str, object]]:
     events = await SqlEventLog(database).since(0)
     return [dict(event.details) for _, event in events if event.name == "job.ended" and event.subject == job.id]
+
+
+async def _references(world: World) -> References:
+    async with world.store.read() as tx:
+        return await tx.references("acme")
+
+
+async def _files(world: World, digest: str) -> dict[str, bytes]:
+    tree = await get_tree(world.objects, "acme", digest)
+    return {
+        file.path: b"".join([piece async for piece in world.objects.read("acme", file.digest)]) for file in tree.files
+    }
 
 
 async def _whole_log(world: World, job: Job) -> bytes:
@@ -325,6 +338,55 @@ async def test_failures_are_tried_again_after_growing_pauses_and_all_logs_are_ke
     assert [line for line in log.decode().splitlines() if "try" in line] == ["try 1", "try 2", "try 3"]
     assert b"lost: its process vanished" in log
     assert [event.at for event in await world.service.events("acme", job.id)] == [1, 2, 3]
+
+
+async def test_an_attempt_goes_on_from_the_last_checkpoint_that_was_left(world: World) -> None:
+    job = await world.submit(max_attempts=4)
+    scheduler = world.scheduler()
+    given: list[dict[str, bytes] | None] = []
+    for attempt in (1, 2, 3, 4):
+        workload = f"{job.id}-a{attempt}"
+        await world.rounds(scheduler, 2)
+        digest = world.cluster.specs[workload].trees.get(CHECKPOINT)
+        given.append(None if digest is None else await _files(world, digest))
+        assert (await _references(world)).trees >= ({digest} if digest else set()), "nobody removes it meanwhile"
+        match attempt:
+            case 1:
+                world.cluster.end(workload, exit_code=1, checkpoint={"epoch": b"1", "state/weights": b"w"})
+            case 2:  # killed before it wrote any
+                world.cluster.end(workload, exit_code=None)
+            case 3:
+                (Path(world.cluster.directory(workload)) / "checkpoint").symlink_to("/etc")
+                world.cluster.end(workload, exit_code=1)
+            case _:
+                world.cluster.end(workload, result=GOOD, checkpoint={"epoch": b"4"})
+        await world.rounds(scheduler, 1)
+        world.clock.advance(60)
+    assert given == [None, *[{"epoch": b"1", "state/weights": b"w"}] * 3]
+    done = await world.get(job)
+    assert (done.state, done.checkpoint) == ("succeeded", None)
+    assert (await _references(world)).trees == set()
+    assert b"its checkpoint could not be kept" in await _whole_log(world, job)
+
+
+@pytest.mark.parametrize("how", ["cancelled", "failed"])
+async def test_what_has_ended_keeps_no_checkpoint(world: World, how: str) -> None:
+    job = await world.submit(max_attempts=2)
+    scheduler = world.scheduler()
+    await world.rounds(scheduler, 2)
+    world.cluster.end(f"{job.id}-a1", exit_code=1, checkpoint={"epoch": b"1"})
+    await world.rounds(scheduler, 1)
+    waiting = await world.get(job)
+    assert waiting.checkpoint is not None
+    if how == "cancelled":
+        await world.service.cancel("acme", "bob", job.id)
+    else:
+        world.clock.advance(60)
+        await world.rounds(scheduler, 2)
+        world.cluster.end(f"{job.id}-a2", exit_code=1, checkpoint={"epoch": b"2"})
+    await world.rounds(scheduler, 1)
+    done = await world.get(job)
+    assert (done.state, done.checkpoint) == (how, None)
 
 
 async def test_a_follower_reads_the_log_without_gap_over_attempts_and_the_end(world: World) -> None:

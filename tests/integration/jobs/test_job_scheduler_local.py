@@ -57,6 +57,16 @@ def main(job):
     (job.output / "done").write_text(pathlib.Path("mark").read_text())
 """
 
+GOES_ON = b"""
+def main(job):
+    steps = job.checkpoint / "run" / "steps"
+    steps.parent.mkdir(exist_ok=True)
+    with steps.open("a") as file:
+        file.write(f"{job.attempt}\\n")
+    if job.attempt == 1:
+        raise RuntimeError("the machine is gone")
+    return {"steps": steps.read_text().split()}
+"""
 HUNGRY = b"""
 import time
 
@@ -115,6 +125,13 @@ async def test_a_script_that_raises_fails_with_its_words_and_is_tried_again(cont
     log = await control.log(job)
     assert log.count("Traceback (most recent call last)") == 2
     assert "attempt 2 of 2" in log
+
+
+async def test_a_script_goes_on_from_what_its_last_attempt_left(control: LocalJobs) -> None:
+    job = await control.submit(await _script(control, GOES_ON, max_attempts=2))
+    control.schedule()
+    done = await control.until(job, "succeeded")
+    assert (done.attempt, done.report) == (2, {"steps": ["1", "2"]})
 
 
 async def test_a_running_script_is_cancelled_and_leaves_no_process(control: LocalJobs) -> None:

@@ -33,7 +33,7 @@ QUESTIONS: list[said.ToAgent] = [
     said.StopAgentWorkload("rep_1", None),
     said.Forget("rep_1"),
     said.RecordPiece("rep_1", "log", 7, 100),
-    said.StoreOutput("t", "rep_1"),
+    said.StoreFolder("t", "rep_1", "checkpoint"),
     said.EnvironmentDigests((SPEC.environment,)),
 ]
 

@@ -9,7 +9,7 @@ import msgspec
 
 from bms.control.jobs.ports import Record
 from bms.control.platform.trees import Tree
-from bms.control.platform.workload_files import WorkloadFiles, tail
+from bms.control.platform.workload_files import Folder, WorkloadFiles, tail
 from bms.core.errors import DataLoss
 from bms.core.workloads.programs import JobResult
 
@@ -81,8 +81,8 @@ class NotedAttemptFiles:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DataLoss(f"its result can't be read: {error}") from error
 
-    async def store_output(self, tenant: str, workload: str) -> Tree | None:
-        return await self._files.store_output(tenant, workload)
+    async def store(self, tenant: str, workload: str, folder: Folder) -> Tree | None:
+        return await self._files.store(tenant, workload, folder)
 
     async def remove(self, workload: str) -> None:
         await asyncio.to_thread(self._notes_of(workload).unlink, missing_ok=True)

@@ -114,7 +114,7 @@ class SqlJobs(Repository):
 def _trees(job: Job) -> Iterator[str]:
     if not job.ended:
         yield from (given.tree for given in job.spec.inputs)
-    yield from (digest for digest in (job.spec.code, job.output) if digest is not None)
+    yield from (digest for digest in (job.spec.code, job.output, job.checkpoint) if digest is not None)
 
 
 def _number(cursor: str) -> int:

@@ -19,6 +19,7 @@ import msgspec
 from bms.adapters.toolkits.job_context import JobCancelled, enter
 from bms.app.job import entry as job_entry
 from bms.app.job import errors as job_errors
+from bms.app.job.checkpoint import place_checkpoint
 from bms.app.process import startup as process
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, InvalidArgument
@@ -69,8 +70,9 @@ def main() -> NoReturn:
     config, places = process.begin(JobConfig, sys.argv)
     sealed = process.sealed()
     directory = Path(places.directory)
-    for name in ("output", "work", "checkpoint"):
+    for name in ("output", "work"):
         (directory / name).mkdir(parents=True, exist_ok=True)
+    place_checkpoint(directory / "checkpoint", places.checkpoint)
     ending = ResultWriter(directory)
     process.redirect_output(directory / "job.log")
     os.chdir(directory / "work")

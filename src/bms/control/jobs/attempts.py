@@ -16,7 +16,7 @@ from bms.control.jobs.allotted import held_by, size_of_its_own
 from bms.control.jobs.events import JobStarted
 from bms.control.jobs.history import History
 from bms.control.jobs.nouns import Job
-from bms.control.jobs.outcomes import AttemptOutcome, ending, settled
+from bms.control.jobs.outcomes import AttemptOutcome, ending, is_repeated, settled
 from bms.control.jobs.ports import AttemptFiles, JobsTx
 from bms.control.jobs.progress import clean, clean_result, shown
 from bms.control.jobs.service import job_ended, job_event
@@ -27,7 +27,7 @@ from bms.control.platform.transactions import Store
 from bms.control.secrets.sealing import NOTHING, SecretEncryption, encode_sealed
 from bms.core.clock import Clock
 from bms.core.errors import BmsError, DataLoss, FailedPrecondition, InvalidArgument, ResourceExhausted, Unavailable
-from bms.core.workloads.programs import ARTIFACT, CODE, INPUTS, JobConfig, JobEvent, JobResult, StdinSecrets
+from bms.core.workloads.programs import ARTIFACT, CHECKPOINT, CODE, INPUTS, JobConfig, JobEvent, JobResult, StdinSecrets
 from bms.core.workloads.workload import WorkloadSpec, WorkloadStatus
 
 log = logging.getLogger("bms.jobs")
@@ -50,6 +50,8 @@ def workload_spec(job: Job, *, network: bool = False) -> WorkloadSpec:
     trees = {INPUTS + given.name: given.tree for given in spec.inputs}
     if spec.code is not None:
         trees[CODE] = spec.code
+    if job.checkpoint is not None:
+        trees[CHECKPOINT] = job.checkpoint
     return WorkloadSpec(
         id=job.workload,
         kind="job",
@@ -156,7 +158,7 @@ class Attempts:
         end = ending(job, status, result, unreadable)
         if end.state == "succeeded" and not job.cancel_requested:
             try:
-                output = await self._files.store_output(job.tenant, job.workload)
+                output = await self._files.store(job.tenant, job.workload, "output")
                 if output is not None:
                     size = size_of_its_own(job.spec, output)
                     end = msgspec.structs.replace(end, output=output.digest, output_size=size)
@@ -166,7 +168,21 @@ class Attempts:
                 end = AttemptOutcome(
                     state="failed", error=f"its output could not be kept: {error}", metrics=end.metrics
                 )
-        await self.conclude(job, end, b"" if result else await self._files.last_words(job.workload))
+        unsaid = b"" if result else await self._files.last_words(job.workload)
+        if is_repeated(job, end):
+            checkpoint, words = await self._checkpoint(job)
+            end, unsaid = msgspec.structs.replace(end, checkpoint=checkpoint), unsaid + words
+        await self.conclude(job, end, unsaid)
+
+    async def _checkpoint(self, job: Job) -> tuple[str | None, bytes]:
+        """What the attempt left for its next one, and a line for the log where that can't be kept."""
+        try:
+            left = await self._files.store(job.tenant, job.workload, "checkpoint")
+        except Unavailable:
+            raise
+        except (BmsError, OSError) as error:
+            return None, f"its checkpoint could not be kept: {clean(str(error))}\n".encode()
+        return (None, b"") if left is None else (left.digest, b"")
 
     async def conclude(self, job: Job, end: AttemptOutcome, unsaid: bytes = b"") -> None:
         """Keeps the records, then commits the attempt's end, with its event, in one transaction."""

@@ -63,6 +63,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     report: dict[str, object] = {}
     output: str | None = None  # digest of the tree of what it made
+    checkpoint: str | None = None  # digest of the tree that the next attempt goes on from; none once it has ended
     stopping: str = ""  # why its workload is being stopped, once that was decided: it can't succeed any more
     log: str | None = None  # digest of the kept log: of all attempts once ended, before that of the earlier ones
     log_start: int = 0  # bytes at the log's beginning that were too many to be kept

@@ -26,6 +26,7 @@ class AttemptOutcome(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, JsonNumber] = {}
     report: dict[str, object] = {}
     output: str | None = None
+    checkpoint: str | None = None  # digest of what the next attempt may go on from
     output_size: int = 0  # bytes of it that are counted as the job's
     final: bool = False  # another attempt would say the same
 
@@ -67,14 +68,21 @@ def settled(job: Job, end: AttemptOutcome, now: datetime) -> Job:
     job = msgspec.structs.replace(job, metrics={**job.metrics, **end.metrics})
     if job.cancel_requested:
         return moved(job, "cancelled", now, error="cancelled on request")
-    if end.state in ("failed", "lost") and not end.final and job.attempt < job.spec.max_attempts:
+    if is_repeated(job, end):
         pause = pause_s(job.attempt)
         again = moved(job, "queued", now, error=end.error, run_at=now + timedelta(seconds=pause))
         words = f"attempt {job.attempt} of {job.spec.max_attempts} {end.state}; the next in {pause:.0f} s"
-        return msgspec.structs.replace(again, message=words, progress=0.0, metrics={})
+        kept = end.checkpoint or job.checkpoint  # an attempt that got nowhere takes nothing back
+        return msgspec.structs.replace(again, message=words, progress=0.0, metrics={}, checkpoint=kept)
     done = moved(job, end.state, now, error=end.error)
     progress = 1.0 if end.state == "succeeded" else job.progress
     return msgspec.structs.replace(done, report=end.report, output=end.output, progress=progress)
+
+
+def is_repeated(job: Job, end: AttemptOutcome) -> bool:
+    """Whether another attempt follows this end."""
+    unlucky = end.state in ("failed", "lost") and not end.final
+    return unlucky and job.attempt < job.spec.max_attempts and not job.cancel_requested
 
 
 def pause_s(attempt: int) -> float:

@@ -10,6 +10,7 @@ from bms.control.jobs.nouns import Job, JobState
 from bms.control.platform.allotments import AllotmentSink
 from bms.control.platform.transactions import Fenced
 from bms.control.platform.trees import Tree
+from bms.control.platform.workload_files import Folder
 from bms.core.events import EventSink
 from bms.core.pages import Page, PageRequest
 from bms.core.workloads.programs import JobResult
@@ -116,8 +117,8 @@ class AttemptFiles(Protocol):
         """None when there is none. Raises DataLoss for one that can't be read."""
         ...
 
-    async def store_output(self, tenant: str, workload: str) -> Tree | None:
-        """Makes the files below the output directory a tree of the tenant; None without files.
+    async def store(self, tenant: str, workload: str, folder: Folder) -> Tree | None:
+        """Makes the files below one of its directories a tree of the tenant; None without files.
 
         Raises InvalidArgument for links, devices and names no tree may have, ResourceExhausted without room.
         """

@@ -30,4 +30,5 @@ def moved(job: Job, state: JobState, now: datetime, *, error: str = "", run_at: 
         stopping="" if state == "queued" else job.stopping,
         started_at=now if state == "running" else None if state == "queued" else job.started_at,
         ended_at=now if state in TERMINAL else None,
+        checkpoint=None if state in TERMINAL else job.checkpoint,
     )

@@ -6,6 +6,8 @@ import msgspec
 
 from bms.control.platform.trees import Tree
 
+Folder = Literal["output", "checkpoint"]
+"""Directories that a job leaves: what it made, and what its next attempt is to go on from."""
 Record = Literal["console", "log", "events"]
 """`console` is what a process said on its standard output and error; of a job that is what it said before it could open
 its own `log`. `events` are a job's, one JobEvent a line."""
@@ -55,8 +57,8 @@ class WorkloadFiles(Protocol):
         read or has over MAX_RESULT bytes."""
         ...
 
-    async def store_output(self, tenant: str, workload: str) -> Tree | None:
-        """Makes the files below its output directory a tree of the tenant; None without files. Idempotent.
+    async def store(self, tenant: str, workload: str, folder: Folder) -> Tree | None:
+        """Makes the files below one of its directories a tree of the tenant; None without files. Idempotent.
 
         Raises InvalidArgument for links, devices and names no tree may have, ResourceExhausted without room.
         """

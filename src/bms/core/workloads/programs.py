@@ -19,6 +19,7 @@ ENGINES = frozenset({"remote"})  # runtimes whose models have an engine (`servin
 ARTIFACT = "artifact"  # the tree in which a model server finds its version's files
 CODE = "code"  # the tree of a job's own code
 INPUTS = "inputs/"  # begins the names of the trees that a job is given to read
+CHECKPOINT = "checkpoint"  # the tree of what an earlier attempt of a job left for later ones
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +37,11 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     def code(self) -> str | None:
         """The directory of a job's own code, if it has any."""
         return self.trees.get(CODE)
+
+    @property
+    def checkpoint(self) -> str | None:
+        """Of a job, the directory of what an earlier attempt left to go on from, if one did."""
+        return self.trees.get(CHECKPOINT)
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -143,9 +149,10 @@ class JobConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     `entry` is either "task:NAME", one of the platform's own tasks, or the path of a script in the tree CODE. Its inputs
     are the trees whose names begin with INPUTS.
-    Files written: `events.jsonl` (one JobEvent a line), `job.log` (its stdout and stderr), `output/` (what it
-    made), and, last of all, `result.json` (one JobResult, renamed into place). `model`: a version is to be made of
-    what lies in `output/model`, and an attempt that leaves nothing there has failed.
+    Files written: `events.jsonl` (one JobEvent a line), `job.log` (its stdout and stderr), `output/` (what it made),
+    `checkpoint/` (what its next attempt is to go on from; it finds what the last one left), and, last of all,
+    `result.json` (one JobResult, renamed into place). `model`: a version is to be made of what lies in `output/model`,
+    and an attempt that leaves nothing there has failed.
     """
 
     job: str

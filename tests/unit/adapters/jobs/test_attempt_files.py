@@ -114,13 +114,13 @@ async def test_last_words_are_the_end_of_what_the_process_said(files: NotedAttem
 
 
 async def test_output_becomes_a_tree(files: NotedAttemptFiles, work: Path, objects: MemoryObjectStore) -> None:
-    assert await files.store_output("acme", "w") is None
+    assert await files.store("acme", "w", "output") is None
     (work / "output" / "empty").mkdir(parents=True)
-    assert await files.store_output("acme", "w") is None
+    assert await files.store("acme", "w", "output") is None
     (work / "output" / "a" / "b").mkdir(parents=True)
     (work / "output" / "a" / "b" / "large").write_bytes(b"x" * (3 << 20))
     (work / "output" / "z").write_bytes(b"")
-    stored = await files.store_output("acme", "w")
+    stored = await files.store("acme", "w", "output")
     assert stored is not None
     tree = await get_tree(objects, "acme", stored.digest)
     assert tree == stored
@@ -155,7 +155,7 @@ async def test_output_that_is_no_plain_tree_is_refused(
         case _:
             output.write_bytes(b"")
     with pytest.raises((InvalidArgument, OSError)):
-        await files.store_output("acme", "w")
+        await files.store("acme", "w", "output")
     assert SECRET not in [
         b"".join([c async for c in objects.read("acme", b.digest)]) async for b in objects.blobs("acme")
     ]

@@ -1,4 +1,4 @@
-"""What a job made, from its directory into the tenant's objects: a walk that trusts nothing it meets."""
+"""Puts what a job left in a directory of its own into the tenant's objects: a walk that trusts nothing it meets."""
 
 import asyncio
 import os
@@ -39,7 +39,7 @@ def _paths(parent: str, name: str) -> list[tuple[str, ...]]:
     try:
         with opened_directory(parent) as above, opened_directory(name, above) as top:
             found: list[tuple[str, ...]] = []
-            _walk(top, (), found)
+            _walk(name, top, (), found)
             return found
     except FileNotFoundError:
         return []
@@ -47,21 +47,21 @@ def _paths(parent: str, name: str) -> list[tuple[str, ...]]:
         raise InvalidArgument(f"{name!r} is not a directory") from None
 
 
-def _walk(directory: int, above: tuple[str, ...], found: list[tuple[str, ...]]) -> None:
+def _walk(root: str, directory: int, above: tuple[str, ...], found: list[tuple[str, ...]]) -> None:
     if len(above) > _MAX_DEPTH:
-        raise InvalidArgument(f"the output has directories more than {_MAX_DEPTH} deep")
+        raise InvalidArgument(f"the {root} has directories more than {_MAX_DEPTH} deep")
     for name in sorted(os.listdir(directory)):
         path = (*above, name)
         mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
         if stat.S_ISDIR(mode):
             with opened_directory(name, directory) as below:
-                _walk(below, path, found)
+                _walk(root, below, path, found)
         elif stat.S_ISREG(mode):
             found.append(path)
         else:
-            raise InvalidArgument(f"{'/'.join(path)!r} of the output is neither file nor directory: links are not kept")
+            raise InvalidArgument(f"{'/'.join(path)!r} of the {root} is neither file nor directory: links are not kept")
         if len(found) > MAX_FILES:
-            raise InvalidArgument(f"the output has over {MAX_FILES} files: put them into archives")
+            raise InvalidArgument(f"the {root} has over {MAX_FILES} files: put them into archives")
 
 
 async def _content(parent: str, name: str, path: tuple[str, ...]) -> AsyncGenerator[bytes]:
@@ -81,6 +81,6 @@ def _open(parent: str, path: tuple[str, ...]) -> BinaryIO:
             with opened_file(path[-1], within) as descriptor:
                 return open(os.dup(descriptor), "rb")
         except OSError as error:
-            raise InvalidArgument(f"{'/'.join(path[1:])!r} of the output can't be kept: {error}") from error
+            raise InvalidArgument(f"{'/'.join(path[1:])!r} of the {path[0]} can't be kept: {error}") from error
         finally:
             os.close(within)

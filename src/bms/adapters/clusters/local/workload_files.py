@@ -8,11 +8,11 @@ from bms.adapters.clusters.local.plain_files import extent_of, opened_directory,
 from bms.adapters.clusters.log_files import JOB_LOG, WORKLOAD_LOG
 from bms.control.platform.objects import BlobStore
 from bms.control.platform.trees import Tree
-from bms.control.platform.workload_files import MAX_PIECE, MAX_RESULT, Extent, FilePiece, Record
+from bms.control.platform.workload_files import MAX_PIECE, MAX_RESULT, Extent, FilePiece, Folder, Record
 from bms.core.errors import DataLoss
 
 _FILES: dict[Record, str] = {"console": WORKLOAD_LOG, "log": JOB_LOG, "events": "events.jsonl"}
-_RESULT, _OUTPUT = "result.json", "output"
+_RESULT = "result.json"
 
 
 class LocalWorkloadFiles:
@@ -33,8 +33,8 @@ class LocalWorkloadFiles:
     async def result(self, workload: str) -> bytes | None:
         return await asyncio.to_thread(self._result, workload)
 
-    async def store_output(self, tenant: str, workload: str) -> Tree | None:
-        return await store_directory(self._objects, tenant, self._directory_of(workload), _OUTPUT)
+    async def store(self, tenant: str, workload: str, folder: Folder) -> Tree | None:
+        return await store_directory(self._objects, tenant, self._directory_of(workload), folder)
 
     def _result(self, workload: str) -> bytes | None:
         try:

@@ -6,8 +6,8 @@ import msgspec
 
 from bms.control.platform.objects import BlobStore
 from bms.control.platform.trees import Tree, get_tree
-from bms.control.platform.workload_files import Extent, FilePiece, Record
-from bms.protocols.node_agent import AgentMessageDecoder, GetResult, RecordExtent, RecordPiece, StoreOutput
+from bms.control.platform.workload_files import Extent, FilePiece, Folder, Record
+from bms.protocols.node_agent import AgentMessageDecoder, GetResult, RecordExtent, RecordPiece, StoreFolder
 
 T = TypeVar("T")
 _extent: AgentMessageDecoder[Extent | None] = AgentMessageDecoder(Extent | None)
@@ -23,7 +23,7 @@ class AskAgent(Protocol):
 
 
 class AgentFiles:
-    """`WorkloadFiles` of another machine. Outputs come as content of `objects`."""
+    """`WorkloadFiles` of another machine. Directories come as content of `objects`."""
 
     def __init__(self, ask: AskAgent, objects: BlobStore) -> None:
         self._ask = ask
@@ -38,7 +38,7 @@ class AgentFiles:
     async def result(self, workload: str) -> bytes | None:
         return await self._ask(GetResult(workload), _result)
 
-    async def store_output(self, tenant: str, workload: str) -> Tree | None:
+    async def store(self, tenant: str, workload: str, folder: Folder) -> Tree | None:
         """The agent puts every file and then the tree into `objects`, before it says which it is."""
-        digest = await self._ask(StoreOutput(tenant, workload), _tree)
+        digest = await self._ask(StoreFolder(tenant, workload, folder), _tree)
         return None if digest is None else await get_tree(self._objects, tenant, digest)

@@ -190,8 +190,8 @@ class AgentServer:
                 return await served.cluster.files.read(workload, record, offset, limit)
             case said.GetResult(workload):
                 return await served.cluster.files.result(workload)
-            case said.StoreOutput(tenant, workload):
-                tree = await served.cluster.files.store_output(tenant, workload)
+            case said.StoreFolder(tenant, workload, folder):
+                tree = await served.cluster.files.store(tenant, workload, folder)
                 return None if tree is None else tree.digest
             case said.Give() as asked:
                 return await served.objects.piece(asked)

@@ -32,6 +32,7 @@ jobs = Table(
     Column("error", String, nullable=False),
     Column("report", Packed(dict[str, object]), nullable=False),
     Column("output", String),
+    Column("checkpoint", String),
     Column("stopping", String, nullable=False),
     Column("log", String),
     Column("log_start", Number, nullable=False),
