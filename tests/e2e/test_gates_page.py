@@ -30,7 +30,7 @@ def test_both_pages_have_the_same_commands_and_they_run_as_written(platform: Rea
     assert len(re.findall(r"^accuracy at least 0\.9 +passed +1 +fruit@1 test +job_", said, re.MULTILINE)) == 3
     assert len(re.findall(r"^log_loss at most 0\.5 +passed ", said, re.MULTILINE)) == 2
     assert "version 1 answers" in said
-    assert "fruit asks for accuracy ≥ 0.9, f1 ≥ 0.9" in said
+    assert "fruit has gates accuracy ≥ 0.9, f1 ≥ 0.9" in said
     with platform.client() as client:
         assert client.models.alias("fruit", "production").version == 1
         assert asyncio.run(gates_of(platform)) == client.models.gates("fruit", 1)

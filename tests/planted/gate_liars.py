@@ -190,7 +190,8 @@ def classifiers() -> dict[str, Liar]:
         ),
         "no scores": Liar(lambda rows, said: {"label": said["label"]}, r"did not give its scores 'probabilities'"),
         "classes that nobody knows": Liar(
-            _with(label=lambda rows, said: said["label"] + b" "), r"answers 'cat ', 'dog ', 'eel ', none of its classes"
+            _with(label=lambda rows, said: said["label"] + b" "),
+            r"answers 'cat ', 'dog ', 'eel ', not among its classes",
         ),
         "fewer scores than classes": Liar(
             lambda rows, said: {"probabilities": said["probabilities"][:, :2]}, r"2 scores a row for 3 classes"

@@ -172,7 +172,7 @@ async def test_every_endpoint_is_known_here_and_has_a_permission(world: World) -
     assert set(operations) == set(FOREIGN), "say in FOREIGN what strangers get from a new endpoint"
     assert {each.operation for each in world.endpoints if each.body not in (None, bytes)} == set(BODIES)
     assert {each.operation for each in world.endpoints if each.permission not in PERMISSIONS} == set()
-    served = {(method, route.path) for route in world.parts.api.app.app.routes for method in route.methods}  # type: ignore[attr-defined]
+    served = {(method, route.path) for route in world.control.api.app.app.routes for method in route.methods}  # type: ignore[attr-defined]
     listed = {(each.method, "/api/v1" + each.path) for each in world.endpoints if not each.foreign}
     listed |= {(each.method, each.path + slash) for each in world.endpoints if each.foreign for slash in ("", "/")}
     heads = {("HEAD", path) for method, path in listed if method == "GET"}  # Starlette's, by the same dispatcher

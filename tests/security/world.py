@@ -15,7 +15,7 @@ from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.store import SqlStore
 from bms.adapters.sql.tenants import SqlTenants
 from bms.app.control import assembly as composition
-from bms.app.control.assembly import ControlPlane, make_parts
+from bms.app.control.assembly import ControlPlane, make_control_plane
 from bms.app.home.directory import Home
 from bms.app.rules import WorkloadRules
 from bms.control.deployments.nouns import Replica
@@ -44,7 +44,7 @@ def digest(content: bytes) -> str:
 class World:
     """`endpoints` are all that control serves but its description; `places` fills their paths with default's things."""
 
-    parts: ControlPlane
+    control: ControlPlane
     home: Path
     endpoints: list[Endpoint]
     owner: str
@@ -55,7 +55,7 @@ class World:
 
     def client(self, key: str | None) -> httpx.AsyncClient:
         headers = {} if key is None else {"authorization": f"Bearer {key}"}
-        transport = httpx.ASGITransport(app=self.parts.api, raise_app_exceptions=False)
+        transport = httpx.ASGITransport(app=self.control.api, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://control/api/v1", headers=headers)
 
     async def key(self, **more: object) -> tuple[str, str]:
@@ -68,7 +68,9 @@ class World:
     async def expired_key(self) -> str:
         """Made long ago, by the same rules."""
         past = ManualClock(datetime(2001, 1, 1, tzinfo=UTC))
-        service = TenantService(SqlStore(self.parts.ground.database, SqlTenants), past, self.parts.ground.pepper)
+        service = TenantService(
+            SqlStore(self.control.platform.database, SqlTenants), past, self.control.platform.pepper
+        )
         by = Principal(tenant="default", user=self.ids["owner"], key="k", role="owner", scopes=frozenset())
         return (await service.create_key(by, "old", expires_at=past.now() + timedelta(hours=1))).text
 
@@ -97,19 +99,19 @@ async def two_tenants(folder: Path, patch: pytest.MonkeyPatch) -> AsyncIterator[
 
     patch.setattr(composition, "application", catching)
     try:
-        parts = await make_parts(
+        control = await make_control_plane(
             database, home.root, folder / "run", str(folder / "run" / "bus"), 2, bus_token="b", rules=WorkloadRules()
         )
-        world = World(parts, home.root, caught, home.admin_key.read_text().strip(), "", {}, {}, "")
+        world = World(control, home.root, caught, home.admin_key.read_text().strip(), "", {}, {}, "")
         await _furnish(world)
         yield world
-        await parts.close()
+        await control.close()
     finally:
         await database.close()
 
 
 async def _furnish(world: World) -> None:
-    objects = world.parts.ground.objects
+    objects = world.control.platform.objects
 
     async def once(content: bytes) -> AsyncIterator[bytes]:
         yield content
@@ -132,14 +134,14 @@ async def _furnish(world: World) -> None:
         key = await made("POST", "/keys", {"name": "quarry-key", "user": "quarry-user"})
         await made("POST", "/models", {"name": "quarry-model"})
         await made("POST", "/models/quarry-model/versions", {"files": [file]})
-        registry = Registry(world.parts.ground.database, SystemClock())
+        registry = Registry(world.control.platform.database, SystemClock())
         await registry.add_version(2, model="quarry-model")
         await registry.point("quarry-alias", 2, model="quarry-model")
         await made("POST", "/datasets/quarry-data/versions", {"source": {"sample": "digits"}})
         needs = {"requirements": ["quarry-package"]}
         train = {"code": world.tree, "entry": "quarry.py", "name": "quarry-job", "environment": needs}
         job = await made("POST", "/jobs", train)
-        environment = world.parts.ground.environments.digest(EnvironmentSpec(requirements=("quarry-package",)))
+        environment = world.control.platform.environments.digest(EnvironmentSpec(requirements=("quarry-package",)))
         await made("POST", "/deployments", {"name": "quarry-dep", "model": "quarry-model", "version": 2})
         await _quarry_replica(world)
         await _quarry_reaction(world)
@@ -182,14 +184,14 @@ async def _quarry_reaction(world: World) -> None:
         since=now,
         error="quarry-error",
     )
-    async with world.parts.features.stores.reactions.write() as tx:
+    async with world.control.features.stores.reactions.write() as tx:
         await tx.add([dead])
 
 
 async def _quarry_replica(world: World) -> None:
     """One that has ended, and what it said."""
     now = SystemClock().now()
-    async with world.parts.features.stores.deployments.write() as tx:
+    async with world.control.features.stores.deployments.write() as tx:
         deployment = await tx.deployment("default", "quarry-dep")
         assert deployment is not None
         await tx.add_replica(

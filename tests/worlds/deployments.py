@@ -266,7 +266,7 @@ class Deployed:
             logs=logs,
         )
         self.reports = HealthReports(self.health, self.leadership.of(SUBJECT), lambda: probe or cluster)
-        self.suspicions = FailureReports(self.store, self.health, self.leadership.of(SUBJECT), clock)
+        self.failure_reports = FailureReports(self.store, self.health, self.leadership.of(SUBJECT), clock)
         self.owner: NewTenant | None = None
 
     async def start(self, versions: int = 2) -> "Deployed":
@@ -284,7 +284,7 @@ class Deployed:
     async def step(self) -> bool:
         """One round, with all it started done, and published."""
         active = await self.reconciler.step()
-        await self.reconciler.settled()
+        await self.reconciler.idle()
         await self.publisher.refresh()
         return active
 

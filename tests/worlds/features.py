@@ -15,7 +15,7 @@ from bms.adapters.sql.jobs import SqlJobs
 from bms.adapters.sql.models import SqlModels
 from bms.adapters.sql.reactions import SqlReactions
 from bms.adapters.sql.store import SqlStore
-from bms.app.control.features import following
+from bms.app.control.features import event_handlers
 from bms.control.datasets.nouns import DatasetVersion, ImportRequest
 from bms.control.datasets.service import DatasetService
 from bms.control.evaluation.gates import Gates
@@ -70,7 +70,7 @@ class Played:
         self.gates = Gates(self.jobs, self.models, self.datasets, self.clock)
         self.training = TrainingService(self.jobs, self.datasets, self.objects, PackagedRecipes(), TARGETS)
         self.log = SqlEventLog(self.database)
-        self.handlers, finders = following(
+        self.handlers, finders = event_handlers(
             self.jobs, self.models, self.datasets, self.conversion, self.gates, self.objects
         )
         self.reaction_store = SqlStore(self.database, SqlReactions)
@@ -83,7 +83,7 @@ class Played:
 
     async def react(self) -> None:
         """Handles all that follows from what happened, and what follows from that."""
-        await self.reactions.settle()
+        await self.reactions.run_until_idle()
 
     async def react_again(self) -> None:
         """Handles every event there ever was once more, as after a crash."""

@@ -224,5 +224,5 @@ class World:
         """Steps with all slow work done in between: nothing is left that a further step would do."""
         for _ in range(count):
             await scheduler.step()
-            await scheduler.settled()
+            await scheduler.idle()
             self.clock.advance(0.5)

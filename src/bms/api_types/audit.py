@@ -1,4 +1,4 @@
-"""/api/v1/audit: who did what, as the events that tell of it."""
+"""/api/v1/audit: the audit log of who did what."""
 
 from datetime import datetime
 
@@ -6,9 +6,9 @@ import msgspec
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One event as the audit shows it; `number` orders all events of the platform, `name` is `noun.verb_in_past`,
-    `actor` a user's or key's id, or "system". Names are those of users and keys, also of deleted ones; empty for
-    others, whose subject is a name."""
+    """One entry of the audit log: an event of the platform. `number` orders all events of the platform, `name` is
+    `noun.verb_in_past`, `actor` a user's or key's id, or "system". Names are those of users and keys, also of deleted
+    ones; empty for others, whose subject is a name."""
 
     number: int = 0
     name: str

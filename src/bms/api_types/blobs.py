@@ -1,17 +1,18 @@
-"""/api/v1/blobs: contents by digest, and the lists of files that name them."""
+"""/api/v1/blobs: content-addressed blobs, and file trees made of them."""
 
 import msgspec
 
 
 class Blob(msgspec.Struct, frozen=True, kw_only=True):
-    """`digest` is "sha256:<hex>" of the content, `size` its bytes."""
+    """A blob of content. `digest` is "sha256:<hex>" of the content, `size` its bytes."""
 
     digest: str
     size: int
 
 
 class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One regular file: its path below the tree's root with '/' between names, its content's digest and bytes."""
+    """One regular file of a tree: its path below the root with '/' between names, its content's digest and size in
+    bytes."""
 
     path: str
     digest: str

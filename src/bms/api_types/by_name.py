@@ -1,10 +1,10 @@
-"""Members by name: of types that the SDK once gave as dictionaries, so that programs that read them so run on."""
+"""Dictionary-style access to structs, for older programs: the SDK once returned these types as dictionaries."""
 
 from typing import Any
 
 
 class ByName:
-    """Makes `each["member"]`, `each.get("member")` and `{**each}` of a struct what they are of a dictionary."""
+    """Mixin that gives a struct `each["member"]`, `each.get("member")` and `{**each}` as a dictionary has them."""
 
     __slots__ = ()
 

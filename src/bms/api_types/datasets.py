@@ -1,4 +1,4 @@
-"""/api/v1/datasets: lines of immutable versions of data, and what one is imported from."""
+"""/api/v1/datasets: named series of immutable versions of data, and the sources they are imported from."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,7 +16,7 @@ DatasetState = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["deleted"
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is None or left out is told from the file itself.
+    """Options for reading a text file such as CSV. What is None or left out is detected from the file.
 
     `columns` maps names to types. `na`: words that mean a missing value in every column, texts included, beside
     the empty cell and those that usually do; an empty list, or the empty word alone: only the empty cell does.
@@ -30,8 +30,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """Where rows come from: a real data set that needs no download, by name, or uploaded files of one format, which
-    None leaves to their names."""
+    """Where an import's rows come from: a built-in data set by name, or uploaded files of one format, which None leaves
+    to their names."""
 
     sample: str | None = None
     tree: str | None = None
@@ -39,8 +39,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """How a version is made from its source. `split` maps train, validation and test to their shares; None: the splits
-    that the source has by itself, or the usual shares."""
+    """How a version is imported from its source. `split` maps train, validation and test to their shares; None: the
+    splits that the source has by itself, or the usual shares."""
 
     source: Source = Source()
     label: str | None = None
@@ -51,7 +51,8 @@ class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StartImport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`description` counts when this makes the data set's first version; what is left out has its default."""
+    """A request to import the next version of a data set. `description` counts when this makes the data set's first
+    version; what is left out has its default."""
 
     source: Source
     label: str | None = None
@@ -63,8 +64,8 @@ class StartImport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of versions under one name, unique in its tenant. A deleted one keeps its name's numbers, so that what was
-    made of a version never seems to be made of another."""
+    """A named series of versions, unique in its tenant. A deleted one keeps its name's numbers, so that what was made
+    of a version never seems to be made of another."""
 
     id: str
     tenant: str = ""
@@ -76,7 +77,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListedDataset(Dataset, frozen=True, kw_only=True):
-    """A data set in a list of them: with its newest version."""
+    """A data set as listings show it: with its newest version."""
 
     newest: Newest | None = None
 
@@ -89,8 +90,8 @@ class Split(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DatasetVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """Immutable once ready; a deleted one says what it was and holds nothing. `tree` holds `<split>-….tfrecord`,
-    `dataset.json` and `statistics.json`."""
+    """One version of a data set. Immutable once ready; a deleted one says what it was and holds nothing. `tree` holds
+    `<split>-….tfrecord`, `dataset.json` and `statistics.json`."""
 
     id: str
     tenant: str = ""

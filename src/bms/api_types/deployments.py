@@ -1,4 +1,4 @@
-"""/api/v1/deployments: names that clients call, what is to be served there, and how it is doing."""
+"""/api/v1/deployments: the names that clients call, the versions that serve them, and their health."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,7 +31,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Batching(ByName, msgspec.Struct, frozen=True, kw_only=True):
-    """How waiting requests are put together; sizes in rows, times in seconds.
+    """How waiting requests are batched; sizes in rows, times in seconds.
 
     "off": every request runs by itself. "static": a batch leaves when it has `max_rows`, or when its oldest request
     has waited `max_wait_s`, or at once where that is 0 and the model is free. "adaptive": as much as keeps the time
@@ -49,7 +49,8 @@ class Batching(ByName, msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeploymentSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """All that an owner decides. Every change of it is a new revision that can be returned to."""
+    """The desired state of a deployment, as its owner sets it. Every change of it is a new revision that can be
+    returned to."""
 
     model: str
     targets: Sequence[Target]
@@ -67,10 +68,9 @@ class DeploymentSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Deploy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to serve. Say at most one of `alias`, `version` and `targets`; by default the alias `production` is
-    followed. `force` passes over the model's gates; admins and owners only. The rest has the defaults of a deployment's
-    spec.
-    """
+    """The body that sets what a deployment serves. Say at most one of `alias`, `version` and `targets`; by default the
+    alias `production` is followed. `force` passes over the model's gates; admins and owners only. The rest has the
+    defaults of a deployment's spec."""
 
     model: str
     alias: str | None = None
@@ -95,7 +95,7 @@ class CreateDeployment(Deploy, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Rollback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The revision to return `to`; by default the newest that meant other versions than now."""
+    """A request to return to revision `to`; by default the newest whose versions differ from the present ones."""
 
     to: int | None = None
 
@@ -114,14 +114,14 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListedDeployment(Deployment, frozen=True, kw_only=True):
-    """A deployment in a list of them: with how it is doing."""
+    """A deployment as listings show it: with its status."""
 
     state: DeploymentState = ""
     message: str = ""
 
 
 class DeploymentRevision(msgspec.Struct, frozen=True, kw_only=True):
-    """What a deployment was told to serve at one time, and which versions that meant. Never changed."""
+    """One revision of a deployment's spec, and the versions it resolved to. Never changed."""
 
     deployment: str = ""
     number: int
@@ -133,7 +133,8 @@ class DeploymentRevision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplicaView(msgspec.Struct, frozen=True, kw_only=True):
-    """One replica. Counts are since its start, as its model server last said; `memory` in resident bytes."""
+    """The state of one replica. Counts are since its start, as its model server last reported; `memory` in resident
+    bytes."""
 
     id: str
     version: int
@@ -149,7 +150,7 @@ class ReplicaView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrafficView(msgspec.Struct, frozen=True, kw_only=True):
-    """One version that has traffic. `weight` is its share of requests that name no version, in percent."""
+    """A version that receives traffic. `weight` is its share of requests that name no version, in percent."""
 
     version: int
     weight: int
@@ -158,8 +159,8 @@ class TrafficView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeploymentStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`path` is where predictions are sent; `requests` counts what the replicas shown have answered; `message` says
-    `state` to people."""
+    """The observed state of a deployment. `path` is where predictions are sent; `requests` counts what the replicas
+    shown have answered; `message` says `state` to people."""
 
     name: str
     model: str

@@ -1,4 +1,4 @@
-"""/api/v1/environments: what is installed where models and jobs run, and what is asked of it."""
+"""/api/v1/environments: the Python packages that models and jobs run with."""
 
 from typing import Annotated
 
@@ -8,8 +8,8 @@ EnvironmentState = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["abse
 
 
 class EnvironmentSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What must be installed. Without requirements and lock: the platform's own interpreter and packages (ONNX
-    Runtime, NumPy). `python` is a version such as "3.11"; None: the platform's.
+    """What an environment must have installed. Without requirements and lock: the platform's own interpreter and
+    packages (ONNX Runtime, NumPy). `python` is a version such as "3.11"; None: the platform's.
 
     `lock` holds the lines of a lock file, `name==version --hash=sha256:…`: nothing it names is resolved anew, and
     what is installed must have one of its hashes. `index` names one of the operator's indexes; "" is the default.
@@ -25,7 +25,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """One environment. `versions` and `jobs` count those of the tenant that asks (of all tenants, for the operator's).
 
     `python` is a version; `lock` the digest of what it was resolved to, `packages` how many that are; `size` in bytes,
-    `built_s` in seconds. What only a build can tell is empty before one has ended.
+    `built_s` in seconds. What only a build can determine is empty before one has ended.
     """
 
     digest: str
@@ -43,7 +43,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pruned(msgspec.Struct, frozen=True, kw_only=True):
-    """What was removed, and how many bytes that freed."""
+    """The environments that a prune removed, and how many bytes that freed."""
 
     removed: tuple[Environment, ...]
     freed: int

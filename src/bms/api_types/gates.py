@@ -1,4 +1,4 @@
-"""…/gates of a version: what it must reach before an alias may point at it, and how it stands with that."""
+"""…/gates of a version: the metrics it must reach before an alias may point at it, and their results."""
 
 from datetime import datetime
 from typing import Annotated
@@ -12,8 +12,8 @@ GateState = Annotated[
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
-    """What a version must reach before an alias may point at it: `metric` on a data set's split, at least `minimum` or,
-    where lower is better, at most `maximum`."""
+    """A threshold that a version must reach before an alias may point at it: `metric` on a data set's split, at least
+    `minimum` or, where lower is better, at most `maximum`."""
 
     metric: str
     dataset: str
@@ -23,12 +23,11 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one gate: its measured `value`; or `reason`, why it could not be measured; or neither, while it
-    is being measured. `gate` is the data set as the gate names it, empty in results that are older than this field;
+    """The result of one gate: its measured `value`; or `reason`, why it could not be measured; or neither, while it is
+    being measured. `gate` is the data set as the gate names it, empty in results that are older than this field;
     `dataset` names the exact version measured on ("name@3"), or as the gate does where there was none. `note` says for
     people which columns and classes of it were held against which of the model's. Where a `value` has a `reason` as
-    well, job `tried` could not measure the same again, and that is why.
-    """
+    well, job `tried` could not measure the same again, and that is why."""
 
     metric: str
     gate: str = ""
@@ -50,7 +49,8 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GateStanding(msgspec.Struct, frozen=True, kw_only=True):
-    """How a version stands with one gate of its model, as both are now. `why` is for people: empty where it passed."""
+    """Whether a version passes one gate of its model, by the gate and the result of now. `why` is for people: empty
+    where it passed."""
 
     metric: str
     dataset: str

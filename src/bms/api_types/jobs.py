@@ -1,4 +1,4 @@
-"""/api/v1/jobs: programs that run to their end, and what starts them."""
+"""/api/v1/jobs: programs that run to completion, and the requests that start them."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -23,7 +23,7 @@ ENDED = frozenset({"succeeded", "failed", "cancelled", "lost"})
 
 
 class TreeInput(msgspec.Struct, frozen=True, kw_only=True):
-    """A tree (by digest) that the job finds as directory `name`; `reference` says to people what it is."""
+    """An input directory of a job: a tree (by digest) mounted as `name`; `reference` names it for people."""
 
     name: str
     tree: str
@@ -31,7 +31,7 @@ class TreeInput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobSpec(ByName, msgspec.Struct, frozen=True, kw_only=True):
-    """What to run, complete and resolved: nothing in it changes meaning later.
+    """What a job runs, completely resolved: nothing in it changes meaning later.
 
     `entry` is "task:NAME" for one of the platform's tasks, else a script's path in the tree `code`.
     """
@@ -88,7 +88,7 @@ class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A request to train: a recipe, or code of one's own (the digest of an uploaded tree, and its entry script).
+    """A request to train: a recipe, or your own code (the digest of an uploaded tree, and its entry script).
 
     `datasets` maps the names of the job's input directories to references ("digits", "digits@3").
     """
@@ -108,14 +108,15 @@ class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Convert(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`tolerance` is the largest absolute difference allowed between the outputs of parent and child."""
+    """A request to convert a version to another format. `tolerance` is the largest absolute difference allowed between
+    the outputs of parent and child."""
 
     to: str
     tolerance: float = 1e-5
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
-    """The jobs that measure a version's gates, and the ids of those among them that did already when it was asked."""
+    """The jobs that measure a version's gates, and the ids of those that were already running."""
 
     items: tuple[Job, ...]
     running: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""/api/v1/keys: what a program shows to act as a user."""
+"""/api/v1/keys: API keys, with which programs act as a user."""
 
 from datetime import datetime
 
@@ -6,8 +6,8 @@ import msgspec
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """A key without its secret, of which only a digest is stored. `rate_per_s` counts inference requests, None: not
-    limited; empty `scopes`: all that the user's role allows."""
+    """An API key without its secret, of which only a digest is stored. `rate_per_s` counts inference requests, None:
+    not limited; empty `scopes`: all that the user's role allows."""
 
     id: str
     tenant: str
@@ -23,14 +23,15 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key with its full text `id.secret`, shown this once."""
+    """A new API key with its full text `id.secret`, shown this once."""
 
     key: Key
     text: str
 
 
 class CreateKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`user` is an id or name, by default the asker; empty `scopes` mean all that the user's role allows."""
+    """A request to create an API key. `user` is an id or name, by default the asker; empty `scopes` mean all that the
+    user's role allows."""
 
     name: str
     user: str | None = None

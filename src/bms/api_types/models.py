@@ -1,4 +1,4 @@
-"""/api/v1/models: lines of versions under one name, and the aliases that move from one to the next."""
+"""/api/v1/models: named series of versions, and the aliases that point at versions."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from bms.core.latest import Newest
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of versions under one name, unique in its tenant."""
+    """A named series of versions, unique in its tenant."""
 
     id: str
     tenant: str = ""
@@ -22,7 +22,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ListedModel(Model, frozen=True, kw_only=True):
-    """A model in a list of them: with its newest version, but for unfinished uploads and deleted ones."""
+    """A model as listings show it: with its newest version, unfinished uploads and deleted ones left out."""
 
     newest: Newest | None = None
 
@@ -39,7 +39,7 @@ class ChangeModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Alias(msgspec.Struct, frozen=True, kw_only=True):
-    """A movable name of one version: what TF Serving calls a label."""
+    """A movable name for one version: what TF Serving calls a label."""
 
     tenant: str = ""
     model: str
@@ -52,7 +52,7 @@ class Alias(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MoveAlias(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`force` passes over the model's gates; admins and owners only."""
+    """A request to point an alias at a version. `force` passes over the model's gates; admins and owners only."""
 
     version: int
     force: bool = False

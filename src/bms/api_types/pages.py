@@ -1,4 +1,4 @@
-"""Pages of a listing."""
+"""Pagination of listings."""
 
 from typing import Generic, TypeVar
 

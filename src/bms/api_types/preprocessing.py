@@ -1,4 +1,4 @@
-"""What a version does with an encoded image or a text before its model sees it."""
+"""How a version preprocesses an encoded image or a text before its model gets it."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ Resize = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["crop", "none",
 
 
 class ImagePreprocess(msgspec.Struct, frozen=True, kw_only=True, tag="image"):
-    """How an encoded image (JPEG, PNG or WebP) becomes the model's `input`; empty: the one that the model has.
+    """How an encoded image (JPEG, PNG or WebP) becomes the model's `input`; an empty name: the model's only one.
 
     It is decoded to `mode` ("L" grey, "RGB", or "BGR": the same with blue first) and brought to (height, width):
     "stretch" resizes both sides; "crop" resizes its shorter side to `shorter` pixels (0: as few as fill height and

@@ -7,7 +7,7 @@ from bms.api_types.resources import Resources
 
 
 class Needed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a recipe needs of a data set: rows in these splits, and so many classes with rows to train on."""
+    """The requirements of a recipe on a data set: rows in these splits, and so many classes with rows to train on."""
 
     splits: tuple[str, ...] = ("train",)
     classes: int = 0

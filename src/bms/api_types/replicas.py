@@ -1,4 +1,4 @@
-"""/api/v1/deployments/NAME/replicas: the model servers that a deployment has and had."""
+"""/api/v1/deployments/NAME/replicas: the model servers of a deployment, present and past."""
 
 from datetime import datetime
 from typing import Annotated
@@ -13,7 +13,7 @@ ENDED = frozenset({"stopped", "failed"})
 
 
 class Replica(msgspec.Struct, frozen=True, kw_only=True):
-    """One replica, ended ones as far as they are remembered."""
+    """One replica; ended ones as far as they are remembered."""
 
     id: str
     version: int

@@ -1,4 +1,4 @@
-"""How much of a machine a model server or a job may use: a part of deployments and jobs."""
+"""Resource limits of a model server or a job: a part of deployments and jobs."""
 
 import msgspec
 

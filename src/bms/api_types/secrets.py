@@ -1,4 +1,4 @@
-"""/api/v1/secrets: values that models send to their upstreams. No answer holds one."""
+"""/api/v1/secrets: values that models send to their upstreams; they can be set, but no answer holds one."""
 
 from datetime import datetime
 
@@ -6,8 +6,8 @@ import msgspec
 
 
 class Secret(msgspec.Struct, frozen=True, kw_only=True):
-    """A secret as people see it: sent to `hosts` alone; none: to whichever upstream names it. `usable` is false when
-    the home lacks the key that it was encrypted with."""
+    """A secret without its value, which is sent to `hosts` alone; none: to whichever upstream names it. `usable` is
+    false when the home lacks the key that it was encrypted with."""
 
     name: str
     hosts: tuple[str, ...]
@@ -18,7 +18,7 @@ class Secret(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SetSecret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`value` is sent to `hosts` alone; none: to whichever upstream names the secret."""
+    """A request to set a secret. `value` is sent to `hosts` alone; none: to whichever upstream names the secret."""
 
     value: str
     hosts: tuple[str, ...] = ()

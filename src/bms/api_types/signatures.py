@@ -1,4 +1,4 @@
-"""What a model takes and gives: a part of versions."""
+"""Signatures: the tensors or columns that a model takes and gives; a part of versions."""
 
 from typing import Annotated
 
@@ -31,7 +31,7 @@ ParameterType = Annotated[
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the values of a column are.
+    """The type of a column's values.
 
     An `optional` column may be left out of a request, which is as if all its values were missing. Of an `unread` one no
     step of the model looks at the values: whatever is sent there, the model gets none. A `nameless` one is alone, and
@@ -48,7 +48,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Feature(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`size` is how many values of it an example holds; None: any number, none too."""
+    """One feature of serialized examples. `size` is how many values of it an example holds; None: any number, none
+    too."""
 
     name: str
     dtype: FeatureType
@@ -73,14 +74,14 @@ class TensorSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SequenceLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How many sequences a replica keeps at once, and for how many seconds one that nobody goes on with."""
+    """Limits of stateful sequences: how many a replica keeps, and after how many idle seconds one is dropped."""
 
     most: int = 1024
     idle_s: float = 60.0
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One that a signature has, and its value where a request says nothing. With `many` it is a list of such values.
+    """A parameter of a signature, and its default. With `many` it is a list of such values.
 
     The default of an object is its JSON.
     """
@@ -92,7 +93,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Predicted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`outputs` are those that it gives, none: all of them; `names` what it calls them, none: what they are called.
+    """How the answer of the model's own `predict` is composed of the signature's `outputs` (none: of all of them);
+    `names` what it calls them, none: what they are called.
 
     The form is one output's `value`; `records`, a frame's rows with its columns' names; `columns`, an array by each
     name; `numbered`, a frame whose columns are numbered from 0; `lists`, each value of one output in a list of its

@@ -8,7 +8,8 @@ from bms.core.workloads.isolation import Isolation
 
 
 class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
-    """One connected gateway. `revision` is the snapshot's that it routes by; counts are since its start."""
+    """The state of one connected gateway. `revision` is the snapshot's that it routes by; counts are since its
+    start."""
 
     slot: int
     pid: int
@@ -45,7 +46,8 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReactionsView(msgspec.Struct, frozen=True, kw_only=True):
-    """What follows from events and could not be done yet (`waiting`), or at all (`dead`), and since when the oldest."""
+    """Counts of event handlers' work that waits for a retry (`waiting`) or was given up (`dead`), and since when the
+    oldest."""
 
     waiting: int = 0
     waiting_since: datetime | None = None
@@ -54,9 +56,10 @@ class ReactionsView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`snapshot` is the newest revision. `isolation` is what keeps workloads in; gateways, devices, the database,
-    usage events that wait for a release that reads them, reactions and why a protection lacks are shown to the
-    operator's tenant alone. `unseen` is why it can't be told now what runs: `workloads` are then none."""
+    """The state of the platform. `snapshot` is the newest revision. `isolation` is what keeps workloads in; gateways,
+    devices, the database, usage events that wait for a release that reads them, reactions and why a protection lacks
+    are shown to the operator's tenant alone. `unseen` is why running workloads can't be listed now: `workloads` are
+    then none."""
 
     version: str
     started_at: datetime

@@ -9,10 +9,10 @@ from bms.api_types.users import User
 
 
 class Tenant(msgspec.Struct, frozen=True, kw_only=True):
-    """An isolated customer. `id` is its name: it appears in paths and never changes.
+    """A tenant: an isolated customer. `id` is its name: it appears in paths and never changes.
 
     Since `deleted_at` nobody acts for it any more; since `removed_at` all that it owned is gone. Its name stays taken:
-    the books are kept under it.
+    its usage records are kept under it.
     """
 
     id: str

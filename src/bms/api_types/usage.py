@@ -1,4 +1,4 @@
-"""/api/v1/usage: what was used, by whom, from the books."""
+"""/api/v1/usage: usage records, of who used how much of what."""
 
 from datetime import datetime
 from typing import Annotated
@@ -9,9 +9,9 @@ Of = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["jobs", "replicas",
 
 
 class UsageSum(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Sums over some of the books; what was grouped by says which, the rest of those is left out. `hour` and `day` are
-    when each begins. `quantities` are by meter, all that anything was used of; grouped by meter, a row tells of its
-    meter alone."""
+    """A sum of usage; the fields that it was grouped by identify it, the others are left out. `hour` and `day` are when
+    each begins. `quantities` are by meter, all that anything was used of; grouped by meter, a row is of its meter
+    alone."""
 
     key: str | None = None
     deployment: str | None = None
@@ -36,9 +36,9 @@ class UsageSums(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UsageEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt of one request; or, `of` replicas, jobs or storage, a piece of the time that one was held, which ends
-    before `until`: `request_id` is its id then. Times are Unix nanoseconds; `status` is the HTTP status; `revision`
-    that of the deployment's route that was in force."""
+    """One usage record: one attempt of one request; or, `of` replicas, jobs or storage, a piece of the time that one
+    was held, which ends before `until`: `request_id` is its id then. Times are Unix nanoseconds; `status` is the HTTP
+    status; `revision` that of the deployment's route that was in force."""
 
     source: str
     seq: int

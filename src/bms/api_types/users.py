@@ -1,4 +1,4 @@
-"""/api/v1/users and /api/v1/whoami: who acts."""
+"""/api/v1/users and /api/v1/whoami: users, and who a key acts as."""
 
 from datetime import datetime
 from typing import Annotated
@@ -9,7 +9,7 @@ Role = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["admin", "develop
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody of one tenant; `name` is unique there."""
+    """A user of a tenant; `name` is unique there."""
 
     id: str
     tenant: str
@@ -26,7 +26,7 @@ class CreateUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class ChangeUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`force` also where nobody could administer the tenant any more."""
+    """A request to change a user. `force` also where nobody could administer the tenant any more."""
 
     role: str | None = None
     disabled: bool | None = None
@@ -34,7 +34,7 @@ class ChangeUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Who a key acts as, within one tenant; empty `scopes`: all that the role allows."""
+    """The user that a key acts as, within one tenant; empty `scopes`: all that the role allows."""
 
     tenant: str
     user: str

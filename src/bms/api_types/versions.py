@@ -1,4 +1,4 @@
-"""/api/v1/models/NAME/versions: immutable versions, and what one is to be."""
+"""/api/v1/models/NAME/versions: immutable versions of a model, and the requests that create them."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,8 +21,8 @@ Relation = Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["", "compress
 
 
 class Lineage(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a version came from. `parent` is the number of the version of the same model it was made from, `datasets`
-    are "name@3"."""
+    """What a version was made from. `parent` is the number of the version of the same model it was made from,
+    `datasets` are "name@3"."""
 
     parent: int | None = None
     relation: Relation = ""
@@ -39,9 +39,8 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
-    """One immutable version. `artifact` is the digest of its tree; content and signature never change once ready;
-    only state, gate results and metadata notes do.
-    """
+    """One immutable version of a model. `artifact` is the digest of its tree; content and signature never change once
+    ready; only state, gate results and metadata notes do."""
 
     id: str
     tenant: str = ""
@@ -76,7 +75,7 @@ class StartedUpload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """What a version is to be, beside its files. What is left out is found out by verification."""
+    """The settings of a new version, beside its files. What is left out is found out by verification."""
 
     runtime: str = ""
     signatures: Mapping[str, Signature] = {}
@@ -90,7 +89,8 @@ class NewVersion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CreateVersion(NewVersion, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where its content is: `files` to be put as blobs, an `archive` (zip, tar) or a `tree` that are blobs already."""
+    """A request to create a version, with its content: `files` to be put as blobs, an `archive` (zip, tar) or a `tree`
+    that are blobs already."""
 
     files: tuple[FileEntry, ...] = ()
     archive: str | None = None

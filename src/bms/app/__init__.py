@@ -1,7 +1,7 @@
-"""Processes, put together: the only place that wires. A folder for each process, whose `main` reads from top to
-bottom.
+"""The platform's processes and where their parts are wired together; a folder per process.
 
 `control`, `gateway`, `model_server`, `job` and `node_agent` are run as `python -m bms.app.NAME CONFIG`, `all_in_one` is
-the supervisor, `bms up`. `supervisor` and `home` are what it stands on, `process` what the slim part's processes do
-first, `tasks` what jobs of the platform's own run. settings is the one place that reads the environment.
+the supervisor, `bms up`. `supervisor` and `home` are what the supervisor is built on, `process` is the start-up code of
+slim processes, `tasks` are the platform's own jobs. Only `settings` reads environment variables. Each process's `main`
+reads from top to bottom.
 """

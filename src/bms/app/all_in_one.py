@@ -5,8 +5,8 @@
                                  [--trust-proxy NETWORK …] [--node-agent ENDPOINT --node-agent-secret FILE]
     python -m bms.app.all_in_one --home DIR --adopt FD      (started by control when its supervisor was killed)
 
-It imports little and does little, so that it is small and has few reasons to die. Read next: home, listening,
-services, restarts, supervisor, endings, adoption.
+It imports little and does little, so that it is small and has few reasons to die. Read next: home, then
+supervisor (listening, services, restarts, shutdown), control.adoption.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def _supervise(
     try:
         write_private(home.run / "supervisor.json", msgspec.json.encode(settings))
         supervisor = Supervisor(home, settings, listening, recorded_services(home) if adopting else ())
-        asyncio.run(supervisor.run(lambda ready: _tell(home, ready, ready_fd, adopting)))
+        asyncio.run(supervisor.run(lambda ready: _announce(home, ready, ready_fd, adopting)))
     except OSError as error:
         raise disk_refusal(home.root, error) from error
     finally:
@@ -103,7 +103,8 @@ def _supervise(
 
 
 def _refuse_less_isolation(wanted: Level) -> None:
-    """Asked here too, where the answer is seen, and not only by control, which is alone when it starts again."""
+    """Refuses to start where the machine isolates workloads less than required. Control checks it too; here the person
+    who starts the platform sees the answer."""
     if wanted == "none":
         return
     if lacks := shortfall(probing.describe(probing.probe()), wanted):
@@ -121,8 +122,8 @@ def _own_identity() -> processes.ProcessIdentity:
     return own.identity
 
 
-def _tell(home: Home, ready: PlatformReady, ready_fd: int | None, adopting: bool) -> None:
-    """What a person wants to know next; and, where somebody waits in another process, that it is ready."""
+def _announce(home: Home, ready: PlatformReady, ready_fd: int | None, adopting: bool) -> None:
+    """Prints the URL and the next commands, and reports readiness to a parent that waits for it on a pipe."""
     if adopting:
         print(f"took over {ready.url} from a supervisor that was killed", flush=True)
         return
@@ -167,7 +168,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
 
 
 def _absolute(path: str) -> str:
-    """For processes that may run in other directories; links are kept, since what they lead to may be exchanged."""
+    """The path made absolute, since other processes may run in other directories. Links are kept: their targets may be
+    exchanged."""
     return os.path.abspath(path) if path else ""
 
 

@@ -1,4 +1,4 @@
-"""What `bms` says with its exit status: one table for commands and for the supervisor."""
+"""The exit statuses of `bms`: one table for commands and for the supervisor."""
 
 from enum import IntEnum
 

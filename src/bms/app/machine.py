@@ -1,4 +1,4 @@
-"""What this machine has for workloads."""
+"""The size of this machine: what workloads can use of it."""
 
 import os
 

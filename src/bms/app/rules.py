@@ -1,4 +1,4 @@
-"""What the operator decides about models and jobs: told to `bms up`, kept by control."""
+"""The operator's rules for models and jobs: given to `bms up`, kept by control."""
 
 import msgspec
 
@@ -10,11 +10,11 @@ from bms.core.workloads.isolation import Level
 
 
 class WorkloadRules(msgspec.Struct, frozen=True, kw_only=True):
-    """`packages` is where environments are installed from and may hold passwords; `require_isolation` what must keep
-    workloads in, or nothing starts; `allowed_upstreams` what models may reach beside public addresses;
-    `verification_s` how long a version may take to be recognised, loaded and tried, in seconds. `node_agent` is the
-    endpoint of the node agent that runs them, empty for this machine, and `node_agent_secret` the path of the file that
-    holds the agent's secret."""
+    """The operator's rules for workloads. `packages` is where environments are installed from and may hold passwords;
+    `require_isolation` the isolation without which nothing starts; `allowed_upstreams` the addresses that models may
+    reach beside public ones; `verification_s` how long a version may take to be recognised, loaded and tried, in
+    seconds. `node_agent` is the endpoint of the node agent that runs workloads, empty for this machine, and
+    `node_agent_secret` the path of the file that holds the agent's secret."""
 
     packages: PackageSources = PackageSources()
     require_isolation: Level = "none"

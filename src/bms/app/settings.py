@@ -1,4 +1,4 @@
-"""Every setting that comes from outside: the one place that reads the environment."""
+"""All settings that come from outside: the one place that reads environment variables."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,8 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
 class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What `bms up` was told. `port` 0: any free one. `control` and `gateway` are what the interpreter runs."""
+    """The options of `bms up`. `port` 0: any free one. `control` and `gateway` are the arguments of their
+    interpreters."""
 
     home: str
     host: str = "127.0.0.1"
@@ -68,7 +69,7 @@ class UpSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where commands find their server unless told otherwise. None: not said."""
+    """The client's settings: where commands find their server unless an option says otherwise. None: not set."""
 
     url: str | None = None
     key: str | None = None
@@ -77,7 +78,8 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def client_settings(environment: Mapping[str, str] = os.environ) -> ClientSettings:
-    """From BMS_URL, BMS_KEY, BMS_CA, and where the profile file is: $XDG_CONFIG_HOME/bms/profile.toml or ~/.config/…"""
+    """The client's settings, from BMS_URL, BMS_KEY and BMS_CA; the profile file is $XDG_CONFIG_HOME/bms/profile.toml or
+    ~/.config/…"""
     folder = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '/')}/.config"
     return ClientSettings(
         url=value(environment, "BMS_URL") or None,
@@ -88,7 +90,8 @@ def client_settings(environment: Mapping[str, str] = os.environ) -> ClientSettin
 
 
 def database_url(environment: Mapping[str, str] = os.environ) -> str:
-    """BMS_DATABASE_URL; empty means SQLite in the home. It is no option, since everybody can read a command line."""
+    """The database's URL, from BMS_DATABASE_URL; empty means SQLite in the home. It is no option, since everybody can
+    read a command line."""
     return value(environment, "BMS_DATABASE_URL")
 
 
@@ -100,8 +103,8 @@ def package_sources(
     offline: bool = False,
     environment: Mapping[str, str] = os.environ,
 ) -> PackageSources:
-    """From the options of `bms up` (`named` are NAME=URL), else from BMS_INDEX_URL, BMS_EXTRA_INDEX_URL,
-    BMS_FIND_LINKS (each several by white space), BMS_INDEX_<NAME> and BMS_OFFLINE.
+    """The package indexes: from the options of `bms up` (`named` are NAME=URL), else from BMS_INDEX_URL,
+    BMS_EXTRA_INDEX_URL, BMS_FIND_LINKS (each several by white space), BMS_INDEX_<NAME> and BMS_OFFLINE.
 
     Raises InvalidArgument; also for an option that holds a password, since everybody can read a command line.
     """
@@ -131,30 +134,34 @@ def package_sources(
 
 
 def allowed_upstreams(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """BMS_ALLOWED_UPSTREAMS: networks and places (`core.upstreams.parse_allowed`), with commas or blanks between."""
+    """The networks and hosts that models may reach (`core.upstreams.parse_allowed`), from BMS_ALLOWED_UPSTREAMS,
+    separated by commas or blanks."""
     return tuple(value(environment, "BMS_ALLOWED_UPSTREAMS").replace(",", " ").split())
 
 
 def allowed_origins(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """BMS_ALLOWED_ORIGINS: origins of pages (`web.inference.cors`), with commas or blanks between."""
+    """The origins of browser pages that may call (`web.inference.cors`), from BMS_ALLOWED_ORIGINS, separated by commas
+    or blanks."""
     return tuple(value(environment, "BMS_ALLOWED_ORIGINS").replace(",", " ").split())
 
 
 def trusted_proxies(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """BMS_TRUSTED_PROXIES: networks of proxies (`web.inference.proxies`), with commas or blanks between."""
+    """The networks of trusted proxies (`web.inference.proxies`), from BMS_TRUSTED_PROXIES, separated by commas or
+    blanks."""
     return tuple(value(environment, "BMS_TRUSTED_PROXIES").replace(",", " ").split())
 
 
 def node_agent(endpoint: str = "", secret: str = "", environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
     """The endpoint of the node agent that runs workloads, and the path of its secret: from the options of `bms up`,
-    else from BMS_NODE_AGENT and BMS_NODE_AGENT_SECRET; nothing where this machine does."""
+    else from BMS_NODE_AGENT and BMS_NODE_AGENT_SECRET; empty where this machine runs them."""
     where = endpoint or value(environment, "BMS_NODE_AGENT")
     file = secret or value(environment, "BMS_NODE_AGENT_SECRET")
     return where, os.path.abspath(os.path.expanduser(file)) if file else ""
 
 
 def service_environment(home_mark: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The whole environment of control and gateways: what finds programs, packages and certificates, no secrets."""
+    """The whole environment of control and gateways: the variables that find programs, packages and certificates, and
+    no secrets."""
     kept = {
         name: value
         for name, value in environment.items()

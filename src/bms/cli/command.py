@@ -1,5 +1,5 @@
-"""How a command is declared: its function gets a `CommandSession`; where to connect and --json are options of all
-alike."""
+"""Declares commands: gives each function a `CommandSession`, and every command the options for the server and
+--json."""
 
 import functools
 import inspect
@@ -31,8 +31,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 class CommandSession:
     """One run of a command: the client, made when it is first needed, and where the answer goes.
 
-    `connected_by` are the options that said where to, so that commands which are told to people lead there, too; never
-    the text of a key.
+    `connected_by` are the options that name the server, so that suggested commands lead there, too; never the text of a
+    key.
     """
 
     def __init__(self, url: str | None, key: str | None, home: Path | None, json: bool, ca: Path | None = None) -> None:
@@ -66,7 +66,7 @@ class CommandSession:
 def command(
     app: typer.Typer, name: str | None = None
 ) -> Callable[[Callable[Concatenate[CommandSession, P], None]], Callable[Concatenate[CommandSession, P], None]]:
-    """Makes of a function a command of `app` that also takes --url, --key, --ca, --home and --json."""
+    """Decorator that makes a function a command of `app`, with --url, --key, --ca, --home and --json added."""
 
     def declare(
         function: Callable[Concatenate[CommandSession, P], None],
@@ -103,7 +103,7 @@ def command(
 
 
 def noun(help: str) -> typer.Typer:
-    """A group of commands about one noun."""
+    """Makes a group of commands about one noun."""
     app = typer.Typer(help=help, no_args_is_help=True)
     app.callback()(lambda: None)
     return app

@@ -1,4 +1,4 @@
-"""Which server a command talks to, and with which key: options, then environment, then profile, then a home."""
+"""Finds the server a command talks to, and the key: from options, then environment, then profile, then a home."""
 
 import tomllib
 from pathlib import Path
@@ -13,7 +13,7 @@ from bms.sdk.trust import Trust
 
 
 class ServerProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The profile file, TOML."""
+    """The content of the profile file (TOML)."""
 
     url: str
     key: str | None = None
@@ -22,7 +22,7 @@ class ServerProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class EndpointFile(msgspec.Struct, frozen=True):
-    """HOME/run/endpoint.json."""
+    """The content of HOME/run/endpoint.json."""
 
     url: str
     pid: int
@@ -30,7 +30,7 @@ class EndpointFile(msgspec.Struct, frozen=True):
 
 
 class ServerConnection(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to and as whom; `home` where the server is a platform of this machine."""
+    """The server's address, and the key to use; `home` where the server is a platform of this machine."""
 
     url: str
     key: str | None
@@ -45,7 +45,8 @@ class ServerConnection(msgspec.Struct, frozen=True, kw_only=True):
 def find(
     url: str | None, key: str | None, home: Path | None, settings: ClientSettings, ca: Path | None = None
 ) -> ServerConnection:
-    """Raises Unavailable when a home's platform is not running, InvalidArgument when nothing says where to.
+    """Finds the connection from options, environment, profile and home. Raises Unavailable when a home's platform is
+    not running, InvalidArgument when nothing says where to.
 
     The profile's key goes to the profile's server alone, a home's key to that home's platform alone.
     """
@@ -69,7 +70,8 @@ def find(
 
 
 def of_home(home: Path, key: str | None = None) -> ServerConnection:
-    """The running platform of a home, by its admin key unless `key` is given, and by its own certificate."""
+    """Connects to the running platform of a home, by its admin key unless `key` is given, and by its own
+    certificate."""
     home = home.expanduser().resolve()
     if not home.is_dir():
         raise NotFound(f"there is no home {home}: start a platform with `bms up --home {home}`")
@@ -87,7 +89,7 @@ def of_home(home: Path, key: str | None = None) -> ServerConnection:
 
 
 def key_of(text: str | None) -> str | None:
-    """A key as given, or out of the file that `@FILE` names, which keeps it off the command line. Raises NotFound
+    """Reads a key as given, or from the file that `@FILE` names, which keeps it off the command line. Raises NotFound
     without that file, InvalidArgument for what can't be a key."""
     if text is None or not text.startswith("@"):
         return clean_key(text)
@@ -102,7 +104,7 @@ def key_of(text: str | None) -> str | None:
 
 
 def read_profile(path: Path) -> ServerProfile | None:
-    """None without a file. Raises InvalidArgument for one that is not as it should be."""
+    """Reads the profile file; None without one. Raises InvalidArgument for one that is not as it should be."""
     try:
         text = path.read_text()
     except FileNotFoundError:

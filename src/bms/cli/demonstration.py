@@ -1,4 +1,4 @@
-"""`bms demo`: the main job on real data, through the public API."""
+"""`bms demo`: the demonstration, as a command."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def demo(
-    home: Annotated[Path | None, typer.Option(help="A home to play on; by default a temporary one.")] = None,
+    home: Annotated[Path | None, typer.Option(help="The home to use; by default a temporary one.")] = None,
     port: Annotated[int, typer.Option(help="The port to listen on; 0: any free one.")] = 0,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the platform running afterwards.")] = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Starting a process of the platform that goes on in background, and waiting until it is ready."""
+"""Starts a process of the platform in the background, and waits until it is ready."""
 
 import os
 import subprocess
@@ -13,7 +13,8 @@ from bms.app.supervisor.log_files import open_log, tail
 
 
 def detached(command: Sequence[str], log: Path) -> None:
-    """Prints what it said until it was ready. Ends this process with its status when it does not get there.
+    """Runs the command in the background, and prints its output until it is ready. Ends this process with its status
+    when it does not get there.
 
     The command takes --ready-fd, the pipe that it says that it is ready on; it writes to `log`.
     """

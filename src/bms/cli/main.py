@@ -1,4 +1,4 @@
-"""`bms`: which commands there are, and what an error becomes on a terminal."""
+"""`bms`: the list of commands, and how errors are shown on a terminal."""
 
 import importlib
 import io
@@ -25,33 +25,33 @@ class Entry(NamedTuple):
 
 COMMANDS: dict[str, Entry] = {
     "up": Entry("commands.up", "Run the platform on this machine."),
-    "down": Entry("commands.down", "Stop the platform of a home, and all it runs."),
-    "status": Entry("commands.status", "How the platform is doing."),
-    "demo": Entry("demonstration", "Watch data become a served, metered model."),
+    "down": Entry("commands.down", "Stop the platform of a home, and everything it runs."),
+    "status": Entry("commands.status", "Show the state of the platform."),
+    "demo": Entry("demonstration", "Watch data become a trained, served and metered model."),
     "model": Entry("commands.model", "Models, their versions and aliases."),
-    "deploy": Entry("commands.deploy", "Serve a model, or a file: the shortest way."),
-    "deployment": Entry("commands.deployment", "What is served under which name."),
-    "logs": Entry("commands.logs", "What the replicas of a deployment write."),
-    "predict": Entry("predict.command", "Ask a served model."),
+    "deploy": Entry("commands.deploy", "Serve a model, or a model file, with one command."),
+    "deployment": Entry("commands.deployment", "Which versions are served under which name."),
+    "logs": Entry("commands.logs", "Print the logs of a deployment's replicas."),
+    "predict": Entry("predict.command", "Send a prediction to a served model."),
     "dataset": Entry("commands.dataset", "Data sets and their versions."),
-    "job": Entry("commands.job", "Training and other programs that run to their end."),
-    "environment": Entry("commands.environment", "What models and jobs run in: Python and packages."),
-    "tenant": Entry("commands.tenant", "Isolated customers of the platform."),
-    "user": Entry("commands.user", "People and programs of a tenant."),
-    "key": Entry("commands.key", "What programs show to act as a user."),
+    "job": Entry("commands.job", "Training and other programs that run to completion."),
+    "environment": Entry("commands.environment", "The Python and packages of models and jobs."),
+    "tenant": Entry("commands.tenant", "Tenants: isolated customers of the platform."),
+    "user": Entry("commands.user", "Users of a tenant: people and programs."),
+    "key": Entry("commands.key", "API keys, with which programs act as a user."),
     "secret": Entry("commands.secret", "Values that models send to their upstreams."),
-    "usage": Entry("commands.usage", "What was used, from the books."),
-    "audit": Entry("commands.audit", "Who did what."),
-    "reaction": Entry("commands.reaction", "What was to follow from events and could not be done."),
+    "usage": Entry("commands.usage", "Show usage, summed up."),
+    "audit": Entry("commands.audit", "Show the audit log: who did what."),
+    "reaction": Entry("commands.reaction", "Failed reactions to events: retry or drop them."),
     "node": Entry("commands.node", "Machines that run models and jobs of a platform elsewhere."),
-    "database": Entry("commands.database", "The database that holds a home's books."),
-    "profile": Entry("commands.profile", "The server and key that commands use unless told otherwise."),
+    "database": Entry("commands.database", "The database that holds a home's data."),
+    "profile": Entry("commands.profile", "The server and key that commands use by default."),
 }
 _EPILOG = "Exit status: " + "; ".join(f"{code.value} {meaning}" for code, meaning in MEANING.items()) + "."
 
 
 class LazyGroup(TyperGroup):
-    """Knows its commands by name and help; imports the one that is called."""
+    """A command group that imports a command only when it is called."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -64,7 +64,7 @@ class LazyGroup(TyperGroup):
 
 
 def load(name: str) -> TyperCommand | TyperGroup:
-    """The command `name` with all its options."""
+    """Imports the command `name` with all its options."""
     module = importlib.import_module(f"bms.cli.{COMMANDS[name].module}")
     command = typer.main.get_command(module.app)
     command.name = name

@@ -1,4 +1,4 @@
-"""What several commands do to make a version: upload it with a bar, and wait for its verification."""
+"""Steps of several commands that make a version: upload it with a progress bar, and wait for its verification."""
 
 import contextlib
 from pathlib import Path
@@ -11,7 +11,7 @@ from bms.sdk.models import Version
 
 
 def push(session: CommandSession, path: Path, name: str, options: VersionOptions, *, wait: bool = True) -> Version:
-    """The next version of `name`, uploaded and, with `wait`, verified."""
+    """Uploads the next version of `name` and, with `wait`, waits until it is verified."""
     models, new, columns = session.client.models, options.version(), options.columns()
     with session.out.progress(f"uploading {path.name}") as bar:
 
@@ -33,15 +33,15 @@ def push(session: CommandSession, path: Path, name: str, options: VersionOptions
 
 
 def newest_ready(session: CommandSession, model: str) -> int:
-    """The number of the newest version that may be used. Raises FailedPrecondition where there is none."""
+    """The number of the newest ready version. Raises FailedPrecondition where there is none."""
     for version in session.client.models.versions(model, state="ready"):
         return version.number
     raise FailedPrecondition(f"model {model!r} has no ready version: `bms model versions {model}` says why")
 
 
 def servable(session: CommandSession, model: str, number: int | None) -> int:
-    """The version to serve: `number`, or the newest that may be used. What is being verified is waited for, with a bar;
-    newer versions that were refused are told. Raises FailedPrecondition where there is none."""
+    """The version to serve: `number`, or the newest ready one. What is being verified is waited for, with a bar; newer
+    versions that were rejected are reported. Raises FailedPrecondition where there is none."""
     models = session.client.models
     if number is not None:
         version = models.version(model, number)
@@ -54,12 +54,13 @@ def servable(session: CommandSession, model: str, number: int | None) -> int:
         if version.state == "ready":
             return version.number
         why = f": {version.reason}" if version.reason else ""
-        session.out.say(f"version {version.number} is passed over, since it is {version.state}{why}")
+        session.out.say(f"version {version.number} is skipped: it is {version.state}{why}")
     raise FailedPrecondition(f"model {model!r} has no ready version: `bms model push PATH --name {model}` makes one")
 
 
 def waited(session: CommandSession, version: Version) -> Version:
-    """The version once it is verified, with a bar. Raises FailedPrecondition with the reason where it was refused."""
+    """Waits until a version is verified, with a progress bar, and returns it. Raises FailedPrecondition with the reason
+    where it was refused."""
     with session.out.progress(f"verifying version {version.number}") as bar:
         log = VerificationLog(session, version)
         # As long as it takes: jobs and builds have limits of their own, and to fetch a framework may take many minutes.
@@ -69,7 +70,7 @@ def waited(session: CommandSession, version: Version) -> Version:
 
 
 class VerificationLog:
-    """What the jobs that verify a version say: building its environment, loading, running examples."""
+    """The log of the jobs that verify a version: building its environment, loading, running examples."""
 
     def __init__(self, session: CommandSession, version: Version) -> None:
         self._jobs = session.client.jobs
@@ -78,7 +79,7 @@ class VerificationLog:
         self._last = ""
 
     def news(self) -> bytes:
-        """What was said since the last call."""
+        """The text written since the last call."""
         said = b""
         for job in reversed(list(self._jobs.list(kind="verify", subject=self._version))):
             after = self._read.get(job.id, 0)

@@ -1,4 +1,4 @@
-"""The command reference as Markdown, made from the commands themselves: `docs/cli.md`."""
+"""Generates the command reference in Markdown, from the commands themselves: `docs/cli.md`."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ This page is made from the commands (`make docs`). Every command that talks to a
 
 
 def markdown() -> str:
-    """The whole page."""
+    """The whole page as Markdown."""
     parts = [HEAD]
     for name in COMMANDS:
         parts.append(f"## bms {name}\n")

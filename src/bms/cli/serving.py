@@ -1,4 +1,4 @@
-"""What several commands do to a deployment: change part of its spec, wait until it serves, show it."""
+"""Steps of several commands that change a deployment: change part of its spec, wait until it serves, show it."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -9,26 +9,26 @@ import typer
 from bms.cli.command import CommandSession
 from bms.cli.options.resources import resources_given
 from bms.cli.options.version import streams_alone
-from bms.cli.predict.asking import example_command
+from bms.cli.predict.example_command import example_command
 from bms.core.errors import InvalidArgument, NotFound, PermissionDenied
 from bms.core.workloads.resources import size_text
 from bms.sdk.deployments import DeploymentSpec, DeploymentStatus, Target
 from bms.sdk.models import Version
 
-Force = Annotated[bool, typer.Option(help="Pass over the model's gates; admins only.")]
+Force = Annotated[bool, typer.Option(help="Ignore the model's gates; admins only.")]
 
 
 Dialect = Literal["tfserving", "kserve"]
 DialectOption = Annotated[
     Dialect | None,
     typer.Option(
-        help="What a classifier answers by V1 and V2: all outputs (tfserving) or, as KServe does, labels (kserve)."
+        help="A classifier's answer over V1 and V2: all outputs (tfserving) or, as KServe does, labels (kserve)."
     ),
 ]
 
 
 class SpecOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Parts of a spec as options give them; None: as it was, or the server's default."""
+    """The parts of a spec that options set; None: as it was, or the server's default."""
 
     replicas: int | None = None
     cpu: float | None = None
@@ -45,7 +45,7 @@ class SpecOptions(msgspec.Struct, frozen=True, kw_only=True):
     dialect: Dialect | None = None
 
     def of(self, spec: DeploymentSpec) -> DeploymentSpec:
-        """`spec` with what is given here."""
+        """Applies the options to `spec`."""
         given: dict[str, object] = {}
         if self.replicas is not None:
             given["replicas"] = self.replicas
@@ -82,8 +82,8 @@ def apply(
     wait: bool,
     force: bool = False,
 ) -> DeploymentStatus:
-    """Makes deployment `name`, or changes what is given of it; its status, with `wait` once it serves. `force` passes
-    over the model's gates."""
+    """Creates deployment `name`, or changes the options that are given; returns its status, with `wait` once it serves.
+    `force` passes over the model's gates."""
     deployments = session.client.deployments
     try:
         before = deployments.get(name)
@@ -92,17 +92,17 @@ def apply(
     else:
         spec = msgspec.structs.replace(before.spec, model=model, targets=targets, stopped=False)
         deployments.put(name, options.of(spec), revision=before.revision, force=force)
-    return settled(session, name) if wait else deployments.status(name)
+    return wait_until_serving(session, name) if wait else deployments.status(name)
 
 
-def settled(session: CommandSession, name: str) -> DeploymentStatus:
-    """The status once the deployment serves all that is wanted, with a bar meanwhile."""
+def wait_until_serving(session: CommandSession, name: str) -> DeploymentStatus:
+    """Waits until the deployment serves all that its spec wants, with a progress bar, and returns its status."""
     with session.out.progress(f"deploying {name}") as bar:
         return session.client.deployments.wait_ready(name, lambda seen: bar(None, seen.message))
 
 
 def show_status(session: CommandSession, status: DeploymentStatus) -> None:
-    """Of one that is stopped, whose last replicas may still end, not what it served."""
+    """Prints a deployment's status. Of one that is stopped, whose last replicas may still end, not what it served."""
     stopped = status.state in ("stopped", "deleted")
     session.out.one(
         status,
@@ -137,7 +137,7 @@ def _served(session: CommandSession, status: DeploymentStatus) -> Version | None
 
 
 def parse_sizes(text: str) -> tuple[int, ...]:
-    """`1,4,16`; the empty text is no sizes. Raises InvalidArgument."""
+    """Parses batch sizes: `1,4,16`; the empty text is no sizes. Raises InvalidArgument."""
     parts = [part.strip() for part in text.split(",")] if text else []
     if not all(part.isdecimal() for part in parts):
         raise InvalidArgument(f"batch sizes {text!r} are not numbers of rows with commas between them, like 1,4,16")
@@ -145,7 +145,7 @@ def parse_sizes(text: str) -> tuple[int, ...]:
 
 
 def parse_targets(texts: Sequence[str]) -> tuple[Target, ...]:
-    """`3`, `production`, or with shares `3=90 4=10`. Raises InvalidArgument."""
+    """Parses targets: `3`, `production`, or with shares `3=90 4=10`. Raises InvalidArgument."""
     targets = []
     for text in texts:
         what, sign, share = text.partition("=")

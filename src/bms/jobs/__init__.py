@@ -1,4 +1,5 @@
-"""What training code of your own imports: the job that runs it, its data as arrays and frames, and saving its model.
+"""The module that your own training code imports: the job that runs it, its data as arrays and frames, and saving its
+model.
 
     from bms.jobs import Job
 

@@ -1,4 +1,4 @@
-"""A data set that a job was given: its splits as arrays, frames, columns or batches."""
+"""A job's input data set: its splits as arrays, frames, columns or batches."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,8 @@ _NUMBERS = ("int", "float", "bool")
 
 
 class Dataset:
-    """One version of a data set. `split` is "train", "validation" or "test", as far as it has rows of it.
+    """One version of a data set, readable by split. `split` is "train", "validation" or "test", as far as it has rows
+    of it.
 
     Every method raises NotFound for an unknown split and DataLoss for damaged files; those that give a whole split for
     learning, `arrays`, `frame` and `images`, raise FailedPrecondition where it has no rows.
@@ -38,17 +39,17 @@ class Dataset:
 
     @property
     def label(self) -> str | None:
-        """The name of the column that is to be learnt; None where none was named at import."""
+        """The name of the target column; None where none was named at import."""
         return self._manifest.label
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of the classes, in the order of their numbers; none where the label is a quantity."""
+        """The names of the classes, in the order of their numbers; empty for a numeric target."""
         return tuple(self._manifest.labels)
 
     @property
     def splits(self) -> dict[str, int]:
-        """Rows by split."""
+        """How many rows each split has."""
         return {name: files.rows for name, files in self._manifest.splits.items()}
 
     @property
@@ -57,7 +58,7 @@ class Dataset:
         return {feature.name: feature.kind for feature in self._manifest.schema.features}
 
     def arrays(self, split: str) -> tuple[Array, Array]:
-        """(x, y), as estimators take them.
+        """Reads a split as (x, y), as estimators take them.
 
         `x` is float64 [rows, columns]: the columns of numbers and truth values, in their order, NaN where a value is
         missing; a data set of one such column with a shape gives that array as it is. Integers beyond 2**53 become the
@@ -84,23 +85,24 @@ class Dataset:
         return np.concatenate(flat, axis=1) if flat else np.empty((len(label), 0)), label
 
     def frame(self, split: str) -> "pandas.DataFrame":
-        """A pandas.DataFrame like that which pandas reads from the source, the label as names of classes. Needs pandas
-        among the job's requirements."""
+        """Reads a split as a pandas.DataFrame like that which pandas reads from the source, the label as names of
+        classes. Needs pandas among the job's requirements."""
         self._check_rows(split)
         return reader.load_frame(self.directory, split)
 
     def columns(self, split: str) -> dict[str, Column]:
-        """Arrays by column; texts as lists of `str`, images as lists of `bytes`, the label as numbers of classes."""
+        """Reads a split as arrays by column; texts as lists of `str`, images as lists of `bytes`, the label as class
+        numbers."""
         return reader.load_split(self.directory, split)
 
     def batches(self, split: str, rows: int = 1024) -> Iterator[dict[str, Column]]:
-        """`columns`, so many rows at a time, for what does not fit in memory."""
+        """Reads `columns`, so many rows at a time, for what does not fit in memory."""
         return reader.iterate_split(self.directory, split, rows)
 
     def images(
         self, split: str, mode: Literal["L", "RGB"] = "RGB", size: tuple[int, int] | None = None
     ) -> tuple[Array, Array]:
-        """(x, y) of a data set of images: uint8 [rows, height, width, 3], or [rows, height, width] for the mode "L",
+        """Reads a split of images as (x, y): uint8 [rows, height, width, 3], or [rows, height, width] for the mode "L",
         all brought to one `size` (height, width) if that is given; and the label as `arrays` gives it. Needs pillow
         among the job's requirements."""
         columns = self._learnt(split)

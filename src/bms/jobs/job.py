@@ -1,4 +1,4 @@
-"""The job as code of one's own sees it: what every job has, and shorter ways to its data and its model."""
+"""The running job, as training code sees it: its parameters, data, progress, output and model."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 class Job(job_context.JobContext):
-    """`parameters`, `inputs`, `output`, `checkpoint`, `threads`; `progress`, `metric`, `metrics`; and what is below."""
+    """The running job: `parameters`, `inputs`, `output`, `checkpoint`, `threads`; `progress`, `metric`, `metrics`; and
+    what is below."""
 
     def dataset(self, name: str = "data") -> "Dataset":
-        """The data set that the job was given under this name: `--dataset NAME=REFERENCE`, "data" where none is said.
+        """Opens the data set that the job was given under this name: `--dataset NAME=REFERENCE`, "data" by default.
         Raises NotFound."""
         if name not in self.inputs:
             given = ", ".join(map(repr, self.inputs)) or "none: start it with `--dataset REFERENCE`"
@@ -26,7 +27,7 @@ class Job(job_context.JobContext):
 
     @property
     def model_directory(self) -> Path:
-        """Where the files of the model belong that becomes a version; made when it is first asked for."""
+        """The directory whose files become a version of the model; made when it is first asked for."""
         directory = self.output / "model"
         directory.mkdir(parents=True, exist_ok=True)
         return directory
@@ -41,7 +42,7 @@ class Job(job_context.JobContext):
         requirements: Sequence[str] = (),
         metadata: Mapping[str, str] | None = None,
     ) -> Path:
-        """Saves what the job has made, so that `--model NAME` makes a version of it; the folder it lies in.
+        """Saves a trained model, of which `--model NAME` makes a version; returns the folder it lies in.
 
         `model`: an estimator of scikit-learn, XGBoost, LightGBM or CatBoost, a Keras model, an exported or scripted
         program of PyTorch, an ONNX model, or the path of a file or folder of any format that can be served. `labels`

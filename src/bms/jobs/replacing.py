@@ -1,4 +1,4 @@
-"""Putting a whole directory in another's place: all of the new one, or if writing it fails, all of the old one."""
+"""Replaces a whole directory atomically: all of the new one, or if writing it fails, all of the old one."""
 
 import shutil
 import tempfile
@@ -7,8 +7,8 @@ from pathlib import Path
 
 
 def replace_directory(directory: Path, write: Callable[[Path], None], card: Path, text: str) -> None:
-    """Calls `write` with an empty directory beside `directory`, which takes the place of that when it returns; then the
-    file `card` beside it says `text`. What `write` raises is passed on, and both are as they were."""
+    """Calls `write` with an empty directory beside `directory`, and then puts it in its place; the file `card` beside
+    it gets `text`. What `write` raises is passed on, and both are as they were."""
     with tempfile.TemporaryDirectory(prefix=".saving-", dir=directory.parent) as beside:
         made, old, said = (Path(beside) / name for name in ("made", "old", "card"))
         made.mkdir()
@@ -26,7 +26,7 @@ def is_within(directory: Path, other: Path) -> bool:
 
 
 def copy_into(source: Path, directory: Path) -> None:
-    """The file, or what is in the folder."""
+    """Copies a file, or what is in a folder."""
     if source.is_dir():
         shutil.copytree(source, directory, dirs_exist_ok=True)
     else:

@@ -1,5 +1,5 @@
-"""Saving a model that a job has made: in the format of its framework that is served without running foreign code, with
-a card that says what no file tells: classes, preprocessing, and the releases that it was made with."""
+"""Saves a trained model in a format of its framework that is served without running foreign code, with a card beside it
+(classes, preprocessing, package versions)."""
 
 import json
 import re
@@ -19,7 +19,7 @@ EXAMPLE_ROWS = 20
 
 
 class SaveFormat(NamedTuple):
-    """How models of a framework are saved: by what, and which installed packages their versions are to have, too."""
+    """How models of one framework are saved: by which function, and which installed packages to require."""
 
     write: Callable[[Any, Path], None]
     packages: tuple[str, ...] = ()
@@ -35,8 +35,8 @@ def save(
     requirements: Sequence[str] = (),
     metadata: Mapping[str, str],
 ) -> Path:
-    """Puts the model in the place of what is in `directory`, and its card beside that: all of it, or nothing is
-    changed. `Job.save_model` says the rest."""
+    """Writes the model and its card in place of what is in `directory`: all of it, or nothing is changed.
+    `Job.save_model` says the rest."""
     _check_words(labels=labels, requirements=requirements)
     if isinstance(model, str | Path):
         way = SaveFormat(_copy)

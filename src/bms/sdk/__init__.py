@@ -1,4 +1,4 @@
-"""The client of BMS: needs nothing of the server, and is written once for blocking and asyncio programs.
+"""The Python client of BMS: needs nothing of the server, and serves blocking and asyncio programs from one source.
 
 Read in this order: transport (flow, what a call is, and drivers, who does it), binding (how methods come of it),
 retries; then any resource, such as tenants; then client. `predictions` is what an inference request and its answer are

@@ -1,4 +1,4 @@
-"""The audit: who did what, as the events that tell of it."""
+"""The audit log: who did what and when, listed from the platform's events."""
 
 from bms.api_types.audit import AuditEntry
 from bms.sdk.binding.resources import D, Resource, stream
@@ -8,9 +8,10 @@ __all__ = ["Audit", "AuditEntry"]
 
 
 class Audit(Resource[D]):
-    """/api/v1/audit"""
+    """Reads the audit log (`/api/v1/audit`)."""
 
     @stream
     def list(self, *, name: str | None = None, subject: str | None = None) -> Stream[AuditEntry]:
-        """Newest first; `name` is an event's, such as `key.revoked`, `subject` the id or name of the thing."""
+        """Lists audit entries, newest first; `name` is an event's, such as `key.revoked`, `subject` the id or name of
+        the thing."""
         return self._pages("/audit", AuditEntry, {"name": name, "subject": subject})

@@ -1,4 +1,4 @@
-"""The client: every resource, one connection pool, once blocking and once for asyncio.
+"""The client: all resources over one pool of connections, `Client` for blocking programs and `AsyncClient` for asyncio.
 
 with Client("http://127.0.0.1:8000", key) as client:
     client.keys.create("ci")
@@ -36,7 +36,7 @@ TIMEOUT_S = 60.0
 
 
 class Connected(Parts[D]):
-    """What both clients are: predictions directly, everything else by resource."""
+    """Base class of both clients: predictions as its own methods, everything else by resource."""
 
     def __init__(self, driver: D, latencies: Latencies, policy: RetryPolicy) -> None:
         retrying = Retrying(policy)
@@ -59,12 +59,12 @@ class Connected(Parts[D]):
         self.system: System[D] = System(driver, retrying)
 
     def latency(self, kind: str = "infer") -> LatencySummary | None:
-        """How long this client's calls took: "infer" for predictions, "api", "upload". None before the first."""
+        """The latencies of this client's calls: "infer" for predictions, "api", "upload". None before the first."""
         return self._latencies.summary(kind)
 
 
 class Client(Connected[SyncDriver]):
-    """The blocking client; threads may share it. `key` None: only what is open to all."""
+    """The blocking client, safe to share between threads. `key` None: only what is open to all."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Images and texts as they are: predictions for them, and the classes that they are sorted into."""
+"""Predictions for images and texts as they are, and class names with probabilities instead of arrays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 from bms.core.errors import InvalidArgument, NotFound
 from bms.core.tensors.tensor import Array
 from bms.sdk.binding.resources import D, decode, operation, path_part
-from bms.sdk.inference import JSON, Inference, Inputs, Prediction, PredictOptions, which
+from bms.sdk.inference import JSON, Inference, Inputs, Prediction, PredictOptions, version_segment
 from bms.sdk.notes import CallSite, call_site
 from bms.sdk.predictions.bodies import encode_examples
 from bms.sdk.predictions.served import SavedModelInfo, SignatureInfo
@@ -23,7 +23,7 @@ Image = bytes | bytearray | str | Path  # encoded, or the path of a file that is
 
 @dataclass(frozen=True)
 class Classes:
-    """Class names with their probabilities, for each row in the order of the classes."""
+    """The classes that a classifier found for each row, with their probabilities."""
 
     rows: tuple[tuple[Scored, ...], ...]
 
@@ -37,14 +37,14 @@ class _Results(msgspec.Struct):
 
 
 class Contents(Inference[D]):
-    """Models that take encoded images or texts, and classifiers of anything."""
+    """Predictions for models that take encoded images or texts, and for classifiers."""
 
     @operation
     def predict_image(
         self, name: str, image: Image, *, version: int | None = None, alias: str | None = None
     ) -> Flow[Prediction]:
-        """What the model answers to an encoded image (JPEG, PNG or WebP): its bytes, or the path of its file. Raises
-        NotFound where that is none."""
+        """Predicts for one encoded image (JPEG, PNG or WebP): its bytes, or the path of its file. Raises NotFound where
+        that is none."""
         return self._predict_image(name, image, PredictOptions(version, alias, None, "raw", None), call_site())
 
     def _predict_image(self, name: str, image: Image, asked: PredictOptions, site: CallSite) -> Flow[Prediction]:
@@ -55,8 +55,8 @@ class Contents(Inference[D]):
     def predict_text(
         self, name: str, text: str | Sequence[str], *, version: int | None = None, alias: str | None = None
     ) -> Flow[Prediction]:
-        """What the model answers to a text, or to several, one row each. Raises InvalidArgument for a model without an
-        input `text`: `predict` gives any by its name."""
+        """Predicts for a text, or for several, one row each. Raises InvalidArgument for a model without an input
+        `text`: `predict` gives any by its name."""
         return self._predict_text(name, _texts(text), PredictOptions(version, alias, None, "raw", None), call_site())
 
     def _predict_text(self, name: str, texts: Array, asked: PredictOptions, site: CallSite) -> Flow[Prediction]:
@@ -72,7 +72,7 @@ class Contents(Inference[D]):
             raise InvalidArgument(
                 f"predict_text gives {len(texts)} texts as the input 'text', and model {name!r} takes "
                 f"{', '.join(map(str, taken))}: give them by name, predict({name!r}, {{{taken[0].name!r}: …}}); the "
-                f"server said: {error.message}"
+                f"server answered: {error.message}"
             ) from None
 
     @operation
@@ -86,7 +86,7 @@ class Contents(Inference[D]):
         version: int | None = None,
         alias: str | None = None,
     ) -> Flow[Classes]:
-        """The classes of texts, of an encoded image, or of rows of `inputs` as `predict` takes them; one of these.
+        """Classifies texts, an encoded image, or rows of `inputs` as `predict` takes them; give one of these.
 
         `classify("mood", text="what a day").top(3)`. Raises InvalidArgument for a model that is no classifier.
         """
@@ -103,7 +103,7 @@ class Contents(Inference[D]):
 
     def _classify(self, name: str, inputs: Inputs, asked: PredictOptions, site: CallSite) -> Flow[Classes]:
         body = encode_examples((yield from self._sent(name, inputs, asked, asked.version)))
-        path = f"/v1/models/{path_part(name)}{which(asked.version, asked.alias)}:classify"
+        path = f"/v1/models/{path_part(name)}{version_segment(asked.version, asked.alias)}:classify"
         reply = yield from self._infer(path, body, JSON, None, site)
         return Classes(decode(reply, _Results).results)
 
@@ -111,7 +111,7 @@ class Contents(Inference[D]):
     def classify_image(
         self, name: str, image: Image, *, version: int | None = None, alias: str | None = None
     ) -> Flow[Sequence[Scored]]:
-        """Class names and their scores for an encoded image, its bytes or the path of its file, best first. Raises
+        """Classifies an encoded image, its bytes or the path of its file: class names and scores, best first. Raises
         InvalidArgument for no classifier."""
         return self._best(name, image, PredictOptions(version, alias, None, "tfserving", None), call_site())
 
@@ -123,8 +123,8 @@ class Contents(Inference[D]):
     def signatures(
         self, name: str, *, version: int | None = None, alias: str | None = None
     ) -> Flow[dict[str, SignatureInfo]]:
-        """All ways to call a served model, by their names."""
-        path = f"/v1/models/{path_part(name)}{which(version, alias)}/metadata"
+        """All signatures of a served model, by name."""
+        path = f"/v1/models/{path_part(name)}{version_segment(version, alias)}/metadata"
         reply = yield from self._retrying(ClientRequest("GET", path))
         return decode(reply, SavedModelInfo).signatures()
 

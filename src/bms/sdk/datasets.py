@@ -1,4 +1,4 @@
-"""Data sets: named lines of immutable versions, kept as TFRecord."""
+"""Data sets: named series of immutable versions, stored as TFRecord."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -22,7 +22,7 @@ from bms.core.formats.text_options import Reading as CheckedReading
 from bms.sdk.binding.resources import D, operation, path_part, stream
 from bms.sdk.files.blobs import Uploading, UploadProgress
 from bms.sdk.files.local import FileEntry, FileTree
-from bms.sdk.transport.bodies import said
+from bms.sdk.transport.bodies import without_defaults
 from bms.sdk.transport.flow import Flow, Stream
 from bms.sdk.transport.waiting import until
 
@@ -41,7 +41,7 @@ __all__ = [
 
 
 class ColumnFound(msgspec.Struct, frozen=True, kw_only=True):
-    """A column as it was understood; `missing` counts rows."""
+    """A column as the import detected it; `missing` counts rows without a value."""
 
     name: str
     kind: str
@@ -50,7 +50,7 @@ class ColumnFound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What was understood or doubted at an import. Kinds: docs/datasets.md."""
+    """One observation or warning of an import. Kinds: docs/datasets.md."""
 
     kind: str
     message: str
@@ -59,7 +59,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a source. `splits`: rows of each class, or of all (`rows`), by split."""
+    """The outcome of an import. `splits`: rows of each class, or of all (`rows`), by split."""
 
     rows: int
     columns: tuple[ColumnFound, ...] = msgspec.field(name="features", default=())
@@ -68,7 +68,7 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Datasets(Uploading[D]):
-    """/api/v1/datasets"""
+    """Imports, lists, downloads and deletes data sets (`/api/v1/datasets`)."""
 
     _clock: Clock = SystemClock()
 
@@ -107,10 +107,10 @@ class Datasets(Uploading[D]):
     ) -> Flow[DatasetVersion]:
         """Uploads files (images in a folder per class, csv, npz, jsonl, parquet or tfrecord) and starts importing them.
 
-        `format` None: their names tell it. `label` names the column that says the class; `split` maps parts to shares
-        that add up to 1; without it the source's own splits are kept. The rest is for CSV, what is left out is told
-        from the file: `columns` maps names to "number", "integer", "text", "boolean" or "datetime"; cells that say a
-        word of `na` are missing, too; of an empty list, empty cells alone.
+        `format` None: detected from their names. `label` names the column that holds the class; `split` maps parts to
+        shares that add up to 1; without it the source's own splits are kept. The rest is for CSV, what is left out is
+        told from the file: `columns` maps names to "number", "integer", "text", "boolean" or "datetime"; cells that say
+        a word of `na` are missing, too; of an empty list, empty cells alone.
         """
         reading = CheckedReading(
             columns=dict(columns or {}),
@@ -144,18 +144,18 @@ class Datasets(Uploading[D]):
 
     @stream
     def versions(self, name: str, *, all: bool = False) -> Stream[DatasetVersion]:
-        """Newest first; `all`: deleted ones, too."""
+        """Lists a data set's versions, newest first; with `all`, deleted ones too."""
         return self._pages(f"/datasets/{path_part(name)}/versions", DatasetVersion, {"all": True} if all else None)
 
     @operation
     def delete(self, name: str) -> Flow[None]:
-        """With all versions. Raises FailedPrecondition while one is imported, or a gate or a job needs one. Models that
-        were made of it stay, and so does what their lineage names."""
+        """Deletes a data set with all its versions. Raises FailedPrecondition while one is imported, or a gate or a job
+        needs one. Models that were made of it stay, and so does what their lineage names."""
         return self._change("DELETE", f"/datasets/{path_part(name)}", type(None))
 
     @operation
     def delete_version(self, name: str, number: int) -> Flow[None]:
-        """Raises as `delete` does."""
+        """Deletes one version. Raises as `delete` does."""
         return self._change("DELETE", _numbered(name, number), type(None))
 
     @operation
@@ -164,18 +164,18 @@ class Datasets(Uploading[D]):
 
     @operation
     def report(self, name: str, number: int) -> Flow[ImportReport]:
-        """What the import understood and doubted; part of the statistics."""
+        """What the import detected and warned of; part of the statistics."""
         return self._get(f"{_numbered(name, number)}/statistics", ImportReport)
 
     @operation
     def files(self, name: str, number: int) -> Flow[tuple[FileEntry, ...]]:
-        """The files of a version: TFRecord, `dataset.json` and `statistics.json`."""
+        """Lists the files of a version: TFRecord, `dataset.json` and `statistics.json`."""
         tree = yield from self._get(f"{_numbered(name, number)}/files", FileTree)
         return tree.files
 
     @stream
     def download(self, name: str, number: int, path: str) -> Stream[bytes]:
-        """The content of one file of a version, in pieces."""
+        """Downloads one file of a version, in pieces."""
         return self._download(f"{_numbered(name, number)}/files/{quote(path)}")
 
     @operation
@@ -187,7 +187,8 @@ class Datasets(Uploading[D]):
         *,
         timeout_s: float | None = None,
     ) -> Flow[DatasetVersion]:
-        """The version once it is imported. Raises FailedPrecondition with the reason when that failed."""
+        """Waits until a version is imported, and returns it. Raises FailedPrecondition with the reason when that
+        failed."""
         version = yield from until(
             partial(self._version, name, number),
             lambda version: version.state != "importing",
@@ -204,7 +205,7 @@ class Datasets(Uploading[D]):
         return self._get(_numbered(name, number), DatasetVersion)
 
     def _import(self, name: str, asked: StartImport) -> Flow[DatasetVersion]:
-        return self._post(f"/datasets/{path_part(name)}/versions", DatasetVersion, said(asked))
+        return self._post(f"/datasets/{path_part(name)}/versions", DatasetVersion, without_defaults(asked))
 
 
 def _numbered(name: str, number: int) -> str:

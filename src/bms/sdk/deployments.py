@@ -1,4 +1,4 @@
-"""Deployments: names that clients call, and which versions answer them."""
+"""Deployments: the names that clients call, and which model versions serve them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,7 +24,7 @@ from bms.core.clock import Clock, SystemClock
 from bms.core.errors import FailedPrecondition
 from bms.sdk.binding.resources import D, operation, path_part, stream
 from bms.sdk.replica_logs import ReplicaLogs
-from bms.sdk.transport.bodies import said
+from bms.sdk.transport.bodies import without_defaults
 from bms.sdk.transport.flow import Flow, Stream
 from bms.sdk.transport.waiting import until
 
@@ -44,22 +44,24 @@ UNSETTLED = frozenset({"starting", "rolling"})
 
 
 class Deployments(ReplicaLogs[D]):
-    """/api/v1/deployments"""
+    """Creates, changes, stops and watches deployments (`/api/v1/deployments`)."""
 
     _clock: Clock = SystemClock()
 
     @operation
     def create(self, name: str, spec: DeploymentSpec, *, force: bool = False) -> Flow[Deployment]:
-        """Raises AlreadyExists; FailedPrecondition for a version that is not ready, or has not passed every gate of its
-        model (which admins may `force`)."""
-        return self._post("/deployments", Deployment, said(CreateDeployment(name=name, **_asked(spec, force))))
+        """Creates a deployment. Raises AlreadyExists; FailedPrecondition for a version that is not ready, or has not
+        passed every gate of its model (which admins may `force`)."""
+        return self._post(
+            "/deployments", Deployment, without_defaults(CreateDeployment(name=name, **_members(spec, force)))
+        )
 
     @operation
     def put(
         self, name: str, spec: DeploymentSpec, *, revision: int | None = None, force: bool = False
     ) -> Flow[Deployment]:
-        """Makes the deployment, or changes it to `spec`. Gates are asked for versions that it does not serve yet."""
-        return self._change("PUT", _one(name), Deployment, said(Deploy(**_asked(spec, force))), revision)
+        """Creates the deployment, or changes it to `spec`. Gates are asked for versions that it does not serve yet."""
+        return self._change("PUT", _one(name), Deployment, without_defaults(Deploy(**_members(spec, force))), revision)
 
     @operation
     def get(self, name: str) -> Flow[Deployment]:
@@ -75,22 +77,23 @@ class Deployments(ReplicaLogs[D]):
 
     @operation
     def rollback(self, name: str, *, to: int | None = None) -> Flow[Deployment]:
-        """Serves again what revision `to` meant, by default the newest that meant other versions than now."""
-        return self._post(f"{_one(name)}/rollback", Deployment, said(Rollback(to=to)))
+        """Returns to the versions of revision `to`, by default the newest whose versions differ from the present
+        ones."""
+        return self._post(f"{_one(name)}/rollback", Deployment, without_defaults(Rollback(to=to)))
 
     @operation
     def stop(self, name: str) -> Flow[Deployment]:
-        """Nothing runs for it any more; its name and settings stay."""
+        """Stops all replicas; the deployment's name and settings stay."""
         return self._post(f"{_one(name)}/stop", Deployment)
 
     @operation
     def start(self, name: str) -> Flow[Deployment]:
-        """Serves again what was stopped."""
+        """Starts a stopped deployment again."""
         return self._post(f"{_one(name)}/start", Deployment)
 
     @stream
     def revisions(self, name: str) -> Stream[DeploymentRevision]:
-        """Newest first."""
+        """Lists the revisions of a deployment, newest first."""
         return self._pages(f"{_one(name)}/revisions", DeploymentRevision)
 
     @operation
@@ -105,7 +108,8 @@ class Deployments(ReplicaLogs[D]):
         *,
         timeout_s: float | None = 300.0,
     ) -> Flow[DeploymentStatus]:
-        """The status once all that is wanted is served. Raises FailedPrecondition with the reason when it fails."""
+        """Waits until the deployment serves all that its spec wants, and returns its status. Raises FailedPrecondition
+        with the reason when it fails."""
         status = yield from until(
             partial(self._status, name),
             lambda status: status.state not in UNSETTLED,
@@ -122,7 +126,7 @@ class Deployments(ReplicaLogs[D]):
         return self._get(f"{_one(name)}/status", DeploymentStatus)
 
 
-def _asked(spec: DeploymentSpec, force: bool) -> dict[str, Any]:
+def _members(spec: DeploymentSpec, force: bool) -> dict[str, Any]:
     """The members of what is sent."""
     return {**msgspec.structs.asdict(spec), "force": force}
 

@@ -1,4 +1,4 @@
-"""Environments: where models and jobs run, what is installed there, and what a build says."""
+"""Environments: the Python packages that models and jobs run with, their locks and their builds' logs."""
 
 from bms.api_types.environments import Environment, Pruned
 from bms.sdk.binding.resources import API, D, Resource, operation, path_part, stream
@@ -9,11 +9,11 @@ __all__ = ["Environment", "Environments", "Pruned"]
 
 
 class Environments(Resource[D]):
-    """/api/v1/environments"""
+    """Lists environments, their locks and build logs, and prunes unused ones (`/api/v1/environments`)."""
 
     @stream
     def list(self) -> Stream[Environment]:
-        """Those that the tenant's versions and jobs use; for the operator's tenant, all."""
+        """Lists the environments that the tenant's versions and jobs use; for the operator's tenant, all."""
         return self._pages("/environments", Environment, {})
 
     @operation
@@ -28,7 +28,7 @@ class Environments(Resource[D]):
 
     @stream
     def log(self, digest: str, *, follow: bool = False) -> Stream[bytes]:
-        """What its last build said, in pieces; with `follow`, until it has ended."""
+        """The log of the last build, in pieces; with `follow`, until the build has ended."""
         offset, wait = 0, FIRST_S
         while True:
             path = f"{API}/environments/{path_part(digest)}/log"
@@ -45,5 +45,6 @@ class Environments(Resource[D]):
 
     @operation
     def prune(self) -> Flow[Pruned]:
-        """Removes all that no version that may be served and no unended job needs; for the operator's tenant alone."""
+        """Removes environments that no servable version and no unfinished job needs; for the operator's tenant
+        alone."""
         return self._post("/environments/prune", Pruned)

@@ -1,4 +1,5 @@
-"""What calls raise: a `BmsError` of one of these classes, whose `message` says what was wrong and what to do."""
+"""The exceptions that calls raise: a `BmsError` of one of these classes, whose message says what is wrong and what to
+do."""
 
 from bms.core.errors import (
     Aborted,

@@ -1,6 +1,6 @@
-"""An example of what a model takes, for the file `example.json` of its artifact: one request, as JSON.
+"""Builds the file `example.json` of an artifact: one example request, as JSON.
 
-It tells the types of a table's columns, and is what the model is tried with before anybody may use it.
+It shows the types of a table's columns, and the model is verified with it.
 """
 
 from base64 import b64encode
@@ -41,13 +41,13 @@ _FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 @dataclass(frozen=True)
 class DescribedVersion:
-    """What a version is to be, and the content of its example, where there is one."""
+    """The settings of a new version, and the content of its example file, if there is one."""
 
     new: NewVersion
     example: bytes | None = None
 
 
-def said(new: NewVersion, columns: Sequence[TensorSpec | str], example: Any) -> DescribedVersion:
+def described_version(new: NewVersion, columns: Sequence[TensorSpec | str], example: Any) -> DescribedVersion:
     """`new` with the signature that `columns` declare, and the `example` as its file.
 
     An example is a data frame, an Arrow table, rows, columns by name, an array, arrays by name, or the path of a file

@@ -1,4 +1,4 @@
-"""Predictions: arrays or tables in, numpy arrays out."""
+"""Predictions: arrays or tables in, NumPy arrays out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -29,7 +29,7 @@ JSON = {"content-type": "application/json"}
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model answered. `version` is None where the wire does not tell it (TF Serving's).
+    """The answer of a model. `version` is None where the wire does not carry it (TF Serving's).
 
     `outputs` are numpy arrays by name: numbers in the model's type, texts as `str` (arrays of objects; as `bytes` where
     one of them is no UTF-8).
@@ -50,7 +50,7 @@ class Prediction:
 
     @property
     def text(self) -> str:
-        """The only output as text, its elements put together. Raises InvalidArgument where it holds numbers."""
+        """The only output as one text, its elements joined. Raises InvalidArgument where it holds numbers."""
         array = self.array
         if array.dtype.kind != "O":
             raise InvalidArgument(f"this model answers with {array.dtype}, not with texts: take it from `array`")
@@ -80,7 +80,7 @@ class _Statuses(msgspec.Struct):
 
 
 class Inference(Resource[D]):
-    """The paths under /v1/models and /v2/models."""
+    """Asks served models (`/v1/models` and `/v2/models`)."""
 
     @operation
     def predict(
@@ -137,10 +137,10 @@ class Inference(Resource[D]):
             version = yield from self._version_of(name, alias)
         sent = replace((yield from self._sent(name, inputs, asked, version)), params=asked.params, step=asked.step)
         if wire == "tfserving":
-            path = f"/v1/models/{path_part(name)}{which(version, alias)}:predict"
+            path = f"/v1/models/{path_part(name)}{version_segment(version, alias)}:predict"
             reply = yield from self._infer(path, encode_columns(sent), JSON, asked.timeout_s, site)
             return Prediction(decode_columns(reply.content), None)
-        path = f"/v2/models/{path_part(name)}{which(version, None)}/infer"
+        path = f"/v2/models/{path_part(name)}{version_segment(version, None)}/infer"
         if wire == "json":
             reply = yield from self._infer(path, encode_json(sent), JSON, asked.timeout_s, site)
         else:
@@ -153,7 +153,7 @@ class Inference(Resource[D]):
 
     @operation
     def metadata(self, name: str, *, version: int | None = None, alias: str | None = None) -> Flow[ModelInfo]:
-        """The tensors, or the columns of the table, that a served model takes, and what it gives."""
+        """The tensors, or the table's columns, that a served model takes, and the outputs that it gives."""
         if alias is not None:
             version = yield from self._version_of(name, alias)
         return (yield from self._metadata(name, version))
@@ -165,7 +165,9 @@ class Inference(Resource[D]):
         return reply.ok
 
     def _metadata(self, name: str, version: int | None) -> Flow[ModelInfo]:
-        reply = yield from self._retrying(ClientRequest("GET", f"/v2/models/{path_part(name)}{which(version, None)}"))
+        reply = yield from self._retrying(
+            ClientRequest("GET", f"/v2/models/{path_part(name)}{version_segment(version, None)}")
+        )
         return decode(reply, ModelInfo)
 
     def _infer(
@@ -202,7 +204,7 @@ class Inference(Resource[D]):
 
     def _ways(self, name: str, version: int | None) -> Flow[dict[str, tuple[TensorInfo, ...]]]:
         """The inputs of each signature."""
-        path = f"/v1/models/{path_part(name)}{which(version, None)}/metadata"
+        path = f"/v1/models/{path_part(name)}{version_segment(version, None)}/metadata"
         reply = yield from self._retrying(ClientRequest("GET", path))
         return decode(reply, SavedModelInfo).inputs()
 
@@ -228,8 +230,8 @@ def _step(id: SequenceId | None, *, start: bool, end: bool, wire: Wire) -> Seque
     return SequenceStep(id, start, end)
 
 
-def which(version: int | None, alias: str | None) -> str:
-    """What a path says after the model's name, to mean one version."""
+def version_segment(version: int | None, alias: str | None) -> str:
+    """The part of a path after the model's name that selects a version."""
     if version is not None:
         return f"/versions/{version}"
     return "" if alias is None else f"/labels/{path_part(alias)}"

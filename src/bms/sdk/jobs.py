@@ -1,4 +1,4 @@
-"""Jobs: programs that run to their end, such as training."""
+"""Jobs: programs that run to completion, such as training."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -18,7 +18,7 @@ from bms.sdk.files.blobs import Uploading, UploadProgress
 from bms.sdk.files.local import FileEntry, FileTree
 from bms.sdk.nouns.metrics import Numbers, as_numbers
 from bms.sdk.nouns.signatures import EnvironmentSpec
-from bms.sdk.transport.bodies import said
+from bms.sdk.transport.bodies import without_defaults
 from bms.sdk.transport.flow import ClientRequest, Flow, Item, Stream, pause
 from bms.sdk.transport.waiting import FIRST_S, GROWTH, LONGEST_S, until
 
@@ -26,7 +26,7 @@ __all__ = ["ENDED", "Evaluation", "Job", "JobEvent", "Jobs", "Recipe"]
 
 
 class Job(jobs.Job, frozen=True, kw_only=True):
-    """One job, its metrics as floats."""
+    """A job, with its metrics as floats."""
 
     metrics: Numbers = msgspec.field(default_factory=dict)
 
@@ -35,13 +35,13 @@ class Job(jobs.Job, frozen=True, kw_only=True):
 
 
 class Evaluation(Job, frozen=True, kw_only=True):
-    """A job that measures a gate. `ran_already`: it was not begun by who asked for it, since it had been before."""
+    """A job that measures a gate. `ran_already`: it had been started before this request."""
 
     ran_already: bool = False
 
 
 class JobEvent(jobs.JobEvent, frozen=True, kw_only=True):
-    """A step of a job's progress, its metrics as floats."""
+    """One step of a job's progress, with its metrics as floats."""
 
     metrics: Numbers = msgspec.field(default_factory=dict)
 
@@ -50,7 +50,7 @@ class JobEvent(jobs.JobEvent, frozen=True, kw_only=True):
 
 
 class Jobs(Uploading[D]):
-    """/api/v1/jobs and /api/v1/recipes"""
+    """Submits, lists, watches and cancels jobs (`/api/v1/jobs` and `/api/v1/recipes`)."""
 
     _clock: Clock = SystemClock()
 
@@ -73,7 +73,7 @@ class Jobs(Uploading[D]):
         max_attempts: int = 1,
         on_progress: UploadProgress | None = None,
     ) -> Flow[Job]:
-        """Submits a training by `recipe`, or by `code` (a directory's path, or an uploaded tree's digest) and
+        """Submits a training job by `recipe`, or by `code` (a directory's path, or an uploaded tree's digest) and
         `entry`.
 
         `datasets` maps the names of the job's input directories to data sets ("digits", "digits@3"); `model`
@@ -96,12 +96,14 @@ class Jobs(Uploading[D]):
             timeout_s=timeout_s,
             max_attempts=max_attempts,
         )
-        body = said(training) if resources is None else {**said(training), "resources": dict(resources)}
+        body = without_defaults(training)
+        if resources is not None:
+            body["resources"] = dict(resources)
         return (yield from self._post("/jobs", Job, body))
 
     @operation
     def recipes(self) -> Flow[tuple[Recipe, ...]]:
-        """The ready-made training programs."""
+        """Lists the ready-made training programs."""
         return tuple((yield from self._get("/recipes", Page[Recipe])).items)
 
     @operation
@@ -110,7 +112,7 @@ class Jobs(Uploading[D]):
 
     @stream
     def list(self, *, state: str | None = None, kind: str | None = None, subject: str | None = None) -> Stream[Job]:
-        """Newest first."""
+        """Lists jobs, newest first."""
         return self._pages("/jobs", Job, {"state": state, "kind": kind, "subject": subject})
 
     @operation
@@ -119,7 +121,7 @@ class Jobs(Uploading[D]):
 
     @operation
     def retry(self, id: str) -> Flow[Job]:
-        """A new job that repeats an ended one."""
+        """Submits a new job that repeats an ended one."""
         return self._post(f"/jobs/{path_part(id)}/retry", Job)
 
     @operation
@@ -131,7 +133,8 @@ class Jobs(Uploading[D]):
         timeout_s: float | None = None,
         check: bool = True,
     ) -> Flow[Job]:
-        """The job once it has ended. Raises FailedPrecondition with its error unless it succeeded (or not `check`)."""
+        """Waits until a job has ended, and returns it. Raises FailedPrecondition with its error unless it succeeded (or
+        not `check`)."""
         job = yield from until(
             partial(self._job, id),
             lambda job: job.ended,
@@ -147,7 +150,7 @@ class Jobs(Uploading[D]):
 
     @operation
     def events(self, id: str, *, after: int = 0) -> Flow[tuple[JobEvent, ...]]:
-        """Progress, oldest first; `after` is how many were read before."""
+        """A job's progress events, oldest first; `after` is how many were read before."""
         return self._get(f"/jobs/{path_part(id)}/events", tuple[JobEvent, ...], {"after": after})
 
     @stream
@@ -169,13 +172,13 @@ class Jobs(Uploading[D]):
 
     @operation
     def output(self, id: str) -> Flow[tuple[FileEntry, ...]]:
-        """The files that an ended job made."""
+        """Lists the output files of an ended job."""
         tree = yield from self._get(f"/jobs/{path_part(id)}/output", FileTree)
         return tree.files
 
     @stream
     def download(self, id: str, path: str) -> Stream[bytes]:
-        """The content of one file that a job made, in pieces."""
+        """Downloads one output file of a job, in pieces."""
         return self._download(f"/jobs/{path_part(id)}/output/{quote(path)}")
 
     def _job(self, id: str) -> Flow[Job]:

@@ -1,4 +1,4 @@
-"""Models, their immutable versions, and the aliases that name them."""
+"""Models, their immutable versions, and the aliases that point at versions."""
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
@@ -18,15 +18,14 @@ from bms.core.clock import Clock, SystemClock
 from bms.core.errors import AlreadyExists, BmsError, FailedPrecondition, InvalidArgument, NotFound
 from bms.core.formats.json_numbers import json_numbers
 from bms.sdk.binding.resources import PAGE, D, operation, path_part, stream
-from bms.sdk.examples import EXAMPLE
-from bms.sdk.examples import said as with_example
+from bms.sdk.examples import EXAMPLE, described_version
 from bms.sdk.files.blobs import Uploading, UploadProgress
 from bms.sdk.files.description import DESCRIPTION, NO_FORMATS, description, with_description
 from bms.sdk.files.local import FileEntry, FileTree, in_memory, scan, with_file
 from bms.sdk.jobs import Evaluation, Job
 from bms.sdk.nouns.models import Alias, Gate, GateResult, GateStanding, Lineage, Measurement, Model, NewVersion, Version
 from bms.sdk.nouns.signatures import TensorSpec
-from bms.sdk.transport.bodies import said
+from bms.sdk.transport.bodies import without_defaults
 from bms.sdk.transport.flow import Flow, Item, Stream, locally
 from bms.sdk.transport.waiting import until
 
@@ -49,21 +48,21 @@ SETTLED = frozenset({"ready", "rejected", "offline", "deleted"})
 
 
 class _Made(NamedTuple):
-    """A job, and the version that it made."""
+    """A job, and the version that it produced."""
 
     job: Job
     version: Version | None
 
 
 class Models(Uploading[D]):
-    """/api/v1/models"""
+    """Uploads, verifies, converts and evaluates versions of models, and moves aliases (`/api/v1/models`)."""
 
     _clock: Clock = SystemClock()
 
     @operation
     def create(self, name: str, *, description: str = "", gates: Sequence[Gate] = ()) -> Flow[Model]:
         made = CreateModel(name=name, description=description, gates=tuple(gates))
-        return self._post("/models", Model, said(made))
+        return self._post("/models", Model, without_defaults(made))
 
     @operation
     def get(self, name: str) -> Flow[Model]:
@@ -83,11 +82,11 @@ class Models(Uploading[D]):
         revision: int | None = None,
     ) -> Flow[Model]:
         changed = ChangeModel(description=description, gates=None if gates is None else tuple(gates))
-        return self._change("PATCH", _model(name), Model, said(changed), revision)
+        return self._change("PATCH", _model(name), Model, without_defaults(changed), revision)
 
     @operation
     def delete(self, name: str) -> Flow[None]:
-        """With all versions. Raises FailedPrecondition while one is used."""
+        """Deletes a model with all its versions. Raises FailedPrecondition while one is used."""
         return self._change("DELETE", _model(name), type(None))
 
     @operation
@@ -96,7 +95,7 @@ class Models(Uploading[D]):
 
     @stream
     def versions(self, name: str, *, state: str | None = None) -> Stream[Version]:
-        """Newest first."""
+        """Lists a model's versions, newest first."""
         return self._pages(f"{_model(name)}/versions", Version, {"state": state})
 
     @operation
@@ -128,7 +127,7 @@ class Models(Uploading[D]):
         Only what the server has not yet is sent, so a broken upload is repeated cheaply. The version that comes
         back is being verified: see `wait_version`. Raises InvalidArgument naming column and row of what can't be read.
         """
-        made = yield from locally(partial(with_example, new or NewVersion(), columns, example))
+        made = yield from locally(partial(described_version, new or NewVersion(), columns, example))
         files = yield from locally(partial(scan, path))
         archive = files[0].entry.digest if path.is_file() and (yield from locally(partial(_is_archive, path))) else None
         if made.example is not None:
@@ -162,13 +161,13 @@ class Models(Uploading[D]):
 
     @operation
     def files(self, name: str, number: int) -> Flow[tuple[FileEntry, ...]]:
-        """The files of a version."""
+        """Lists the files of a version."""
         tree = yield from self._get(f"{_numbered(name, number)}/files", FileTree)
         return tree.files
 
     @stream
     def download(self, name: str, number: int, path: str) -> Stream[bytes]:
-        """The content of one file of a version, in pieces."""
+        """Downloads one file of a version, in pieces."""
         return self._download(f"{_numbered(name, number)}/files/{quote(path)}")
 
     @operation
@@ -180,7 +179,8 @@ class Models(Uploading[D]):
         *,
         timeout_s: float | None = 600.0,
     ) -> Flow[Version]:
-        """The version once it is verified. Raises FailedPrecondition with the reason when it was rejected."""
+        """Waits until a version is verified, and returns it. Raises FailedPrecondition with the reason when it was
+        rejected."""
         version = yield from until(
             partial(self._version, name, number),
             lambda version: version.state in SETTLED,
@@ -202,7 +202,7 @@ class Models(Uploading[D]):
         *,
         timeout_s: float | None = 600.0,
     ) -> Flow[Version]:
-        """The verified version that a training job, which succeeded, made of model `name`.
+        """Waits for the version that a succeeded training job registers in model `name`, until it is verified.
 
         Raises FailedPrecondition with the reason when it made none, or when the version was rejected.
         """
@@ -223,12 +223,12 @@ class Models(Uploading[D]):
 
     @operation
     def publish(self, name: str, number: int) -> Flow[Version]:
-        """An offline version becomes ready again."""
+        """Makes an offline version ready again."""
         return self._post(f"{_numbered(name, number)}/publish", Version)
 
     @operation
     def take_offline(self, name: str, number: int) -> Flow[Version]:
-        """A ready version can't be used any more, but may be published again."""
+        """Takes a ready version out of use until it is published again."""
         return self._post(f"{_numbered(name, number)}/offline", Version)
 
     @operation
@@ -237,21 +237,21 @@ class Models(Uploading[D]):
 
     @operation
     def convert(self, name: str, number: int, to: str = "onnx", *, tolerance: float | None = None) -> Flow[Job]:
-        """Starts a job that makes a child version in another format, refused unless its outputs are its parent's."""
+        """Starts a job that converts a version to another format; refused unless its outputs equal its parent's."""
         body = Convert(to=to) if tolerance is None else Convert(to=to, tolerance=tolerance)
-        return self._post(f"{_numbered(name, number)}/convert", Job, said(body))
+        return self._post(f"{_numbered(name, number)}/convert", Job, without_defaults(body))
 
     @stream
     def evaluate(self, name: str, number: int) -> Stream[Evaluation]:
-        """Starts a job per gate of the model, and gives those jobs; one that measures the same already is given as it
-        is, with `ran_already`."""
+        """Starts a job for each gate of the model, and returns those jobs; one that already measures the same is
+        returned with `ran_already`."""
         started = yield from self._post(f"{_numbered(name, number)}/evaluate", jobs.Evaluation)
         for job in started.items:
             yield Item(Evaluation(**msgspec.structs.asdict(job), ran_already=job.id in started.running))
 
     @operation
     def gates(self, name: str, number: int) -> Flow[tuple[GateStanding, ...]]:
-        """How a version stands with each gate of its model."""
+        """The state of each of the model's gates for a version."""
         return self._gates(name, number)
 
     @operation
@@ -264,11 +264,11 @@ class Models(Uploading[D]):
         jobs: Sequence[str] = (),
         timeout_s: float | None = 1800.0,
     ) -> Flow[tuple[GateStanding, ...]]:
-        """The same once none is being measured; with `jobs`, that `evaluate` started, once these have been heard."""
+        """The same once no gate is being measured; with `jobs`, which `evaluate` started, once their results are in."""
         return (
             yield from until(
                 partial(self._gates, name, number),
-                lambda found: _settled(found, jobs),
+                lambda found: _all_measured(found, jobs),
                 what=f"the measuring of the gates of version {number} of {name}",
                 clock=self._clock,
                 timeout_s=timeout_s,
@@ -290,7 +290,7 @@ class Models(Uploading[D]):
     ) -> Flow[Alias]:
         """Points an alias at a version. FailedPrecondition unless it passed its gates (admins may `force`)."""
         moved = MoveAlias(version=version, force=force)
-        return self._change("PUT", _alias(name, alias), Alias, said(moved), revision)
+        return self._change("PUT", _alias(name, alias), Alias, without_defaults(moved), revision)
 
     @operation
     def delete_alias(self, name: str, alias: str) -> Flow[None]:
@@ -310,19 +310,19 @@ class Models(Uploading[D]):
     def _start(self, name: str, asked: CreateVersion, create: bool) -> Flow[StartedUpload]:
         """A version of the model, which is made if there is none of that name; not for a version that is refused."""
         try:
-            return (yield from self._post(f"{_model(name)}/versions", StartedUpload, said(asked)))
+            return (yield from self._post(f"{_model(name)}/versions", StartedUpload, without_defaults(asked)))
         except NotFound:
             if not create:
                 raise
         with contextlib.suppress(AlreadyExists):
-            yield from self._post("/models", Model, said(CreateModel(name=name)))
-        return (yield from self._post(f"{_model(name)}/versions", StartedUpload, said(asked)))
+            yield from self._post("/models", Model, without_defaults(CreateModel(name=name)))
+        return (yield from self._post(f"{_model(name)}/versions", StartedUpload, without_defaults(asked)))
 
     def _version(self, name: str, number: int) -> Flow[Version]:
         return self._get(_numbered(name, number), Version)
 
 
-def _settled(gates: Sequence[GateStanding], jobs: Sequence[str]) -> bool:
+def _all_measured(gates: Sequence[GateStanding], jobs: Sequence[str]) -> bool:
     heard = {job for gate in gates if gate.result is not None for job in (gate.result.job, gate.result.tried)}
     return all(gate.state != "measuring" for gate in gates) and heard.issuperset(jobs)
 

@@ -1,4 +1,4 @@
-"""What the server says of how it made a model's inputs, told as Python's warnings at the line that asked."""
+"""Turns the server's notes on an answer, such as rounded inputs, into Python warnings at the caller's line."""
 
 import re
 import sys
@@ -12,11 +12,11 @@ _OURS = __name__.rpartition(".")[0]
 
 
 class RoundedWarning(UserWarning):
-    """Numbers that were sent have more digits than the model takes: it got the nearest ones."""
+    """Warns that inputs had more digits than the model takes: it got the nearest numbers."""
 
 
 class CallSite(NamedTuple):
-    """The line of a program that called the client; `registry` holds what was warned of there before."""
+    """The caller's line that a warning is attributed to; `registry` holds what was warned of there before."""
 
     file: str
     line: int
@@ -25,7 +25,7 @@ class CallSite(NamedTuple):
 
 
 def call_site() -> CallSite:
-    """Where the first caller stands who is not of this package."""
+    """Finds the innermost caller outside this package."""
     frame = sys._getframe(1)
     while frame.f_back is not None and _is_ours(frame.f_globals.get("__name__", "")):
         frame = frame.f_back
@@ -35,13 +35,13 @@ def call_site() -> CallSite:
 
 
 def tell(headers: Mapping[str, str], site: CallSite) -> None:
-    """Warns of each note in an answer's headers."""
+    """Issues a warning for each note in an answer's headers."""
     for note in notes_in(headers.get(HEADER, "")):
         warnings.warn_explicit(note, RoundedWarning, site.file, site.line, site.module, site.registry)
 
 
 def notes_in(header: str) -> list[str]:
-    """The texts in a header `warning`, in order; those of other agents and other codes left out."""
+    """The texts of a `warning` header, in order; those of other agents and other codes left out."""
     return [re.sub(r"\\(.)", r"\1", text) for text in _NOTE.findall(header)]
 
 

@@ -1,4 +1,4 @@
-"""Models that answer in parts, words as they are found: each part is handed on as it comes."""
+"""Streaming predictions: each part of an answer, such as a word, is handed on as it comes."""
 
 import base64
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from bms.core.errors import Internal, InvalidArgument, from_code
 from bms.core.tensors.tensor import Array
 from bms.sdk.binding.resources import D, decode, path_part, stream
 from bms.sdk.contents import Contents
-from bms.sdk.inference import JSON, Inputs, Prediction, PredictOptions, which
+from bms.sdk.inference import JSON, Inputs, Prediction, PredictOptions, version_segment
 from bms.sdk.notes import CallSite, call_site, tell
 from bms.sdk.predictions.answers import array_of, read
 from bms.sdk.predictions.bodies import encode_inputs
@@ -22,7 +22,7 @@ _SAID = frozenset({"model_name", "model_version", "id"})
 
 
 class Parts(Contents[D]):
-    """What `predict` is for whole answers, for those in parts."""
+    """Streaming predictions, as methods of a client."""
 
     @stream
     def predict_stream(
@@ -35,7 +35,7 @@ class Parts(Contents[D]):
         signature: str | None = None,
         timeout_s: float | None = None,
     ) -> Stream[Prediction]:
-        """What deployment `name` answers to `inputs`, which are those of `predict`, part by part as the model gives it:
+        """Yields the answer of deployment `name` to `inputs`, which are those of `predict`, part by part:
 
             for part in client.predict_stream("poet", {"prompt": "to be"}):
                 print(part.text)
@@ -53,7 +53,7 @@ class Parts(Contents[D]):
             version = yield from self._version_of(name, asked.alias)
         outputs = yield from self._outputs(name, version, asked.signature)
         sent = yield from self._sent(name, inputs, asked, version)
-        path = f"/v2/models/{path_part(name)}{which(version, None)}/generate_stream"
+        path = f"/v2/models/{path_part(name)}{version_segment(version, None)}/generate_stream"
         body = encode_inputs(sent)
         request = ClientRequest(
             "POST", path, headers=JSON, content=body, timed="infer", timeout_s=asked.timeout_s, streamed=True
@@ -72,7 +72,7 @@ class Parts(Contents[D]):
         if signature is None:
             told = (yield from self._metadata(name, version)).outputs
         else:
-            path = f"/v1/models/{path_part(name)}{which(version, None)}/metadata"
+            path = f"/v1/models/{path_part(name)}{version_segment(version, None)}/metadata"
             ways = decode((yield from self._retrying(ClientRequest("GET", path))), SavedModelInfo).outputs()
             if signature not in ways:
                 raise InvalidArgument(f"no signature {signature!r}: model {name!r} has {', '.join(ways)}")
@@ -81,7 +81,7 @@ class Parts(Contents[D]):
 
 
 def _part(event: bytes, outputs: Mapping[str, TensorInfo]) -> Prediction:
-    """Raises the error that an event tells of, and Internal for what is no event of a generate stream."""
+    """Raises the error in an event, and Internal for what is no event of a generate stream."""
     try:
         told = read(event.removeprefix(_EVENT), dict[str, Any])
         if isinstance(told.get("error"), str) and "model_version" not in told:

@@ -1,4 +1,4 @@
-"""Replicas of a deployment, and what they write: read once, or followed from one replica to the next."""
+"""A deployment's replicas and their logs: read once, or followed from one replica to the next."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,25 +15,25 @@ __all__ = ["LogPiece", "Replica", "ReplicaLogs"]
 
 
 class LogPiece(msgspec.Struct, frozen=True, kw_only=True):
-    """What one replica wrote; a piece may end within a line."""
+    """A piece of one replica's log; it may end within a line."""
 
     replica: Replica
     content: bytes
 
 
 class ReplicaLogs(Resource[D]):
-    """/api/v1/deployments/NAME/replicas"""
+    """Lists the replicas of a deployment, and reads their logs (`/api/v1/deployments/NAME/replicas`)."""
 
     @operation
     def replicas(self, name: str) -> Flow[tuple[Replica, ...]]:
-        """The replicas that a deployment has, and those it had lately, in order of birth."""
+        """Lists a deployment's replicas, present and recent, by time of start."""
         return self._replicas(name)
 
     @stream
     def logs(
         self, name: str, *, replica: str | None = None, previous: bool = False, follow: bool = False
     ) -> Stream[LogPiece]:
-        """What a deployment's replicas write, in pieces.
+        """Reads the logs of a deployment's replicas, in pieces.
 
         Of those that run (where none does, the last that ended); of `replica` alone, by its id; or, with `previous`, of
         the last that ended. Logs that grew too long begin with a line that says how much is gone. With `follow` it goes
@@ -52,7 +52,7 @@ class ReplicaLogs(Resource[D]):
                     return
                 raise
             if not places:
-                chosen = which(name, found, replica, previous)
+                chosen = selected_replicas(name, found, replica, previous)
                 done = {each.id for each in found} - {each.id for each in chosen}
             else:  # what came since has begun, and maybe ended, while nobody looked
                 chosen = [each for each in found if each.id not in done and (not alone or each.id in places)]
@@ -83,8 +83,8 @@ class ReplicaLogs(Resource[D]):
         return reply.content
 
 
-def which(name: str, replicas: Sequence[Replica], replica: str | None, previous: bool) -> list[Replica]:
-    """Whose logs are meant. Raises NotFound."""
+def selected_replicas(name: str, replicas: Sequence[Replica], replica: str | None, previous: bool) -> list[Replica]:
+    """Selects the replicas whose logs are meant. Raises NotFound."""
     if replica is not None:
         if found := [each for each in replicas if each.id == replica]:
             return found

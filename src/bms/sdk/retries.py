@@ -1,4 +1,4 @@
-"""Repeating what may be repeated, in this one place.
+"""Retries: the one place that decides which requests may be repeated, and when.
 
 A request may be repeated when it surely did not run (no connection; 429 or 503, which refuse before running), and,
 if its effect is one however often it arrives (GET, HEAD, PUT without a condition, DELETE, or a POST with an
@@ -21,7 +21,7 @@ REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how patiently. Times in seconds; `attempts` counts the first one."""
+    """How often, and after which waits, a request is retried. Times in seconds; `attempts` counts the first one."""
 
     attempts: int = 5
     first_wait_s: float = 0.1
@@ -33,7 +33,7 @@ class RetryPolicy:
 
 @dataclass
 class ClientRetryBudget:
-    """Retries that may still be made: every call adds `share`, every retry takes one; never over `reserve`."""
+    """Limits retries to a share of calls: every call adds `share`, every retry takes one; never over `reserve`."""
 
     share: float
     reserve: float
@@ -48,7 +48,7 @@ class ClientRetryBudget:
             self._left = min(self.reserve, self._left + self.share)
 
     def spend(self) -> bool:
-        """Whether one more retry may be made; it is then counted."""
+        """Takes one retry from the budget; whether there was one."""
         with self._lock:
             if self._left < 1:
                 return False
@@ -57,7 +57,7 @@ class ClientRetryBudget:
 
 
 class Retrying:
-    """Sends requests for all resources of one client."""
+    """Sends the requests of all resources of one client, retrying as the policy says."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""How the platform itself is doing."""
+"""The platform's own state and metrics."""
 
 from bms.api_types.system import DeviceView, GatewayView, ReactionsView, SystemStatus, WorkloadView
 from bms.sdk.binding.resources import API, D, Resource, operation
@@ -8,7 +8,7 @@ __all__ = ["DeviceView", "GatewayView", "ReactionsView", "System", "SystemStatus
 
 
 class System(Resource[D]):
-    """/api/v1/system"""
+    """Reads the platform's state and metrics (`/api/v1/system`)."""
 
     @operation
     def status(self) -> Flow[SystemStatus]:

@@ -1,4 +1,4 @@
-"""Tenants, users and keys: who owns things, who acts, and with what."""
+"""Tenants, their users, and the API keys that users act with."""
 
 from datetime import datetime
 from functools import partial
@@ -8,7 +8,7 @@ from bms.api_types.tenants import CreateTenant, NewTenant, Tenant
 from bms.api_types.users import ChangeUser, CreateUser, Identity, User
 from bms.core.clock import Clock, SystemClock
 from bms.sdk.binding.resources import API, D, Resource, decode, operation, path_part, stream
-from bms.sdk.transport.bodies import said
+from bms.sdk.transport.bodies import without_defaults
 from bms.sdk.transport.flow import ClientRequest, Flow, Stream
 from bms.sdk.transport.waiting import until
 
@@ -16,18 +16,18 @@ __all__ = ["Identity", "Key", "Keys", "NewKey", "NewTenant", "Tenant", "Tenants"
 
 
 class Tenants(Resource[D]):
-    """/api/v1/tenants"""
+    """Creates, lists and deletes tenants (`/api/v1/tenants`)."""
 
     _clock: Clock = SystemClock()
 
     @operation
     def create(self, id: str, *, owner: str = "admin") -> Flow[NewTenant]:
-        """A tenant, its owner and the owner's key. Only owners of the tenant `default` may do this."""
-        return self._post("/tenants", NewTenant, said(CreateTenant(id=id, owner=owner)))
+        """Creates a tenant, its owner and the owner's key. Only owners of the tenant `default` may do this."""
+        return self._post("/tenants", NewTenant, without_defaults(CreateTenant(id=id, owner=owner)))
 
     @stream
     def list(self, *, all: bool = False) -> Stream[Tenant]:
-        """All tenants for the operator, deleted ones too if `all`; one's own for others."""
+        """Lists tenants: all for the operator, deleted ones too if `all`; one's own for others."""
         return self._pages("/tenants", Tenant, {"all": True} if all else None)
 
     @operation
@@ -36,16 +36,16 @@ class Tenants(Resource[D]):
 
     @operation
     def delete(self, id: str, *, force: bool = False) -> Flow[Tenant]:
-        """Ends its users and keys at once, and removes all that it owns; its books stay. Only owners of the tenant
-        `default` may do this. Raises FailedPrecondition while a deployment of it serves or a job runs, unless `force`.
-        """
+        """Deletes a tenant: ends its users and keys at once, and removes all that it owns; its usage records stay. Only
+        owners of the tenant `default` may do this. Raises FailedPrecondition while a deployment of it serves or a job
+        runs, unless `force`."""
         query = {"force": "true"} if force else {}
         reply = yield from self._retrying(ClientRequest("DELETE", f"{API}/tenants/{path_part(id)}", query=query))
         return decode(reply, Tenant)
 
     @operation
     def wait_removed(self, id: str, *, timeout_s: float | None = None) -> Flow[Tenant]:
-        """The deleted tenant once all that it owned is gone."""
+        """Waits until all that a deleted tenant owned is gone, and returns the tenant."""
         return until(
             partial(self._tenant, id),
             lambda tenant: tenant.removed_at is not None,
@@ -64,12 +64,12 @@ class Tenants(Resource[D]):
 
 
 class Users(Resource[D]):
-    """/api/v1/users"""
+    """Creates, changes and deletes users (`/api/v1/users`)."""
 
     @operation
     def create(self, name: str, *, role: str = "developer") -> Flow[User]:
-        """Raises AlreadyExists; PermissionDenied for a role above one's own."""
-        return self._post("/users", User, said(CreateUser(name=name, role=role)))
+        """Creates a user. Raises AlreadyExists; PermissionDenied for a role above one's own."""
+        return self._post("/users", User, without_defaults(CreateUser(name=name, role=role)))
 
     @operation
     def get(self, id_or_name: str) -> Flow[User]:
@@ -89,22 +89,23 @@ class Users(Resource[D]):
         revision: int | None = None,
         force: bool = False,
     ) -> Flow[User]:
-        """Raises Aborted when `revision` is given and is no longer the current one, and FailedPrecondition, unless told
-        to `force`, for the last owner, or the last one with a key that may do everything."""
-        body = said(ChangeUser(role=role, disabled=disabled, force=force))
+        """Changes a user's role, or disables or enables it. Raises Aborted when `revision` is given and is no longer
+        the current one, and FailedPrecondition, unless `force`, for the last owner, or the last one with a key that may
+        do everything."""
+        body = without_defaults(ChangeUser(role=role, disabled=disabled, force=force))
         return self._change("PATCH", f"/users/{path_part(id_or_name)}", User, body, revision)
 
     @operation
     def delete(self, id_or_name: str, *, force: bool = False) -> Flow[None]:
-        """With all its keys, which are refused everywhere within a second. What it made stays. Raises
-        FailedPrecondition for the user whose key asks, and, unless told to `force`, for the last owner who has a key
-        that may do everything."""
+        """Deletes a user with all its keys, which are refused everywhere within a second. What it made stays. Raises
+        FailedPrecondition for the user whose key asks, and, unless `force`, for the last owner who has a key that may
+        do everything."""
         path = f"{API}/users/{path_part(id_or_name)}"
         yield from self._retrying(ClientRequest("DELETE", path, query={"force": "true"} if force else {}))
 
 
 class Keys(Resource[D]):
-    """/api/v1/keys"""
+    """Creates, lists and revokes API keys (`/api/v1/keys`)."""
 
     @operation
     def create(
@@ -117,9 +118,9 @@ class Keys(Resource[D]):
         rate_per_s: float | None = None,
         burst: int | None = None,
     ) -> Flow[NewKey]:
-        """A key that acts as `user` (by default oneself). Its text is shown this once."""
+        """Creates a key that acts as `user` (by default oneself). Its text is shown this once."""
         made = CreateKey(name=name, user=user, scopes=scopes, expires_at=expires_at, rate_per_s=rate_per_s, burst=burst)
-        return self._post("/keys", NewKey, said(made))
+        return self._post("/keys", NewKey, without_defaults(made))
 
     @operation
     def get(self, id: str) -> Flow[Key]:
@@ -131,6 +132,6 @@ class Keys(Resource[D]):
 
     @operation
     def revoke(self, id: str, *, force: bool = False) -> Flow[Key]:
-        """Ends the key for good, everywhere within a second. Raises FailedPrecondition, unless told to `force`, for the
-        last key of an owner that may do everything."""
+        """Revokes a key for good, everywhere within a second. Raises FailedPrecondition, unless `force`, for the last
+        key of an owner that may do everything."""
         return self._post(f"/keys/{path_part(id)}/revoke", Key, query={"force": force or None})

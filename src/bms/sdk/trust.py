@@ -1,4 +1,4 @@
-"""Whom a client believes over https: the usual authorities, one of its own, or exactly one certificate."""
+"""TLS trust of the client: the usual authorities, a given one, or exactly one certificate."""
 
 import ssl
 from pathlib import Path
@@ -9,15 +9,16 @@ END = "-----END CERTIFICATE-----"
 
 
 class Trust:
-    """`ca`: authorities in a PEM file, instead of the usual ones. `certificate`: a PEM file whose first certificate is
-    the server's own, and the only one that is believed, whatever name it is for. Neither: the usual authorities."""
+    """Which server certificates are trusted. `ca`: authorities in a PEM file, instead of the usual ones. `certificate`:
+    a PEM file whose first certificate is the server's own, and the only one that is trusted, whatever name it is for.
+    Neither: the usual authorities."""
 
     def __init__(self, ca: Path | None = None, certificate: Path | None = None) -> None:
         self.ca = ca
         self.certificate = certificate
 
     def verify(self) -> ssl.SSLContext | bool:
-        """As httpx takes it. Raises InvalidArgument for a file that holds no certificate."""
+        """The trust settings as httpx takes them. Raises InvalidArgument for a file that holds no certificate."""
         if self.certificate is not None:
             return _pinned(self.certificate)
         if self.ca is None:

@@ -1,4 +1,4 @@
-"""Usage: what was used, by whom, from the books."""
+"""Usage records: who used how much of what."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,8 +11,8 @@ __all__ = ["Usage", "UsageEntry", "UsageSum"]
 
 
 class Usage(Resource[D]):
-    """/api/v1/usage. Filters narrow together; of times, `start` is included and `end` is not. `tenant` is another than
-    one's own, also a deleted one: for owners of the operator's tenant."""
+    """Reads usage records and their sums (`/api/v1/usage`). Filters narrow together; of times, `start` is included and
+    `end` is not. `tenant` is another tenant, also a deleted one: for owners of the operator's tenant."""
 
     @operation
     def summary(
@@ -28,8 +28,8 @@ class Usage(Resource[D]):
         start: datetime | None = None,
         end: datetime | None = None,
     ) -> Flow[tuple[UsageSum, ...]]:
-        """Sums, grouped by some of key, deployment, model, version, revision, day, hour and meter; of `meters` alone,
-        where given."""
+        """Sums usage, grouped by some of key, deployment, model, version, revision, day, hour and meter; of `meters`
+        alone, where given."""
         query = _filters(tenant, key, deployment, model, version, start, end)
         query |= {"group_by": ",".join(group_by), "meter": ",".join(meters) or None}  # older servers know no meters
         sums = yield from self._get("/usage", UsageSums, query)
@@ -47,7 +47,7 @@ class Usage(Resource[D]):
         start: datetime | None = None,
         end: datetime | None = None,
     ) -> Stream[UsageEntry]:
-        """Single events."""
+        """Lists single usage events."""
         return self._pages("/usage/events", UsageEntry, _filters(tenant, key, deployment, model, version, start, end))
 
     @stream
@@ -62,7 +62,7 @@ class Usage(Resource[D]):
         start: datetime | None = None,
         end: datetime | None = None,
     ) -> Stream[bytes]:
-        """All events as CSV, in pieces."""
+        """Downloads all usage events as CSV, in pieces."""
         return self._download("/usage/export", query_of(_filters(tenant, key, deployment, model, version, start, end)))
 
 

@@ -178,13 +178,13 @@ def test_the_library_itself_believes_a_file_that_is_cut_off() -> None:
         (r"right_child=-\d+", "right_child=-99", "leads to none that comes after it"),
         (r"split_feature=\d+", "split_feature=64", "asks for a feature that there is not"),
         (r"split_feature=\d+", "split_feature=-1", "asks for a feature that there is not"),
-        (r"num_leaves=\d+", "num_leaves=70", "leaves are not as many"),
-        (r"threshold=\S+ ", "threshold=", "nodes are not as many"),
+        (r"num_leaves=\d+", "num_leaves=70", "number of leaves is wrong"),
+        (r"threshold=\S+ ", "threshold=", "number of nodes is wrong"),
         (r"max_feature_idx=63", "max_feature_idx=5", "asks for a feature that there is not"),
         (r"end of trees", "", "'end of trees' is missing"),
         (r"Tree=3\n", "", "header's numbers"),
         (r"num_tree_per_iteration=10", "num_tree_per_iteration=7", "header's numbers"),
-        (r"version=v4", "version=w4", "its content is none"),
+        (r"version=v4", "version=w4", "but is not one"),
     ],
 )
 def test_trees_that_are_none_are_refused(tmp_path: Path, found: str, instead: str, says: str) -> None:

@@ -84,8 +84,8 @@ REFUSED = [
     ("reads_files", "_cvimread .*reads files"),
     ("torn", "ends beyond the file"),
     ("vast", "ends beyond the file"),
-    ("garbled", "its content is none"),
-    ("pointing_nowhere", "its content is none"),
+    ("garbled", "but is not one"),
+    ("pointing_nowhere", "but is not one"),
     ("unknown_operator", "Operator Shell is not registered"),
     ("two_epochs", "keep those of the epoch"),
 ]

@@ -121,7 +121,9 @@ def test_a_model_that_runs_on_no_made_up_row_runs_on_its_own_example(tmp_path: P
 
 
 def test_an_input_without_a_shape_is_asked_for_and_then_taken() -> None:
-    with pytest.raises(FailedPrecondition, match=r"nothing of the dimensions of its input 'x'; say what it takes"):
+    with pytest.raises(
+        FailedPrecondition, match=r"does not declare the dimensions of its input 'x'; say what it takes"
+    ):
         open_servable(config("onnx/no_rank"))
     for shape, batched in (((None, 3), True), ((2, 3), False)):
         said = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=shape),))
@@ -210,10 +212,10 @@ def test_inputs_whose_content_is_at_fault_are_the_callers_fault() -> None:
         ("custom_operator", r"no runtime here has: com\.example\.Shell; export"),
         ("sequence_output", "output 'y' is a seq.*, of 1 elements for one row and 2 for three: .* ConcatFromSequence"),
         ("optional_output", "output 'y' is a optional.*, which can't be sent"),
-        ("truncated", "its content is none"),
-        ("not_onnx", "its content is none"),
-        ("empty", "its content is none"),
-        ("pickle_inside", "its content is none"),
+        ("truncated", "but is not one"),
+        ("not_onnx", "but is not one"),
+        ("empty", "but is not one"),
+        ("pickle_inside", "but is not one"),
         ("several", "several models .'a.onnx', 'b.onnx'.: name the one to serve model.onnx"),
         ("nothing", "it holds nothing"),
     ],

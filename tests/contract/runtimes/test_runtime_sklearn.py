@@ -272,7 +272,7 @@ def test_what_can_not_be_served_is_refused_in_words(model: Any, says: str, tmp_p
     else:  # its rows depend on one another: it is served as it is, one request by itself
         assert not opened(model, tmp_path).signatures["serving_default"].batched
         (tmp_path / "bms.json").write_text('{"batched": true}')
-        with pytest.raises(FailedPrecondition, match="declared batched, but it answers a row differently in company"):
+        with pytest.raises(FailedPrecondition, match="declared batched, but it answers a row differently in a batch"):
             opened(model, tmp_path)
 
 
@@ -301,7 +301,7 @@ def lower(texts: Any) -> Any:
 @pytest.mark.parametrize(
     ("model", "says"),
     [
-        (FunctionTransformer(lower).fit(ROWS), r"\.lower; .* is code of one's own: .*NumPy.*model\.py"),
+        (FunctionTransformer(lower).fit(ROWS), r"\.lower; .* is custom code: .*NumPy.*model\.py"),
         (FunctionTransformer(np.apply_along_axis).fit(ROWS), r"numpy\.apply_along_axis; of scikit-learn's"),
         (held(scipy.stats.norm(0, 1)), r"scipy\.stats.*best_estimator_"),
         (
@@ -319,7 +319,7 @@ def test_what_could_run_code_of_the_files_choosing_is_refused_with_what_to_do(
 
 def test_a_skops_that_opens_files_less_safely_than_it_says_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(skops, "__version__", "0.11.2")
-    with pytest.raises(FailedPrecondition, match=r"skops 0\.11\.2 opens files less safely.*skops>=0\.13"):
+    with pytest.raises(FailedPrecondition, match=r"skops 0\.11\.2 opens files unsafely.*skops>=0\.13"):
         open_servable(config("sklearn/digits"))
 
 

@@ -179,9 +179,9 @@ REFUSED = [
     ("chunked", "keep only 'saved_model.pb'"),
     ("untagged", "no graph tagged 'serve': its graphs are tagged .*train"),
     ("unknown_operation", "Op type not registered 'Shell'"),
-    ("torn", "content is none"),
-    ("garbled", "content is none"),
-    ("empty", "content is none"),
+    ("torn", "but is not one"),
+    ("garbled", "but is not one"),
+    ("empty", "but is not one"),
 ]
 
 

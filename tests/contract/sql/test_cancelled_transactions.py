@@ -15,7 +15,7 @@ from sqlalchemy import Connection, event, text
 
 from bms.adapters.sql.database import engine
 from bms.adapters.sql.database.engine import Database
-from bms.adapters.sql.database.telling import tells
+from bms.adapters.sql.database.event_mark import mark_event
 from bms.core.errors import Unavailable
 from tests.cancelling import PLANS, Cancelling, Plan, every_await, open_below
 from tests.worlds.databases import database_url
@@ -115,7 +115,7 @@ async def outside(url: str, database: Database, tmp_path: Path) -> AsyncIterator
 
 async def _write(database: Database, number: int) -> None:
     async with database.writing() as connection:
-        tells(connection)
+        mark_event(connection)
         await connection.execute(text("INSERT INTO things VALUES (:number, 1)"), {"number": number})
         assert len((await connection.execute(text("SELECT * FROM things WHERE number = 0"))).all()) == ROWS
         await asyncio.sleep(0)

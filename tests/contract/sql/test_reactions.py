@@ -91,7 +91,7 @@ class World:
 
     async def settle(self, seconds: float = 0.0) -> None:
         self.clock.advance(seconds)
-        await self.reactions.settle()
+        await self.reactions.run_until_idle()
 
     async def rows(self) -> list[Reaction]:
         async with self.store.read() as tx:
@@ -121,7 +121,7 @@ async def test_what_goes_well_is_done_once_and_in_order_and_leaves_only_a_positi
     assert sorted(world.seen) == [(name, event) for name in "ab" for event in ("x1", "x2", "y1")]
     assert (await world.rows(), await world.position()) == ([], 4)
     other = world.leader()
-    await other.settle()
+    await other.run_until_idle()
     assert len(world.seen) == 6, "who leads next does nothing again"
 
 
@@ -234,7 +234,7 @@ async def test_who_waits_for_it_hears_of_it_or_it_is_not_given_up(world: World) 
     await world.push("x1")
     await world.settle()
     (row,) = await world.rows()
-    assert (row.state, row.error) == ("waiting", "gone; and nobody could be told: the database is away")
+    assert (row.state, row.error) == ("waiting", "gone; and what waits for it could not be told: the database is away")
     await world.settle(1)
     (row,) = await world.rows()
     assert (row.state, world.given_up) == ("dead", [("x", "gone")])
@@ -391,10 +391,10 @@ async def test_who_leads_no_more_leaves_it_to_the_next(world: World) -> None:
     await world.push("x1")
     await world.reactions.step()
     await asyncio.wait_for(begun.wait(), 30)
-    await world.reactions.rest()
+    await world.reactions.stop()
     assert (world.seen, await world.position()) == ([], 0)
     free.set()
-    await world.leader().settle()
+    await world.leader().run_until_idle()
     assert world.seen == [("a", "x")]
 
 
@@ -415,7 +415,7 @@ async def test_news_come_when_there_is_something_to_do(world: World) -> None:
         await world.reactions.news()
         await world.reactions.news()
     assert row.due_at - world.clock.now() == timedelta(seconds=0.05)
-    await world.reactions.rest()
+    await world.reactions.stop()
 
 
 async def test_nothing_follows_for_a_tenant_that_was_deleted(world: World) -> None:
@@ -472,9 +472,9 @@ async def test_whoever_is_stopped_at_any_await_leaves_nothing_undone(
 
     async def work(number: int) -> None:
         try:
-            await world.reactions.settle()
+            await world.reactions.run_until_idle()
         finally:
-            await world.reactions.rest()
+            await world.reactions.stop()
 
     async def prepare(number: int, _cancelled: bool) -> None:
         await world.push(f"x{number}")

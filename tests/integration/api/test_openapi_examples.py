@@ -75,7 +75,7 @@ def plain(told: Any) -> Any:
 
 
 async def test_the_story_gives_just_the_examples(world: World) -> None:
-    registry = Registry(world.parts.ground.database, SystemClock())
+    registry = Registry(world.control.platform.database, SystemClock())
     heard: dict[str, Json] = {}
     async with world.client(world.owner) as client:
         for operation, path, body in STORY:

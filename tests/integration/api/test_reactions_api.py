@@ -47,7 +47,7 @@ class House:
             event = Event(payload=payload, tenant="acme", subject=version, actor="ann", at=self.clock.now())
             async with self.store.write() as tx:
                 await tx.emit(event)
-        await self.reactions.settle()
+        await self.reactions.run_until_idle()
 
     async def events(self, name: str) -> list[Recorded]:
         return [row for _, row in await self.api.events.since(0) if row.name == name]
@@ -106,7 +106,7 @@ async def test_a_retried_one_is_handled_again_by_just_that_handler(house: House,
     for each in (waiting, dead):
         answer = await admin.post(f"/system/reactions/{each['id']}/retry")
         assert (answer.status_code, answer.json()["state"], answer.json()["tries"]) == (200, "waiting", 0)
-    await house.reactions.settle()
+    await house.reactions.run_until_idle()
     assert sorted(house.done) == ["v1 1", "v2 2"], "before its time would have come"
     assert await _listed(admin) == []
     told = await house.events("reaction.retried")
@@ -130,7 +130,7 @@ async def test_a_dismissed_one_is_forgotten_and_what_waits_behind_it_goes_on(
     first, _ = await _listed(admin)
     answer = await admin.post(f"/system/reactions/{first['id']}/dismiss")
     assert (answer.status_code, answer.json()["id"]) == (200, first["id"])
-    await house.reactions.settle()
+    await house.reactions.run_until_idle()
     assert (house.done, await _listed(admin)) == (["v1 2"], [])
     assert len(await house.events("reaction.dismissed")) == 2
     assert (await admin.post(f"/system/reactions/{first['id']}/dismiss")).status_code == 404
@@ -141,7 +141,7 @@ async def test_one_that_is_dead_again_is_a_dead_letter_again(house: House, admin
     await house.upload("v2")
     (dead,) = await _listed(admin)
     await admin.post(f"/system/reactions/{dead['id']}/retry")
-    await house.reactions.settle()
+    await house.reactions.run_until_idle()
     (still,) = await _listed(admin)
     assert (still["id"], still["state"], still["error"]) == (dead["id"], "dead", "gone")
     assert len(await house.events("reaction.given_up")) == 4

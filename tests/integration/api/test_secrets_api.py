@@ -96,7 +96,7 @@ UPSTREAM = {"url": "https://api.example.com/v1", "protocol": "openai", "model": 
 
 
 async def test_secrets_are_handed_to_artifacts_that_are_an_upstream_and_to_no_others(world: World) -> None:
-    objects, service = world.parts.ground.objects, world.parts.features.secrets
+    objects, service = world.control.platform.objects, world.control.features.secrets
     sealing = UpstreamSealing(objects, service, ("10.0.0.0/8",))
     upstream = msgspec.json.encode(UPSTREAM)
 
@@ -129,7 +129,7 @@ async def test_secrets_are_handed_to_artifacts_that_are_an_upstream_and_to_no_ot
 
 
 async def test_a_tenant_s_models_get_that_tenant_s_secrets_alone(world: World) -> None:
-    objects, service = world.parts.ground.objects, world.parts.features.secrets
+    objects, service = world.control.platform.objects, world.control.features.secrets
     sealing = UpstreamSealing(objects, service)
     tree = await put_files(objects, "rival", {"upstream.json": msgspec.json.encode(UPSTREAM)})
     with pytest.raises(NotFound, match="no secret 'quarry-secret' in this tenant"):
@@ -141,11 +141,11 @@ async def test_a_tenant_s_models_get_that_tenant_s_secrets_alone(world: World) -
 
 async def test_what_the_operator_allows_must_be_readable(world: World) -> None:
     with pytest.raises(InvalidArgument, match="can't be allowed"):
-        UpstreamSealing(world.parts.ground.objects, world.parts.features.secrets, ("everything",))
+        UpstreamSealing(world.control.platform.objects, world.control.features.secrets, ("everything",))
 
 
 async def test_without_the_home_s_key_secrets_are_shown_as_unusable_and_say_what_to_do(world: World) -> None:
-    database: Database = world.parts.ground.database
+    database: Database = world.control.platform.database
     lost = SecretService(SqlStore(database, SqlSecrets), AesGcmVault([os.urandom(32)]), SystemClock())
     (shown,) = (await lost.secrets(principal(), PageRequest())).items
     assert (shown.name, shown.usable) == ("quarry-secret", False)

@@ -158,7 +158,7 @@ def test_gates_are_set_waited_for_and_asked_before_anything_is_served(platform: 
     shown = platform.good("model", "gates", "gated", "1").out
     assert "accuracy at least 0.8" in shown
     assert "output 'label'" in shown or "output 'probabilities'" in shown
-    assert "asks for accuracy ≥ 0.8, f1 ≥ 0.8\nversions that are ready" in platform.good(
+    assert "has gates accuracy ≥ 0.8, f1 ≥ 0.8\nversions that are ready" in platform.good(
         "model", "gates", "gated", "--set", "accuracy:digits>=0.8", "--set", "f1:digits>=0.8"
     ).out  # fmt: skip
     measured = json.loads(platform.good("model", "evaluate", "gated", "1", "--wait", "--json").out)
@@ -167,7 +167,7 @@ def test_gates_are_set_waited_for_and_asked_before_anything_is_served(platform: 
     assert re.search(
         r"accuracy on digits@1 validation +\S+, at least 0.8 is asked", platform.good("model", "show", "gated").out
     )
-    assert "gated asks for nothing" in platform.good("model", "gates", "gated", "--clear").out
+    assert "gated has no gates" in platform.good("model", "gates", "gated", "--clear").out
     shown = platform.good("model", "show", "gated").out
     assert re.search(r"accuracy on digits@1 validation +\S+, no gate asks for it any more", shown)
     assert "log_loss" not in shown

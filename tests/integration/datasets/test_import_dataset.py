@@ -138,7 +138,7 @@ def test_the_maker_s_splits_are_kept_and_guesses_are_told(tmp_path: Path, output
     told = [finding["message"] for finding in report["findings"] if finding["kind"] == "understood"]  # type: ignore[attr-defined]
     assert told == [
         "the folders test, train are splits, and those in them classes",
-        "the source is divided by itself, and that is kept: train (20 rows), test (8 rows); for a validation, take a "
+        "the source has its own splits, which are kept: train (20 rows), test (8 rows); for a validation, take a "
         "share of its train, like train=0.8,validation=0.2",
     ]
 

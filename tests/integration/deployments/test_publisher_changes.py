@@ -138,7 +138,7 @@ async def test_what_changed_while_a_gateway_was_slow_comes_in_one_step(running: 
 async def _heard(running: Deployed) -> None:
     """Returns when the publisher takes account of all that is committed."""
     async with asyncio.timeout(20):
-        while running.publisher.seen < await running.events.last():
+        while running.publisher.last_event < await running.events.last():
             await asyncio.sleep(0.005)
 
 

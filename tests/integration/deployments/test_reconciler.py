@@ -379,7 +379,7 @@ async def test_a_deployment_that_cannot_be_looked_at_holds_up_no_other(
     monkeypatch.setattr(deployed.catalog, "aliases", away)
     for _ in range(6):
         await deployed.reconciler.step()
-        await deployed.reconciler.settled()
+        await deployed.reconciler.idle()
     assert await deployed.traffic("digits") == {1: 100}
     monkeypatch.undo()
     await deployed.settle()
@@ -392,7 +392,7 @@ async def test_a_suspected_replica_is_asked_at_once(deployed: Deployed) -> None:
     asked = deployed.cluster.asked
     await deployed.step()
     assert deployed.cluster.asked == asked, "it was asked just now"
-    deployed.suspicions.note(replica)
+    deployed.failure_reports.note(replica)
     await deployed.step()
     assert deployed.cluster.asked == asked + 1
 
@@ -412,7 +412,7 @@ async def test_the_loop_survives_a_round_that_fails(
 
     monkeypatch.setattr(deployed.reconciler, "step", failing)
     running = asyncio.create_task(
-        ReconcilerLoop(deployed.reconciler, deployed.cluster, deployed.events, deployed.publisher.acknowledged).run()
+        ReconcilerLoop(deployed.reconciler, deployed.cluster, deployed.events, deployed.publisher.wait_progress).run()
     )
     await asyncio.wait_for(again.wait(), 20)
     running.cancel()
@@ -423,7 +423,7 @@ async def test_the_loop_survives_a_round_that_fails(
 async def test_the_loop_wakes_for_events_and_dead_workloads(sqlite: Database) -> None:
     clock = SystemClock()
     deployed = await Deployed(sqlite, clock, ObedientCluster(clock)).start()
-    loop = ReconcilerLoop(deployed.reconciler, deployed.cluster, deployed.events, deployed.publisher.acknowledged)
+    loop = ReconcilerLoop(deployed.reconciler, deployed.cluster, deployed.events, deployed.publisher.wait_progress)
     running = [asyncio.create_task(loop.run()), asyncio.create_task(deployed.publisher.run())]
     try:
         await deployed.service.create(BY, "digits", follow())

@@ -11,8 +11,7 @@ from sqlalchemy import event, select
 
 from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.tables.events import leases
-from bms.control.deployments import health
-from bms.control.deployments import probe_schedule as turns
+from bms.control.deployments import health, probe_schedule
 from bms.control.deployments.reconciliation import reconciler
 from bms.control.deployments.reconciliation.loop import ReconcilerLoop
 from bms.control.platform import leading
@@ -33,7 +32,7 @@ class Running:
         self._step = deployed.reconciler.step
         deployed.reconciler.step = self._counted  # type: ignore[method-assign]
         self.loop = ReconcilerLoop(
-            deployed.reconciler, deployed.cluster, deployed.events, deployed.publisher.acknowledged
+            deployed.reconciler, deployed.cluster, deployed.events, deployed.publisher.wait_progress
         )
 
     async def _counted(self) -> bool:
@@ -174,8 +173,8 @@ async def test_an_alias_that_moves_is_followed_at_once(sqlite: Database) -> None
 
 async def test_a_replica_that_says_it_ended_is_replaced(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is asked by a timer of its own, which wakes the loop when the answer is another."""
-    monkeypatch.setattr(turns, "READY_S", 0.1)
-    monkeypatch.setattr(turns, "A_SECOND", 100)
+    monkeypatch.setattr(probe_schedule, "READY_S", 0.1)
+    monkeypatch.setattr(probe_schedule, "A_SECOND", 100)
     async with _running(sqlite) as running:
         before, cluster = running.rounds, running.deployed.cluster
         (first,) = cluster.running(1)
@@ -195,14 +194,14 @@ async def test_a_replica_that_says_it_ended_is_replaced(sqlite: Database, monkey
 
 
 async def test_many_ready_replicas_are_asked_seldom(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "READY_S", 0.05)
-    monkeypatch.setattr(turns, "A_SECOND", 2)
+    monkeypatch.setattr(probe_schedule, "READY_S", 0.05)
+    monkeypatch.setattr(probe_schedule, "A_SECOND", 2)
     async with _running(sqlite) as running:
         asked = running.deployed.cluster.asked
         await asyncio.sleep(1.2)
         assert 1 <= running.deployed.cluster.asked - asked <= 4
         (one,) = running.deployed.cluster.running(1)
         asked = running.deployed.cluster.asked
-        running.deployed.suspicions.note(one)
+        running.deployed.failure_reports.note(one)
         await asyncio.sleep(0.1)
         assert running.deployed.cluster.asked > asked, "but one that is suspected, at once"

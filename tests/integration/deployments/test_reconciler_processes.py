@@ -130,7 +130,7 @@ class Platform:
         self.cluster = LocalCluster(home, home / "r", supplies, clock, watch_s=0.05)
         self.deployed = Deployed(database, clock, self.cluster, probe=LinkProbe(TOKENS.of))
         self.loop = ReconcilerLoop(
-            self.deployed.reconciler, self.cluster, self.deployed.events, self.deployed.publisher.acknowledged
+            self.deployed.reconciler, self.cluster, self.deployed.events, self.deployed.publisher.wait_progress
         )
         self.views = DeploymentViews(self.deployed.store, self.deployed.catalog, clock, self.deployed.reports.of)
         self._tasks: list[asyncio.Task[None]] = []

@@ -127,7 +127,7 @@ async def test_a_gateway_that_does_not_know_the_kind_routes_by_the_others_and_ac
         feed.applied(update.revision)
     assert made.key.id in index.keys
     assert {type(entry) for entry in index.state().entries} == {KeyEntry}
-    assert await platform.publisher.told(20)
+    assert await platform.publisher.wait_applied(20)
 
 
 async def test_a_source_that_cannot_read_an_event_reads_its_entries_alone_again(

@@ -116,17 +116,17 @@ class Control:
         match which:
             case 0:
                 await self.scheduler.step()
-                await self.scheduler.settled()
+                await self.scheduler.idle()
             case 1:
                 await self.deployed.reconciler.step()
-                await self.deployed.reconciler.settled()
+                await self.deployed.reconciler.idle()
             case _:
-                await self.reactions.settle()
+                await self.reactions.run_until_idle()
 
     async def drop(self) -> None:
         """As if it had been killed: nothing is given back."""
-        await self.scheduler._chores.close()
-        await self.deployed.reconciler.chores.close()
+        await self.scheduler._tasks.close()
+        await self.deployed.reconciler.tasks.close()
         await self.deployed.health.close()
         for task in self.reactions._tasks:
             task.cancel()

@@ -293,7 +293,7 @@ async def test_a_drained_replica_is_released_when_the_gateway_has_applied_its_ab
     gateway.client.send(Applied(gateway.updates[-1].revision))
     async with asyncio.timeout(WAIT_S):
         while not await line.deployed.publisher.released([old]):
-            await line.deployed.publisher.acknowledged()
+            await line.deployed.publisher.wait_progress()
     await line.deployed.settle()
     assert line.deployed.cluster.running(1) == []
 

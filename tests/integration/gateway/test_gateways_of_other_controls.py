@@ -139,17 +139,17 @@ async def test_the_leader_asks_a_replica_that_another_controls_gateway_lost(
     (replica,) = cluster.running(1)
     asked = cluster.asked
     for _ in range(3):
-        other.suspicions.note(replica)
-        await other.suspicions.chores.settled()
+        other.failure_reports.note(replica)
+        await other.failure_reports.tasks.idle()
         await leader.step()
     assert cluster.asked == asked + 1, "all gateways lost it at once, and it is asked once"
     clock.advance(AGAIN_S + 0.1)
-    other.suspicions.note(replica)
-    await other.suspicions.chores.settled()
+    other.failure_reports.note(replica)
+    await other.failure_reports.tasks.idle()
     await leader.step()
     assert cluster.asked == asked + 2
-    other.suspicions.note("rep_unknown")
-    await other.suspicions.chores.settled()
+    other.failure_reports.note("rep_unknown")
+    await other.failure_reports.tasks.idle()
     told = [event for _, event in await leader.events.since(0) if event.name == "replica.suspected"]
     assert [event.details["replica"] for event in told] == [replica, replica]
 
@@ -163,11 +163,11 @@ async def test_what_cannot_be_told_is_told_the_next_time(
         raise Unavailable("the database is away")
 
     monkeypatch.setattr(other.store, "write", away)
-    other.suspicions.note(replica)
-    await other.suspicions.chores.settled()
+    other.failure_reports.note(replica)
+    await other.failure_reports.tasks.idle()
     monkeypatch.undo()
-    other.suspicions.note(replica)
-    await other.suspicions.chores.settled()
+    other.failure_reports.note(replica)
+    await other.failure_reports.tasks.idle()
     asked = leader.cluster.asked
     await leader.step()
     assert leader.cluster.asked == asked + 1
@@ -199,11 +199,11 @@ async def test_who_makes_a_key_hears_when_gateways_of_all_controls_know_it(
     feed = other.publisher.connect()
     first = await feed.next()
     await leader.tenants.create_key(BY, "k", user="admin")
-    assert not await leader.publisher.told(0.1), "the gateway has applied nothing"
+    assert not await leader.publisher.wait_applied(0.1), "the gateway has applied nothing"
     feed.applied(first.revision)
     following = asyncio.create_task(_follow(feed))
-    assert await leader.publisher.told(20)
-    assert feed._state.seen >= await leader.events.last()
+    assert await leader.publisher.wait_applied(20)
+    assert feed._state.last_event >= await leader.events.last()
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
     feed.close()
@@ -264,14 +264,14 @@ async def test_whichever_control_is_dropped_no_replica_is_stopped_that_a_gateway
         if turn % EVERY == drop:
             which = rng.randrange(2)
             dropped, controls[which] = controls[which], leader.again(f"control{turn}")
-            await dropped.reconciler.chores.close()
+            await dropped.reconciler.tasks.close()
             await controls[which].publisher.start()
             for gateway in gateways:
                 if gateway.feed is not None and gateway.feed._state is dropped.publisher._state:
                     gateway.connect(rng.choice(controls))
         control = rng.choice(controls)
         await control.reconciler.step()
-        await control.reconciler.settled()
+        await control.reconciler.idle()
         await _reported(control)
         await rng.choice(gateways).apply()
         clock.advance(rng.choice((0.1, 0.4)))

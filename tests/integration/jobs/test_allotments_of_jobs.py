@@ -52,25 +52,25 @@ async def test_each_attempt_holds_what_it_was_given_while_it_runs(world: World, 
     world.clock.advance(30)
     assert await used(usage) == {}
     world.environments.gate.set()
-    await scheduler.settled()
+    await scheduler.idle()
     assert await open_subjects(usage) == {f"{job.id}-a1"}
     world.clock.advance(10)
     assert await used(usage) == {"job_ms": 10_000, "job_cpu_ms": 20_000, "job_memory_mib_s": 10 * 1024}
     world.cluster.end(f"{job.id}-a1", exit_code=1)
     await scheduler.step()
-    await scheduler.settled()
+    await scheduler.idle()
     assert await open_subjects(usage) == set()
     world.clock.advance(60)
     assert (await used(usage))["job_ms"] == 10_000
     await scheduler.step()
-    await scheduler.settled()
+    await scheduler.idle()
     assert await open_subjects(usage) == {f"{job.id}-a2"}
     world.clock.advance(5)
     await world.service.cancel("acme", "ann", job.id)
     again = world.scheduler()  # control was killed meanwhile
     for _ in range(4):
         await again.step()
-        await again.settled()
+        await again.idle()
     assert (await world.get(job)).state == "cancelled"
     world.clock.advance(60)
     assert (await used(usage))["job_ms"] == 15_000
@@ -85,11 +85,11 @@ async def test_without_room_nothing_is_held(world: World, usage: UsageService, m
     with monkeypatch.context() as patched:
         patched.setattr(world.cluster, "start", full)
         await scheduler.step()
-        await scheduler.settled()
+        await scheduler.idle()
     world.clock.advance(60)
     assert (await used(usage), (await world.get(job)).state) == ({}, "queued")
     await scheduler.step()
-    await scheduler.settled()
+    await scheduler.idle()
     world.clock.advance(1)
     assert (await used(usage))["job_ms"] == 1000
 
@@ -100,10 +100,10 @@ async def test_an_output_is_stored_but_for_what_a_version_is_made_of(world: Worl
     for spec in ({"model": True}, {}, {"kind": "import"}):
         job = await world.submit(**spec)
         await scheduler.step()
-        await scheduler.settled()
+        await scheduler.idle()
         world.cluster.end(f"{job.id}-a1", result=GOOD, output=made)
         await scheduler.step()
-        await scheduler.settled()
+        await scheduler.idle()
         assert (await world.get(job)).state == "succeeded"
     world.clock.advance(10)
     assert await used(usage) == {"storage_byte_s": 10 * (7 + 1007)}
@@ -116,7 +116,7 @@ async def test_the_sweep_finds_attempts_that_run_without_and_allotments_of_ended
     job = await world.submit(resources=GIVEN)
     scheduler = world.scheduler()
     await scheduler.step()
-    await scheduler.settled()
+    await scheduler.idle()
     assert await sweep.step() == (0, 0)
     async with database.writing() as connection:
         await connection.execute(delete(allotments))

@@ -271,8 +271,11 @@ def test_figures_that_json_does_not_have_are_told_as_words(attempt: Attempt) -> 
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        ("42", "main answered a int: expected a dictionary or None"),
-        ("{'f': print}", "main answered what JSON can't hold: a builtin_function_or_method is none of JSON's kinds"),
+        ("42", "main returned a int: expected a dictionary or None"),
+        (
+            "{'f': print}",
+            "main returned a value that JSON can't hold: a builtin_function_or_method is none of",
+        ),
         ("{'x': 'y' * 5_000_000}", "its report has 50000"),
     ],
 )

@@ -153,7 +153,7 @@ async def test_two_schedulers_never_run_one_attempt(world: World, database: Data
     schedulers = [world.scheduler("one"), world.scheduler("two")]
     for _ in range(6):
         await asyncio.gather(*(scheduler.step() for scheduler in schedulers))
-        await asyncio.gather(*(scheduler.settled() for scheduler in schedulers))
+        await asyncio.gather(*(scheduler.idle() for scheduler in schedulers))
         world.clock.advance(1)
         for workload in world.cluster.running:
             world.cluster.end(workload, result=GOOD)
@@ -173,7 +173,7 @@ async def test_a_scheduler_that_slept_through_its_lease_tells_nothing_any_more(
     world.cluster.end(f"{job.id}-a1", result=GOOD, output={"model": b"weights"})
     await new.step()  # adopts
     await asyncio.gather(new.step(), old.step())
-    await asyncio.gather(new.settled(), old.settled())
+    await asyncio.gather(new.idle(), old.idle())
     await world.rounds(new)
     await world.rounds(old)
     done = await world.get(job)
@@ -191,7 +191,7 @@ async def test_a_preparation_that_outlasts_its_lease_starts_nothing(world: World
     await new.step()
     await new.step()
     world.environments.gate.set()
-    await asyncio.gather(old.settled(), new.settled())
+    await asyncio.gather(old.idle(), new.idle())
     assert dict(world.cluster.starts) == {f"{job.id}-a1": 1}
     assert world.cluster.specs[f"{job.id}-a1"].epoch == 2, "the new one's token"
     await world.rounds(new, 2)
@@ -295,7 +295,7 @@ async def test_a_cancellation_breaks_off_a_long_preparation(world: World) -> Non
     assert (await world.service.cancel("acme", "bob", job.id)).state == "starting"
     for _ in range(3):
         await scheduler.step()
-        await asyncio.wait_for(scheduler.settled(), 10)
+        await asyncio.wait_for(scheduler.idle(), 10)
     assert (await world.get(job)).state == "cancelled"
     assert world.cluster.starts == {}
 

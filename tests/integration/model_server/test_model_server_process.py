@@ -338,11 +338,11 @@ def test_a_model_that_can_t_be_loaded_is_told_by_status_and_stderr(tmp_path: Pat
         status = client.status()
         while status.state != "END":
             status = client.status()
-        assert "its content is none" in status.error
+        assert "but is not one" in status.error
         error = client.error(rows(1))
         assert (error.code, error.retry_after_s is not None) == ("UNAVAILABLE", True)
         assert server.process.wait(30) == 1
-        assert any("its content is none" in str(line.get("reason")) for line in server.log)
+        assert any("but is not one" in str(line.get("reason")) for line in server.log)
 
 
 def test_a_declared_signature_that_warm_up_disproves_fails_the_load(tmp_path: Path) -> None:

@@ -185,7 +185,7 @@ def test_what_is_said_for_those_who_read_a_configuration_is_found(tmp_path: Path
 
 def test_an_input_that_is_called_optional_must_be(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(SUMS.replace("BIAS", 'inputs["y"]'))
-    with pytest.raises(FailedPrecondition, match=r"says that 'y' may be left out, and the model does not run without"):
+    with pytest.raises(FailedPrecondition, match=r"says that 'y' may be left out, but the model does not run"):
         main(Job(tmp_path, runtime="python"))
 
 

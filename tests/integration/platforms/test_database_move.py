@@ -13,7 +13,7 @@ from bms.adapters.sql.tenants import SqlTenants
 from bms.app.home.database import OWN, remember, remembered
 from bms.app.home.database_move import ASIDE, look, move
 from bms.app.home.directory import Home
-from bms.app.home.opening import take
+from bms.app.home.opening import open_own
 from bms.control.tenants.authentication import Authenticator
 from bms.control.tenants.service import TenantService
 from bms.core.access.principal import Principal
@@ -31,7 +31,7 @@ async def _begun(root: Path) -> str:
     prepare(root)
     home = Home(root)
     database = Database(home.database_url)
-    await take(database, root, OWN)
+    await open_own(database, root, OWN)
     made = await TenantService(SqlStore(database, SqlTenants), SystemClock(), home.pepper()).bootstrap()
     registry = Registry(database, SystemClock())
     await registry.add_model()
@@ -83,7 +83,7 @@ async def test_every_row_goes_there_and_comes_back(tmp_path: Path) -> None:
         await move(root, OWN)
         database = Database(url)
         with pytest.raises(FailedPrecondition, match=r"old: its rows were moved to the SQLite database in the home"):
-            await take(database, root, url)
+            await open_own(database, root, url)
         await database.close()
         with pytest.raises(FailedPrecondition, match="is not empty"):
             await move(root, url)
@@ -100,5 +100,5 @@ async def test_nothing_is_written_over_and_a_refusal_changes_nothing(tmp_path: P
         await move(tmp_path / "one", other)
     assert remembered(tmp_path / "one") == OWN
     assert (tmp_path / "one" / "bms.db").exists()
-    with pytest.raises(NotFound, match="no home of BMS that was ever in use"):
+    with pytest.raises(NotFound, match="not the home of a platform that was started before"):
         await move(tmp_path / "nothing", other)

@@ -147,7 +147,7 @@ async def test_the_agent_removes_what_nothing_uses_and_nobody_asked_for_in_an_ho
     for tree in (used, old):
         os.utime(paths[tree], (time.time() - 7200,) * 2)
     world.specs = [workload("job_1", ONE, code=used)]
-    world.kept.asked(workload("job_2", TWO))
+    world.kept.mark_used(workload("job_2", TWO))
     world.clock.advance(3000)
     await world.kept.prune()
     assert world.environments.there == [name_of(ONE), name_of(TWO)]

@@ -171,7 +171,7 @@ async def test_an_agent_with_another_certificate_is_told_nothing(
     port = thief.sockets[0].getsockname()[1]
     async with thief:
         fooled = agent.control(store, endpoint=agent.at._replace(port=port))
-        with pytest.raises(FailedPrecondition, match=r"can't be believed: .* shows another certificate"):
+        with pytest.raises(FailedPrecondition, match=r"can't be trusted: .* shows another certificate"):
             await fooled.open()
         assert b"".join(heard) == b""
         await agent.control(store, endpoint=TlsEndpoint("127.0.0.1", port, other.fingerprint)).open()

@@ -11,7 +11,7 @@ from bms.adapters.sql.tenants import SqlTenants
 from bms.app.control.admin_key import recover
 from bms.app.home.database import OWN, remember
 from bms.app.home.directory import Home
-from bms.app.home.opening import take
+from bms.app.home.opening import open_own
 from bms.control.tenants.authentication import Authenticator
 from bms.control.tenants.service import TenantService
 from bms.core.access.principal import Principal
@@ -26,7 +26,7 @@ from tests.worlds.whole_platform import until
 
 async def test_it_is_the_key_of_an_enabled_owner_whatever_became_of_him(tmp_path: Path) -> None:
     prepare(tmp_path)
-    with pytest.raises(FailedPrecondition, match="no platform has begun here"):
+    with pytest.raises(FailedPrecondition, match="no platform was started here yet"):
         await recover(tmp_path)
     assert not (tmp_path / "admin.key").exists()
     database = Database(Home(tmp_path).database_url)
@@ -50,9 +50,9 @@ async def test_a_database_of_another_platform_is_neither_taken_nor_given_a_key(t
         prepare(tmp_path / name)
         home = Home(tmp_path / name)
         database = Database(home.database_url)
-        await take(database, home.root, OWN)
+        await open_own(database, home.root, OWN)
         await TenantService(SqlStore(database, SqlTenants), SystemClock(), home.pepper()).bootstrap()
-        await take(database, home.root, OWN)
+        await open_own(database, home.root, OWN)
         remember(home.root, OWN)
         await database.close()
         urls.append(home.database_url)

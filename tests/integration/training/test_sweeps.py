@@ -45,10 +45,10 @@ class Forgetful(Played):
 
     async def sweep(self, age_s: float = YOUNG_S + 1) -> int:
         self.clock.advance(age_s)
-        await self.reactions.settle()
+        await self.reactions.run_until_idle()
         self.sweeps.restart()
         found = await self.sweeps.step(self.reactions.position)
-        await self.reactions.settle()
+        await self.reactions.run_until_idle()
         return found
 
     async def version(self, number: int = 1) -> Version:

@@ -41,13 +41,13 @@ def asked(directory: Path, texts: Sequence[str], kept: list[str]) -> dict[str, A
 
 def main(root: Path) -> None:
     kept: list[str] = []
-    decide = huggingface.company
+    decide = huggingface.batch_independence_of
 
     def noted(*given: Any) -> Any:
         kept.append(decide(*given))
         return kept[-1]
 
-    huggingface.company = noted
+    huggingface.batch_independence_of = noted
     found = {}
     for file in sorted(root.glob("*.json")):
         said = json.loads(file.read_text())

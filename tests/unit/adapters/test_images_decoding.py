@@ -83,7 +83,7 @@ def test_animations_are_refused(kind: str) -> None:
     frames = [Image.fromarray(COLOURS), Image.fromarray(COLOURS[::-1].copy())]
     data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
     for deed in (look, lambda data: decode(data, "RGB")):
-        with pytest.raises(InvalidArgument, match="an animation of 2 pictures: save the one that is meant"):
+        with pytest.raises(InvalidArgument, match="an animation of 2 pictures: save the one you need"):
             deed(data)
 
 
@@ -120,8 +120,7 @@ def test_what_an_image_loses_is_a_finding() -> None:
         (
             "changed",
             "image",
-            "1 of 3 images lie in their files otherwise than they are seen; they are turned as their EXIF orientation "
-            "says",
+            "1 of 3 images are stored rotated; they are turned upright by their EXIF orientation",
         ),
         ("changed", "image", "1 of 3 images have 16 bits a channel, of which the upper 8 are used"),
     ]

@@ -56,7 +56,7 @@ from bms.core.tensors.sequences import SequenceLimits
 from bms.core.usage import UsageEvent
 from bms.core.workloads import programs
 from bms.core.workloads.resources import Resources
-from bms.sdk.transport.bodies import said
+from bms.sdk.transport.bodies import without_defaults
 from bms.web.api.resources import deployments as of_the_door
 from bms.web.api.unknown_members import check_members
 from bms.web.api.views import deployments as shown_deployments
@@ -294,6 +294,6 @@ def test_what_a_client_read_and_puts_back_asks_for_what_there_was() -> None:
     noun = of_deployments.Deployment(id="d", tenant="t", name="d", spec=spec, created_at=now, created_by="me")
     told = msgspec.json.encode(shown_deployments.deployment(noun))
     read = msgspec.json.decode(told, type=deployments.Deployment).spec
-    put = msgspec.json.encode(said(deployments.Deploy(**msgspec.structs.asdict(read))))
+    put = msgspec.json.encode(without_defaults(deployments.Deploy(**msgspec.structs.asdict(read))))
     check_members(put, deployments.Deploy)
     assert of_the_door._spec(msgspec.json.decode(put, type=deployments.Deploy)) == spec

@@ -19,7 +19,7 @@ from bms.app.settings import (
     package_sources,
     service_environment,
 )
-from bms.app.supervisor.service_list import roster
+from bms.app.supervisor.service_list import list_services
 from bms.app.variables import VARIABLES, family, value
 from bms.core.errors import InvalidArgument
 
@@ -107,7 +107,7 @@ def test_passwords_of_indexes_reach_control_alone(tmp_path: Path) -> None:
     packages = package_sources(environment={"BMS_INDEX_PRIVATE": "https://me:password@h"})
     with socket.socket() as listening:
         settings = UpSettings(home=str(home.root), rules=WorkloadRules(packages=packages))
-        control, gateway = roster(home, settings, listening)
+        control, gateway = list_services(home, settings, listening)
     home.run_dir().rmdir()
     assert "me:password@h" in str(control.config)
     assert "me:password@h" not in str(gateway.config) + str(control.program)

@@ -10,7 +10,7 @@ import pytest
 
 from bms.cli.demo import story
 from bms.cli.demo.stage import Stage
-from bms.cli.demo.telling import Teller
+from bms.cli.demo.teller import Teller
 from bms.core.errors import FailedPrecondition, Internal
 from bms.sdk.jobs import Job
 

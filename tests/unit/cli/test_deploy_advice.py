@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bms.cli.command import CommandSession
-from bms.cli.predict.asking import example_of
+from bms.cli.predict.example_command import example_of
 from bms.cli.serving import _advice
 from bms.core.errors import BmsError, PermissionDenied
 from bms.sdk.deployments import DeploymentStatus

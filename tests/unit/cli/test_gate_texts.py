@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from bms.cli.options.gates import asked, bound_text, gate_of
+from bms.cli.options.gates import bound_text, gate_of, gate_text
 from bms.sdk.models import Gate
 
 
@@ -12,7 +12,7 @@ def test_a_gate_is_read_and_written() -> None:
     assert least == Gate(metric="accuracy", dataset="fruit", split="test", minimum=0.9)
     most = gate_of("rmse : price@3 <= 30")
     assert most == Gate(metric="rmse", dataset="price@3", split="validation", maximum=30)
-    assert (asked(least), asked(most), bound_text(least), bound_text(most)) == (
+    assert (gate_text(least), gate_text(most), bound_text(least), bound_text(most)) == (
         "accuracy ≥ 0.9", "rmse ≤ 30", "at least 0.9", "at most 30",
     )  # fmt: skip
 

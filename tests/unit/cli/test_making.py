@@ -22,8 +22,8 @@ def test_values_are_json_and_what_is_none_is_a_text() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("a=" + "[" * 100_000, "'a' has more levels of lists and objects in one another than can be read"),
-        ("a=" + "[" * 100_000 + "]" * 100_000, "'a' has more levels of lists and objects in one another"),
+        ("a=" + "[" * 100_000, "'a' nests lists and objects more deeply than can be read"),
+        ("a=" + "[" * 100_000 + "]" * 100_000, "'a' nests lists and objects more deeply"),
         ("a=1e400", "'a': '1e400' is a number beyond those of 64 bits; write it with quotes to mean a text: \"1e400\""),
         ("a=" + "9" * 5000, r"'a': '9{40}…' is a number with more digits than can be read"),
         ("a=[1,1e400]", "'a' is not JSON: .*out of range"),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bms.cli.output.printing import CommandOutput
-from bms.cli.predict.answer import number_text, show_rows, told_warnings
+from bms.cli.predict.answer import number_text, show_rows, warnings_to_stderr
 from bms.cli.predict.data import is_table, parameters, read_data, typed
 from bms.core.errors import InvalidArgument
 from bms.sdk import RoundedWarning
@@ -131,7 +131,7 @@ def test_numbers_keep_the_digits_that_matter() -> None:
 
 
 def test_warnings_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    with told_warnings():
+    with warnings_to_stderr():
         warnings.warn("input 'x': rounded", RoundedWarning, stacklevel=1)
     assert capsys.readouterr().err == "bms: input 'x': rounded\n"
 

@@ -9,7 +9,7 @@ import pytest
 
 from bms.cli.predict.data import read_data
 from bms.core.errors import InvalidArgument
-from bms.sdk.examples import said
+from bms.sdk.examples import described_version
 from bms.sdk.files import arrays as array_files
 from bms.sdk.files.json_text import read_json
 from bms.sdk.nouns.models import NewVersion
@@ -32,7 +32,7 @@ def claiming(*shape: int) -> bytes:
 def test_fewer_numbers_than_are_claimed_are_no_array(tmp_path: Path, shape: tuple[int, ...]) -> None:
     path = packed(tmp_path / "e.npz", claiming(*shape)[:-32])
     with pytest.raises(InvalidArgument, match=r"e\.npz holds no arrays that can be read"):
-        said(NewVersion(), (), path)
+        described_version(NewVersion(), (), path)
     with pytest.raises(InvalidArgument, match=r"e\.npz holds no arrays that can be read"):
         read_data(str(path))
 

@@ -12,32 +12,35 @@ from bms.sdk.datasets import Dataset
 from bms.sdk.deployments import Batching, Deployment, DeploymentSpec, Target
 from bms.sdk.models import Model
 from bms.sdk.nouns.signatures import ImagePreprocess
-from bms.sdk.transport.bodies import said
+from bms.sdk.transport.bodies import without_defaults
 
 
 def test_defaults_and_none_are_left_out() -> None:
-    assert said(CreateKey(name="ci")) == {"name": "ci"}
-    assert said(CreateKey(name="ci", user=None, scopes=frozenset({"b", "a"}))) == {"name": "ci", "scopes": ["a", "b"]}
+    assert without_defaults(CreateKey(name="ci")) == {"name": "ci"}
+    assert without_defaults(CreateKey(name="ci", user=None, scopes=frozenset({"b", "a"}))) == {
+        "name": "ci",
+        "scopes": ["a", "b"],
+    }
     later = datetime(2030, 1, 1, tzinfo=UTC)
-    assert said(CreateKey(name="ci", expires_at=later))["expires_at"] == later
+    assert without_defaults(CreateKey(name="ci", expires_at=later))["expires_at"] == later
 
 
 def test_what_is_false_and_no_default_is_said() -> None:
-    assert said(ChangeUser(disabled=False)) == {"disabled": False}
+    assert without_defaults(ChangeUser(disabled=False)) == {"disabled": False}
 
 
 def test_a_deployment_says_what_is_wanted_otherwise_than_usual_as_older_programs_wrote_it_too() -> None:
     spec = DeploymentSpec(model="m", targets=[Target(version=3)], batching=Batching(max_rows=8), stopped=True)
     said_too = {"targets": [{"version": 3}], "batching": {"max_rows": 8}, "stopped": True}
-    assert said(spec) == {"model": "m", **said_too}
+    assert without_defaults(spec) == {"model": "m", **said_too}
     older: dict[str, Any] = {"replicas": None, "resources": {"cpu": 2.0}, "batching": None}
     older_spec = DeploymentSpec(model="m", targets=[Target(alias="a")], **older)
-    assert said(older_spec) == {"model": "m", "targets": [{"alias": "a"}], "resources": {"cpu": 2.0}}
+    assert without_defaults(older_spec) == {"model": "m", "targets": [{"alias": "a"}], "resources": {"cpu": 2.0}}
 
 
 def test_a_type_says_its_tag() -> None:
     made = ImagePreprocess(mode="L", height=8, width=8, mean=(0.5,))
-    assert said(made) == {"type": "image", "mode": "L", "height": 8, "width": 8, "mean": [0.5]}
+    assert without_defaults(made) == {"type": "image", "mode": "L", "height": 8, "width": 8, "mean": [0.5]}
 
 
 def test_members_are_had_by_name_as_of_a_dictionary() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bms.core.errors import InvalidArgument, NotFound
-from bms.sdk.examples import ROWS, said
+from bms.sdk.examples import ROWS, described_version
 from bms.sdk.nouns.columns import column, tensor_text
 from bms.sdk.nouns.models import NewVersion
 from bms.sdk.nouns.signatures import Signature, TensorSpec
@@ -17,7 +17,7 @@ MESSY = "id,price,city,bought,paid\n9007199254740993,1.5,Köln,2026-01-02,true\n
 
 
 def content(example: Any, *columns: TensorSpec | str) -> dict[str, Any]:
-    made = said(NewVersion(), columns, example).example
+    made = described_version(NewVersion(), columns, example).example
     assert made is not None
     read: dict[str, Any] = json.loads(made)
     return read
@@ -32,21 +32,21 @@ def test_what_is_wrong_in_rows_without_names_is_told_by_its_place(tmp_path: Path
     with pytest.raises(
         InvalidArgument, match=r"^the array mixes whole numbers and texts: \[0, 0\] holds 1, \[1, 0\] 'a'"
     ):
-        said(NewVersion(), (), tmp_path / "rows.json")
+        described_version(NewVersion(), (), tmp_path / "rows.json")
     with pytest.raises(InvalidArgument, match=r"^the example is infinite: take other rows"):
-        said(NewVersion(), (), np.array([[np.inf]]))
+        described_version(NewVersion(), (), np.array([[np.inf]]))
 
 
 def test_a_csv_without_a_header_is_refused_unless_a_column_is_called_so(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("5.1,3.5\n4.9,3.0\n")
     with pytest.raises(InvalidArgument, match=r"rows\.csv: the first line, 5\.1,3\.5, is numbers alone"):
-        said(NewVersion(), (), tmp_path / "rows.csv")
-    assert said(NewVersion(), ["5.1 number"], tmp_path / "rows.csv").example is not None
+        described_version(NewVersion(), (), tmp_path / "rows.csv")
+    assert described_version(NewVersion(), ["5.1 number"], tmp_path / "rows.csv").example is not None
 
 
 def test_a_csv_becomes_a_request_with_the_types_of_its_columns(tmp_path: Path) -> None:
     (tmp_path / "messy.csv").write_text(MESSY)
-    made = said(NewVersion(), (), tmp_path / "messy.csv")
+    made = described_version(NewVersion(), (), tmp_path / "messy.csv")
     assert json.loads(made.example or b"") == {
         "dataframe_split": {
             "columns": ["id", "price", "city", "bought", "paid"],
@@ -60,7 +60,7 @@ def test_a_csv_becomes_a_request_with_the_types_of_its_columns(tmp_path: Path) -
 def test_columns_say_more_of_an_example_and_then_the_whole_table_is_declared(tmp_path: Path) -> None:
     (tmp_path / "messy.csv").write_text(MESSY)
     said_so = ("price number FP32", "id text", "city category[Köln,Bonn]?", "age integer?")
-    made = said(NewVersion(labels=("a",)), said_so, str(tmp_path / "messy.csv"))
+    made = described_version(NewVersion(labels=("a",)), said_so, str(tmp_path / "messy.csv"))
     assert inputs(made.new) == [
         "id text",
         "price number FP32",
@@ -76,7 +76,7 @@ def test_columns_say_more_of_an_example_and_then_the_whole_table_is_declared(tmp
 
 
 def test_columns_alone_declare_the_table() -> None:
-    made = said(NewVersion(), (column("age", "number"), "city text?"), None)
+    made = described_version(NewVersion(), (column("age", "number"), "city text?"), None)
     assert (inputs(made.new), made.example) == (["age number", "city text?"], None)
 
 
@@ -142,7 +142,7 @@ def test_arrays_are_examples_without_columns(tmp_path: Path) -> None:
     assert content(np.array([["a"]])) == {"instances": [["a"]]}
     assert content({"x": [[1.5]], "n": [1]}) == {"inputs": {"x": [[1.5]], "n": [1]}}
     with pytest.raises(InvalidArgument, match="the example has none"):
-        said(NewVersion(), ("a number",), [[1]])
+        described_version(NewVersion(), ("a number",), [[1]])
 
 
 def test_arrays_by_name_of_a_file_are_tensors(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_arrays_by_name_of_a_file_are_tensors(tmp_path: Path) -> None:
     assert content(tmp_path / "e.npy") == {"instances": [[1, 1]] * ROWS}
     np.savez(tmp_path / "pickled.npz", x=np.array([{}], dtype=object))
     with pytest.raises(InvalidArgument, match="holds no arrays that can be read"):
-        said(NewVersion(), (), tmp_path / "pickled.npz")
+        described_version(NewVersion(), (), tmp_path / "pickled.npz")
 
 
 def test_an_image_is_its_bytes(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_only_the_first_rows_are_kept_but_all_tell_the_type() -> None:
 )
 def test_what_is_no_example_is_refused(example: Any, columns: tuple[str, ...], says: str) -> None:
     with pytest.raises(InvalidArgument, match=says):
-        said(NewVersion(), columns, example)
+        described_version(NewVersion(), columns, example)
 
 
 def test_files_that_are_no_examples_are_named(tmp_path: Path) -> None:
@@ -209,16 +209,16 @@ def test_files_that_are_no_examples_are_named(tmp_path: Path) -> None:
     ):
         (tmp_path / name).write_text(text)
         with pytest.raises(InvalidArgument, match=says):
-            said(NewVersion(), (), tmp_path / name)
+            described_version(NewVersion(), (), tmp_path / name)
     with pytest.raises(NotFound, match="no file"):
-        said(NewVersion(), (), tmp_path / "absent.csv")
+        described_version(NewVersion(), (), tmp_path / "absent.csv")
     (tmp_path / "latin.csv").write_bytes(b"a\n\xe9\n")
     with pytest.raises(InvalidArgument, match="not UTF-8"):
-        said(NewVersion(), (), tmp_path / "latin.csv")
+        described_version(NewVersion(), (), tmp_path / "latin.csv")
 
 
 def test_a_table_and_tensors_are_not_declared_both() -> None:
     signature = Signature(inputs=(TensorSpec(name="x", dtype="FP32", shape=(None,)),))
     tensors = NewVersion(signatures={"serving_default": signature})
     with pytest.raises(InvalidArgument, match="either tensors or a table"):
-        said(tensors, ("a number",), None)
+        described_version(tensors, ("a number",), None)

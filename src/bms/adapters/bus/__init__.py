@@ -1,1 +1,2 @@
-"""The private line between control and its gateways: `client` is a gateway's end."""
+"""The message bus between control and its gateways, over a Unix socket: `server` is control's end, `client` a
+gateway's."""

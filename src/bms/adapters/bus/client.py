@@ -1,4 +1,5 @@
-"""A gateway's end of the bus: connects, says Hello, hands over what control sends, and connects again for ever."""
+"""The gateway's end of the bus: connects to control, passes on its messages, and reconnects whenever the connection is
+lost."""
 
 import asyncio
 import logging
@@ -20,16 +21,16 @@ _READ = 1 << 18
 
 
 class BusListener(Protocol):
-    """Who uses the line."""
+    """The callbacks for a bus client's messages and losses."""
 
     def hello(self) -> GatewayHello:
-        """What to begin every connection with."""
+        """The message that every connection begins with."""
         ...
 
     def bus_connected(self) -> None: ...
 
     def bus_lost(self) -> None:
-        """A connection ended, or could not be made."""
+        """Called when a connection ended, or could not be made."""
         ...
 
     def on_update(self, update: SnapshotUpdate) -> None: ...
@@ -48,7 +49,7 @@ _encode_raw: Callable[[RawUsageBatch], bytes] = msgspec.msgpack.Encoder().encode
 
 
 class BusClient:
-    """`path` is control's Unix socket."""
+    """The gateway's connection to control; `path` is control's Unix socket."""
 
     def __init__(self, path: str, listener: BusListener) -> None:
         self._path = path
@@ -60,16 +61,16 @@ class BusClient:
         return self._writer is not None
 
     def send(self, message: FromGateway) -> bool:
-        """False where there is no connection; the message is dropped then."""
+        """Sends a message; False where there is no connection, and the message is dropped."""
         return self._write(encode(message))
 
     def send_usage(self, source: str, runs: list[bytes]) -> bool:
-        """A UsageBatch of encoded runs, in order of seq. False where there is no connection."""
+        """Sends encoded usage runs, in order of seq. False where there is no connection."""
         body = _encode_raw(RawUsageBatch(source, [msgspec.Raw(run) for run in runs]))
         return self._write(LENGTH.pack(len(body)) + body)
 
     async def run(self) -> None:
-        """Keeps the line up until cancelled."""
+        """Connects, and reconnects when the connection is lost, until cancelled."""
         wait = _FIRST_WAIT
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Control's end of the bus: one connection per gateway, none of which can hold up another.
+"""Control's end of the bus: one connection per gateway; a slow gateway does not delay the others.
 
 Each has three tasks: one reads, one sends the snapshot and what follows it, one commits usage and acknowledges it.
 Usage waits in a queue of a few batches; when that is full nothing more is read from that gateway.
@@ -42,7 +42,7 @@ _RETRY_S, _LONGEST_RETRY_S = 0.1, 5.0
 
 
 class GatewayFeed(Protocol):
-    """What one gateway is to know; the first update is a full one."""
+    """The snapshot updates for one gateway; the first one is full."""
 
     async def next(self) -> SnapshotUpdate: ...
     def applied(self, revision: int) -> None: ...
@@ -54,7 +54,7 @@ UsageSink = Callable[[str, Sequence[UsageRun | UnreadRun]], Awaitable[int]]
 
 
 class ConnectedGateway(msgspec.Struct, frozen=True, kw_only=True):
-    """One connected gateway. `revision` is the snapshot it routes by; `stats` None until it reported."""
+    """The state of one connected gateway. `revision` is the snapshot it routes by; `stats` None until it reported."""
 
     slot: int
     pid: int
@@ -65,7 +65,7 @@ class ConnectedGateway(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BusServer:
-    """Listens on the Unix socket `path`, which only its owner may use, and of those only who knows `token`.
+    """Listens on the Unix socket `path`, for its owner alone, and only with `token`.
 
     Raises InvalidArgument for an empty token: tenants' processes run under the same user.
     """
@@ -111,7 +111,7 @@ class BusServer:
 
     @property
     def gateways(self) -> list[ConnectedGateway]:
-        """Those that said Hello, by slot."""
+        """The connected gateways that said Hello, by slot."""
         views = [connection.view for connection in self._connections if connection.view is not None]
         return sorted(views, key=lambda view: (view.slot, view.connected_at))
 
@@ -127,7 +127,7 @@ class BusServer:
 
 
 class _Connection:
-    """One gateway's connection, from its Hello to its end."""
+    """Serves one gateway's connection, from its Hello to its end."""
 
     def __init__(
         self,
@@ -149,7 +149,7 @@ class _Connection:
         self.view: ConnectedGateway | None = None
 
     async def serve(self, connect: Callable[[], GatewayFeed]) -> None:
-        """Returns when the connection ended, however it did."""
+        """Serves until the connection ends, however it does."""
         try:
             waiting = await self._greet()
             feed = connect()
@@ -183,7 +183,7 @@ class _Connection:
                 if not isinstance(hello, GatewayHello):
                     raise InvalidArgument(f"a gateway begins with hello, this one with {type(hello).__name__}")
                 if not hmac.compare_digest(hello.token.encode(), self._token.encode()):
-                    raise InvalidArgument(f"process {_peer(self._writer)[0]} says hello without the bus's token")
+                    raise InvalidArgument(f"process {_peer(self._writer)[0]} connects without the bus's token")
                 self.view = ConnectedGateway(
                     slot=hello.slot,
                     pid=hello.pid,
@@ -191,7 +191,7 @@ class _Connection:
                     connected_at=self._clock.now().timestamp(),
                 )
                 return bodies[1:]
-        raise ConnectionResetError("it went away before it said hello")
+        raise ConnectionResetError("it disconnected before it said hello")
 
     async def _receive(self, bodies: list[bytes], feed: GatewayFeed) -> None:
         while True:
@@ -230,7 +230,7 @@ class _Connection:
             await self._send(UsageAck(batch.source, seq))
 
     async def _committed(self, batch: UsageBatch) -> int:
-        """Repeats for as long as the books can't be written; the gateway keeps its journal meanwhile."""
+        """Repeats for as long as usage can't be written to the database; the gateway keeps its journal meanwhile."""
         wait = _RETRY_S
         while True:
             try:

@@ -1,4 +1,4 @@
-"""A workload's log: kept small by cutting its beginning off, which moves no place of what is left.
+"""Keeps a workload's log small by cutting its beginning off; offsets of what is left don't change.
 
 A log that was cut says so in its first line, with the bytes that are gone; places count from where it once began. What
 wrote it is not trusted: the file may have been replaced, so anything but a plain file with one name is left alone.
@@ -24,9 +24,9 @@ _ONE_AT_A_TIME = threading.Lock()  # whoever looks at a workload may cut, and wh
 
 
 def trim(path: str | Path, limit: int = LIMIT) -> bool:
-    """Cuts a log that grew over `limit` bytes down to a note and its last half; says whether it did.
+    """Cuts a log that grew over `limit` bytes down to a note and its last half; returns whether it did.
 
-    Writers append (O_APPEND), and go on while it is cut: nothing of theirs is lost, moved or told twice. Where the file
+    Writers append (O_APPEND), and go on while it is cut: nothing of theirs is lost, moved or repeated. Where the file
     system can take a file's first blocks away (ext4, XFS) they go; elsewhere their place becomes a hole, which needs no
     disk. Where it can do neither (NFS 3), what is written in the moment of the cut may be lost.
     """
@@ -40,7 +40,7 @@ def trim(path: str | Path, limit: int = LIMIT) -> bool:
 
 
 def beginning(descriptor: int) -> LogStart:
-    """How the log begins that is open there."""
+    """Reads the beginning of an open log: whether, and by how much, it was cut."""
     return start_of(os.pread(descriptor, LONGEST_NOTE, 0), os.fstat(descriptor).st_size)
 
 
@@ -95,7 +95,7 @@ def _punch_hole(descriptor: int, at: int, limit: int, gone: int) -> None:
 
 @contextmanager
 def plain_file(path: str | Path, flags: int, within: int | None = None) -> Iterator[int]:
-    """A descriptor of the plain file `path`, below the directory `within`.
+    """Opens the plain file `path`, below the directory `within`; returns its descriptor.
 
     Raises OSError for what is none: links, pipes, devices, and files with several names, which may be somebody else's.
     """

@@ -1,4 +1,4 @@
-"""Data sets as files: read from the forms people have, kept as TFRecord, described by a schema.
+"""Data sets as files: imported from common formats, stored as TFRecord, described by a schema.
 
 Read in this order: schema, columns, table, findings; tfrecord (records, examples, writer); then the sources: csv, json,
 arrow (Parquet), images, npz, tfrecord.source, samples; then parts, split, statistics (measures), quality, manifest, and

@@ -1,4 +1,4 @@
-"""A column as a table holds it, by its feature: the one dtype of its kind, and what its values say of the feature."""
+"""Converts a column to the one dtype of its kind, and completes its schema from its values."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,8 +16,9 @@ Column = NDArray[Any] | Sequence[bytes] | Sequence[str | None]
 optional an array of objects [rows], None where missing; image: bytes; text, datetime: str, None where missing."""
 
 
-def settled(feature: ColumnSchema, column: Column) -> tuple[ColumnSchema, Column]:
-    """The feature, optional if values are missing and with the storage that keeps every value; and the column.
+def completed(feature: ColumnSchema, column: Column) -> tuple[ColumnSchema, Column]:
+    """Completes a column: its feature, optional if values are missing and with the storage that keeps every value; and
+    its values.
 
     Raises InvalidArgument where values are missing that can't be.
     """
@@ -37,8 +38,8 @@ def settled(feature: ColumnSchema, column: Column) -> tuple[ColumnSchema, Column
 
 
 def present(column: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Of a column of floats, integers or booleans: the values of its kind's own dtype (any, where one is missing), and
-    which are there."""
+    """Splits a column of floats, integers or booleans: the values in its kind's own dtype (any, where one is missing),
+    and a mask of which are there."""
     if column.dtype != object:
         return column, ~np.isnan(column) if column.dtype.kind == "f" else np.ones(column.shape, np.bool_)
     there = np.array([cell is not None for cell in column], np.bool_)

@@ -1,4 +1,4 @@
-"""Dates and times as ISO 8601 texts: which texts are, and those of NumPy's datetimes."""
+"""Recognises ISO 8601 dates and times, and writes NumPy's datetimes as such."""
 
 import re
 from collections.abc import Iterable
@@ -34,8 +34,8 @@ def _has_offset(text: str) -> bool | None:
 
 
 def texts_of(values: NDArray[np.datetime64]) -> list[str | None] | None:
-    """Each of `values` [n] as text, to the last digit of its unit; None for a missing one (NaT). None for all of them
-    where one has no such text: it is outside the years 1 to 9999, or finer than nanoseconds."""
+    """Writes each of `values` [n] as text, to the last digit of its unit; None for a missing one (NaT). None for all of
+    them where one has no such text: it is outside the years 1 to 9999, or finer than nanoseconds."""
     unit = np.datetime_data(values.dtype)[0]
     if unit == _NO_UNIT:
         return None

@@ -1,4 +1,4 @@
-"""What doubles and floats hold exactly."""
+"""Checks which numbers doubles and floats represent exactly."""
 
 import re
 from typing import Any
@@ -16,7 +16,7 @@ SMALLEST_INT64, LARGEST_INT64 = -(1 << 63), (1 << 63) - 1
 
 
 def in_float32(values: NDArray[Any]) -> bool:
-    """Whether every one of `values` [float64] is a float32 too; NaN and the infinities are."""
+    """Whether every one of `values` [float64] is exact as float32; NaN and the infinities are."""
     with np.errstate(over="ignore", invalid="ignore"):
         narrow = values.astype(np.float32)
     return bool(np.array_equal(narrow, values, equal_nan=True))
@@ -27,7 +27,7 @@ def in_int64(value: int) -> bool:
 
 
 def in_float64(value: int) -> bool:
-    """Whether a double is this integer."""
+    """Whether this integer is exact as a double."""
     if -_LARGEST <= value <= _LARGEST:
         return True
     try:
@@ -37,8 +37,8 @@ def in_float64(value: int) -> bool:
 
 
 def float_of(text: str) -> float | None:
-    """The double nearest to a decimal number, or None where that says something else: a digit in front of the point
-    would change, a finite number become infinite or a small one zero."""
+    """The double nearest to a decimal number, or None where it differs too much: a digit in front of the point would
+    change, a finite number become infinite or a small one zero."""
     whole = _WHOLE.fullmatch(text)
     if whole is not None:
         return float(text) if len(text) <= _LONGEST and in_float64(int(whole[1])) else None

@@ -1,4 +1,4 @@
-"""Finding: what a careful person would point at, in a source as it was read or in the table that came of it."""
+"""Findings: observations and warnings about a source as it was read, or about the table it became."""
 
 from typing import Literal
 
@@ -6,13 +6,13 @@ import msgspec
 
 
 class DatasetFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """`count` is of rows, values, cells, files or classes, as `message` says; `feature` None means the whole row or
-    source.
+    """One finding. `count` is of rows, values, cells, files or classes, as `message` says; `feature` None means the
+    whole row or source.
 
-    understood: how a source's form was read where it could be read otherwise. as_text: cells that look like numbers or
-    like missing ones, and were kept as the texts they are. left_out: files or parts of them that are not in the table.
-    unfound: what was said of the source and is nowhere in it. changed: what an image loses when it is decoded, and
-    numbers their last digits. empty_split: a split without rows.
+    understood: how an ambiguous source was read. as_text: cells that look like numbers or like missing ones, and were
+    kept as the texts they are. left_out: files or parts of them that are not in the table. unfound: something declared
+    about the source that is nowhere in it. changed: what an image loses when it is decoded, and numbers their last
+    digits. empty_split: a split without rows.
     """
 
     kind: Literal[
@@ -25,7 +25,7 @@ class DatasetFinding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rounded(feature: str, count: int, first: str) -> DatasetFinding:
-    """Of numbers of which `first` says the first and its place."""
+    """A finding about rounded numbers, of which `first` describes the first and its place."""
     numbers = f"{count} numbers have" if count > 1 else "one number has"
     message = f"{numbers} more digits than a float64, which is the nearest: {first}; to keep them all, keep it as text"
     return DatasetFinding(kind="changed", feature=feature, count=count, message=message)

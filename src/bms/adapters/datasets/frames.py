@@ -1,4 +1,4 @@
-"""Columns as a frame of pandas, as training code would have read them from the source itself."""
+"""Converts columns to a pandas frame, as training code would have read it from the source itself."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,9 @@ _NANOSECONDS = re.compile(r"\.\d{6}(\d{1,3})", re.ASCII)
 
 
 def frame_of(schema: TableSchema, columns: Mapping[str, Column]) -> "pandas.DataFrame":
-    """float: float64. int: int64, or Int64 where values are missing; bool: bool, or boolean. label: its class's name.
-    text: pandas' own texts, NaN where missing. datetime: datetime64, in UTC if the texts have offsets. image,
-    and what has a shape: an object a row.
+    """Converts columns by kind. float: float64. int: int64, or Int64 where values are missing; bool: bool, or boolean.
+    label: its class's name. text: pandas' own texts, NaN where missing. datetime: datetime64, in UTC if the texts have
+    offsets. image, and what has a shape: an object a row.
 
     Raises FailedPrecondition without pandas.
     """

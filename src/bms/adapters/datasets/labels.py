@@ -1,4 +1,4 @@
-"""Turning the column a person calls the label into classes, or leaving it a quantity to be predicted."""
+"""Makes a table's label column its target: classes, or a number to predict."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ _MOST_CLASSES = 100_000
 
 
 def with_label(table: Table, name: str) -> Table:
-    """`table` with column `name` as its target.
+    """Returns `table` with column `name` as its target.
 
     Texts become classes, sorted; booleans the classes False and True; integers too, sorted by value, unless they have
     more than 100 different ones; these, and floats, stay numbers. Raises InvalidArgument for a column that is absent,

@@ -1,4 +1,4 @@
-"""dataset.json: what a directory of TFRecord files holds."""
+"""The file dataset.json, which describes a directory of TFRecord files."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,8 @@ class SplitFiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`label` names the column to be predicted; `labels` are its classes, none for a quantity."""
+    """The content of dataset.json. `label` names the column to be predicted; `labels` are its classes, none for a
+    quantity."""
 
     schema: TableSchema
     splits: dict[str, SplitFiles]
@@ -31,7 +32,8 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(directory: Path) -> Manifest:
-    """Raises NotFound, or InvalidArgument for one that makes no sense or names files elsewhere."""
+    """Reads and checks dataset.json. Raises NotFound, or InvalidArgument for one that makes no sense or names files
+    elsewhere."""
     try:
         manifest = msgspec.json.decode((directory / NAME).read_bytes(), type=Manifest)
     except FileNotFoundError as error:

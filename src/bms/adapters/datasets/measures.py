@@ -1,4 +1,4 @@
-"""Numbers measured exactly: integers of 64 bits to the last digit, doubles of any size.
+"""Statistics of numbers, computed exactly: integers of 64 bits to the last digit, doubles of any size.
 
 Doubles can't tell integers beyond 2**53 apart, and squares of large ones overflow. So means, deviations and quantiles
 are taken of offsets: of integers from their least, exact as far as 2**53 reaches; of doubles of extreme size, scaled.
@@ -21,14 +21,15 @@ Number = int | float
 
 
 class Histogram(msgspec.Struct, frozen=True, kw_only=True):
-    """`counts` of the bins between consecutive `edges`; the last bin includes its upper edge."""
+    """A histogram: `counts` of the bins between consecutive `edges`; the last bin includes its upper edge."""
 
     edges: list[Number]
     counts: list[int]
 
 
 class NumberStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """Over all finite elements. `std` divides by n. `quantiles` are keyed "0.01" to "0.99"."""
+    """Statistics of a column of numbers, over all finite elements. `std` divides by n. `quantiles` are keyed "0.01" to
+    "0.99"."""
 
     infinite: int
     min: Number
@@ -42,7 +43,7 @@ class NumberStatistics(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Offsets:
-    """A value is `origin` + its offset times 2**`exponent`."""
+    """Values as offsets: a value is `origin` + its offset times 2**`exponent`."""
 
     values: NDArray[np.float64]
     origin: int | None  # None: of doubles, which are offsets from 0
@@ -63,7 +64,7 @@ def finite_of(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def offsets_of(finite: NDArray[Any]) -> Offsets:
-    """Of int64, or finite float64, at least one of them."""
+    """Computes the offsets of int64, or finite float64, at least one of them."""
     if finite.dtype.kind == "f":
         exponent = int(np.frexp(np.abs(finite).max())[1])
         if abs(exponent) < _SQUARES:
@@ -74,7 +75,7 @@ def offsets_of(finite: NDArray[Any]) -> Offsets:
 
 
 def measure(values: NDArray[Any]) -> NumberStatistics | None:
-    """Of int64 or float64 of any shape; None without a finite one."""
+    """Computes the statistics of int64 or float64 of any shape; None without a finite one."""
     flat = values.reshape(-1)
     finite = finite_of(flat)
     if not finite.size:

@@ -1,4 +1,4 @@
-"""Tables from NumPy's .npz: arrays of equal length, one a column; nothing in it is unpickled."""
+"""Imports NumPy's .npz: arrays of equal length, one a column; nothing in it is unpickled."""
 
 import zipfile
 import zlib

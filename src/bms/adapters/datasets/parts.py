@@ -1,5 +1,5 @@
-"""The splits that a source has by itself, told by the names of its files and folders; how they and the shares that were
-asked for divide the rows."""
+"""Detects a source's own splits by the names of its files and folders, and combines them with the requested
+fractions."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,20 +22,20 @@ Parts = Mapping[str, NDArray[np.int64]]
 
 
 def part_of(name: str) -> str | None:
-    """Which split a folder of this name is."""
+    """The split that a folder of this name holds."""
     return _WORDS.get(name.lower())
 
 
 def part_of_file(name: str) -> str | None:
-    """Which split a file of this name belongs to: `flowers-train.tfrecord-00000-of-00002`, `test.parquet`. None where
-    it names none, or several."""
+    """The split that a file of this name belongs to: `flowers-train.tfrecord-00000-of-00002`, `test.parquet`. None
+    where it names none, or several."""
     stem = name.lower().partition(".")[0]
     found = {_WORDS[word] for word in _WORD.findall(stem) if word in _WORDS}
     return found.pop() if len(found) == 1 else None
 
 
 def parts_of_files(names: Sequence[str], rows: Sequence[int]) -> tuple[Parts | None, tuple[DatasetFinding, ...]]:
-    """The splits of a source in files with so many rows each; none where the files do not name at least two."""
+    """The splits of a source whose files have so many rows each; none where the files do not name at least two."""
     named = [part_of_file(name) for name in names]
     there = {part for part in named if part is not None}
     if not there:
@@ -51,7 +51,7 @@ def parts_of_files(names: Sequence[str], rows: Sequence[int]) -> tuple[Parts | N
 
 
 def parts_of_rows(named: Sequence[str]) -> Parts:
-    """The rows of each split, by what each row belongs to."""
+    """The rows of each split, given each row's split."""
     each = np.array(named)
     return {part: np.flatnonzero(each == part).astype(np.int64) for part in SPLITS if part in set(named)}
 
@@ -59,7 +59,7 @@ def parts_of_rows(named: Sequence[str]) -> Parts:
 def divide(
     rows: int, parts: Parts | None, shares: Mapping[str, float] | None, seed: int, labels: NDArray[np.int64] | None
 ) -> tuple[dict[str, NDArray[np.int64]], tuple[DatasetFinding, ...]]:
-    """The rows of each split. Without `parts`, by `shares` or the usual ones. The source's own `parts` are kept;
+    """Divides rows into splits. Without `parts`, by `shares` or the usual ones. The source's own `parts` are kept;
     `shares` divide the rows that it gives for training.
 
     Raises InvalidArgument for shares of splits that the source has itself, and where nothing is left to train on.
@@ -81,7 +81,7 @@ def divide(
         pieces = split_rows(len(train), shares, seed, None if labels is None else labels[train])
         kept |= {name: train[piece] for name, piece in pieces.items()}
     told = ", ".join(f"{name} ({len(indices)} rows)" for name, indices in parts.items())
-    message = f"the source is divided by itself, and that is kept: {told}"
+    message = f"the source has its own splits, which are kept: {told}"
     if "validation" not in kept:
         message += "; for a validation, take a share of its train, like train=0.8,validation=0.2"
     ordered = {name: kept[name] for name in SPLITS if name in kept}

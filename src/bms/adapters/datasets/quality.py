@@ -1,4 +1,4 @@
-"""What a careful person would point at before training on a table."""
+"""Checks a table for common problems before training."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def inspect(table: Table, label: str | None, splits: Mapping[str, NDArray[np.int64]]) -> list[DatasetFinding]:
-    """Findings in the order: the source, the rows, then each feature."""
+    """Returns findings in the order: the source, the rows, then each feature."""
     found = list(table.findings)
     if table.rows == 0:
         return found

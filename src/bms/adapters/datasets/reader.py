@@ -1,4 +1,4 @@
-"""What training code reads an imported data set with: as arrays by column, or as a frame of pandas."""
+"""Reads an imported data set for training code: as arrays by column, or as a pandas frame."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ __all__ = ["decode_images", "iterate_split", "load_frame", "load_split", "read_m
 
 
 def load_split(directory: Path, split: str) -> dict[str, Column]:
-    """All rows of a split, a column a key, as `pandas.DataFrame` takes them where they have no shape.
+    """Reads all rows of a split, a column a key, as `pandas.DataFrame` takes them where they have no shape.
 
     float: float64, NaN where missing. int: int64, bool: bool [rows, *shape], or where values are missing an array of
     objects with None in their place. label: int64, indices into the manifest's labels. text, datetime: a list of str,
@@ -36,13 +36,13 @@ def load_split(directory: Path, split: str) -> dict[str, Column]:
 
 
 def load_frame(directory: Path, split: str) -> "pandas.DataFrame":
-    """All rows of a split as a frame; needs pandas in the environment of the job. `frame_of` says what becomes of each
-    kind. Raises as `load_split` does."""
+    """Reads all rows of a split as a frame; needs pandas in the environment of the job. `frame_of` says what becomes of
+    each kind. Raises as `load_split` does."""
     return frame_of(read_manifest(directory).schema, load_split(directory, split))
 
 
 def iterate_split(directory: Path, split: str, batch_rows: int = 1024) -> Iterator[dict[str, Column]]:
-    """The same in batches of at most `batch_rows`, for a split that does not fit in memory."""
+    """Reads a split in batches of at most `batch_rows`, for a split that does not fit in memory."""
     manifest = read_manifest(directory)
     files = _split(manifest, split)
     rows = 0

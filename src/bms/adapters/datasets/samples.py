@@ -1,4 +1,4 @@
-"""Real data with no download: the sets that scikit-learn carries."""
+"""Imports the built-in sample data sets: those that scikit-learn carries, without a download."""
 
 from typing import Any
 
@@ -15,7 +15,8 @@ _DARKEST = 16  # digits come as 0 to 16
 
 
 def load(name: str) -> Table:
-    """digits: columns image (8 × 8 grey PNG, 0 to 255) and label; the others: a float a column, and label.
+    """Reads a sample data set. digits: columns image (8 × 8 grey PNG, 0 to 255) and label; the others: a float a
+    column, and label.
 
     Needs scikit-learn: raises FailedPrecondition without it, InvalidArgument for an unknown name.
     """

@@ -1,4 +1,4 @@
-"""What a data set's rows consist of: named features of seven kinds."""
+"""The schema of a data set: named features of seven kinds."""
 
 from collections import Counter
 from typing import Literal
@@ -16,7 +16,7 @@ MOST_FEATURES = 10_000
 
 
 class ColumnSchema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One column.
+    """The schema of one column.
 
     image: an encoded PNG, JPEG or WebP; `shape` is (height, width, channels) if all have it, else empty.
     label: an index into `labels`, the classes' names.
@@ -49,7 +49,7 @@ class TableSchema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 def check_schema(schema: TableSchema) -> TableSchema:
-    """`schema` if it makes sense. Raises InvalidArgument."""
+    """Checks `schema`, and returns it. Raises InvalidArgument."""
     names = [feature.name for feature in schema.features]
     if not 0 < len(names) <= MOST_FEATURES:
         raise InvalidArgument(f"a data set has 1 to {MOST_FEATURES} columns, not {len(names)}")

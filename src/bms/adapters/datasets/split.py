@@ -1,4 +1,4 @@
-"""Dividing rows into train, validation and test: by a seed, the same on every machine, and fair to every class."""
+"""Splits rows into train, validation and test: by a seed, the same on every machine, stratified by class."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,8 @@ SPLITS = ("train", "validation", "test")
 
 
 def check_fractions(fractions: Mapping[str, float]) -> dict[str, float]:
-    """The fractions above 0, in the order of SPLITS. Raises InvalidArgument unless they sum to 1 and some train."""
+    """Returns the fractions above 0, in the order of SPLITS. Raises InvalidArgument unless they sum to 1 and some
+    train."""
     unknown = sorted(set(fractions) - set(SPLITS))
     if unknown:
         raise InvalidArgument(f"unknown split {unknown[0][:40]!r}: use {', '.join(SPLITS)}")
@@ -25,7 +26,7 @@ def check_fractions(fractions: Mapping[str, float]) -> dict[str, float]:
 def split_rows(
     rows: int, fractions: Mapping[str, float], seed: int, labels: NDArray[np.int64] | None = None
 ) -> dict[str, NDArray[np.int64]]:
-    """Row indices of each split, shuffled; every row is in exactly one.
+    """Splits row indices, shuffled; every row is in exactly one split.
 
     With `labels` [rows] each class is divided by the fractions: in every split its count is within 2 of its
     share, and each split's size within 1 of its own. Without, rows are one class.
@@ -47,7 +48,7 @@ def split_rows(
 
 
 def shuffled(rows: int, seed: int) -> NDArray[np.int64]:
-    """A permutation, by PCG64's raw output: unlike Generator.permutation it is promised to stay as it is."""
+    """A random permutation, by PCG64's raw output: unlike Generator.permutation it is promised to stay as it is."""
     keys = np.random.PCG64(seed).random_raw(rows) if rows else np.zeros(0, np.uint64)
     return np.argsort(keys, kind="stable").astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""What is in a table: counts, ranges, distributions, classes, sizes of images, correlations."""
+"""Statistics of a table: counts, ranges, distributions, classes, sizes of images, correlations."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -22,8 +22,8 @@ _SHOWN = 80  # characters of a text
 
 
 class TextStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """Lengths in characters; `top` are the most frequent texts with their counts, cut at 80 characters, and numbered
-    where they are alike so far."""
+    """Statistics of a column of text. Lengths in characters; `top` are the most frequent texts with their counts, cut
+    at 80 characters, and numbered where they are alike so far."""
 
     shortest: int
     longest: int
@@ -32,7 +32,8 @@ class TextStatistics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """`sizes` counts "HEIGHTxWIDTHxCHANNELS", most frequent first; bytes are encoded ones."""
+    """Statistics of a column of images. `sizes` counts "HEIGHTxWIDTHxCHANNELS", most frequent first; bytes are encoded
+    ones."""
 
     sizes: dict[str, int]
     formats: dict[str, int]
@@ -40,7 +41,8 @@ class ImageStatistics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeatureStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """`missing` counts rows that lack a value. One of the others is given, by kind; none if nothing is there."""
+    """Statistics of one feature. `missing` counts rows that lack a value. One of the others is given, by kind; none if
+    nothing is there."""
 
     name: str
     kind: Kind
@@ -68,7 +70,8 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def describe(table: Table, label: str | None, splits: Mapping[str, NDArray[np.int64]]) -> Statistics:
-    """Statistics of the whole `table`, whose target is column `label`, and of how `splits` divide its classes."""
+    """Computes statistics of the whole `table`, whose target is column `label`, and of how `splits` divide its
+    classes."""
     pictures = [feature.name for feature in table.schema.features if feature.kind == "image"]
     looks = {name: [look(bytes(image)) for image in table.columns[name]] for name in pictures}  # type: ignore[arg-type]
     changes = [finding for name, seen in looks.items() for finding in changes_of(name, seen)]

@@ -1,4 +1,4 @@
-"""Rows in memory, column by column."""
+"""A table in memory, column by column."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,20 +8,21 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from bms.adapters.datasets.columns import Column, settled
+from bms.adapters.datasets.columns import Column, completed
 from bms.adapters.datasets.findings import DatasetFinding
 from bms.adapters.datasets.schema import TableSchema, check_schema
 from bms.core.errors import InvalidArgument
 
 
 def row_place(row: int) -> str:
-    """What a person calls a row, counted from 0 here."""
+    """The default name of a row in messages; counted from 0 here."""
     return f"row {row + 1}"
 
 
 @dataclass(frozen=True)
 class Table:
-    """`columns` holds one entry per feature of `schema`, all of `rows` rows. `findings` are its source's.
+    """A data set's rows in memory. `columns` holds one entry per feature of `schema`, all of `rows` rows. `findings`
+    are its source's.
 
     `where` says what a person calls a row, counted from 0. `parts`: the rows of the splits that the source itself has.
     """
@@ -40,17 +41,17 @@ class Table:
         return column
 
     def texts(self, name: str) -> list[str | None]:
-        """None where missing."""
+        """The values of a text column; None where missing."""
         return [None if cell is None else str(cell) for cell in self.columns[name]]
 
     def take(self, indices: NDArray[np.int64]) -> "Table":
-        """The rows at `indices`, in their order."""
+        """Selects the rows at `indices`, in their order."""
         columns = {name: _taken(column, indices) for name, column in self.columns.items()}
         return Table(self.schema, columns, len(indices), self.findings)
 
 
 def table_of(schema: TableSchema, columns: dict[str, Column], findings: tuple[DatasetFinding, ...] = ()) -> Table:
-    """A checked table, its columns and features `settled`.
+    """Makes a checked table, its columns and features `settled`.
 
     Raises InvalidArgument unless every feature has a column and all are equally long.
     """
@@ -61,14 +62,15 @@ def table_of(schema: TableSchema, columns: dict[str, Column], findings: tuple[Da
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise InvalidArgument(f"the columns have different numbers of rows: {shown}")
-    settling = [settled(feature, columns[feature.name]) for feature in schema.features]
+    settling = [completed(feature, columns[feature.name]) for feature in schema.features]
     whole = check_schema(TableSchema(features=tuple(feature for feature, _ in settling)))
     held = {feature.name: column for feature, column in settling}
     return Table(whole, held, next(iter(lengths.values())), findings)
 
 
 class Files(Sequence[bytes]):
-    """Contents of files, read each time they are asked for, so that a large set need not fit in memory."""
+    """Contents of files as a sequence, read each time they are asked for, so that a large set need not fit in
+    memory."""
 
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths

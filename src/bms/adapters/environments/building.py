@@ -1,4 +1,4 @@
-"""How an environment comes into being: once, however many ask, and whole or not at all.
+"""Builds an environment once, however many ask for it, and atomically.
 
 It is built in a folder of its own and renamed when it is complete, so what has its final name is complete: one atomic
 fact, where a marker file would be a second one to check. `uv venv --relocatable` makes what it installs
@@ -143,7 +143,7 @@ def remove_unfinished(target: Path) -> None:
 
 
 def read(target: Path) -> Environment | None:
-    """The environment built at `target`, or None."""
+    """Reads the environment built at `target`; None where there is none."""
     with contextlib.suppress(FileNotFoundError):
         found = msgspec.json.decode((target / "environment.json").read_bytes(), type=Environment)
         return msgspec.structs.replace(found, python=_python(target))  # the home may have moved

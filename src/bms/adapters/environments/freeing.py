@@ -1,4 +1,4 @@
-"""Removing folders whose files may have other names: what that really frees."""
+"""Removes folders whose files may be hard-linked elsewhere, and counts the bytes really freed."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def freed_by_removing(folder: Path) -> int:
-    """Removes it; the bytes on the disk of those files that had no name elsewhere."""
+    """Removes a folder; returns the disk bytes of those files that had no other name."""
     names: Counter[tuple[int, int]] = Counter()
     found: dict[tuple[int, int], os.stat_result] = {}
     for parent, _, files in os.walk(folder):
@@ -21,5 +21,5 @@ def freed_by_removing(folder: Path) -> int:
 
 
 def on_disk(seen: os.stat_result) -> int:
-    """Bytes that a file takes on the disk."""
+    """The bytes that a file takes on the disk."""
     return seen.st_blocks * 512

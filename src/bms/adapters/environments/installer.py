@@ -1,4 +1,4 @@
-"""Running uv: with which settings, and what becomes of its words."""
+"""Runs uv with the right settings, and passes on its output."""
 
 import asyncio
 import contextlib
@@ -31,8 +31,8 @@ _FROM_PIP = {
 
 
 def settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment of a uv process, from that of ours: its own settings, pip's in its words, and nothing
-    else. What uv was told directly wins over what pip was told."""
+    """Builds all environment variables of a uv process, from ours: uv's own settings, pip's translated, and nothing
+    else. uv's own settings win over pip's."""
     translated = {
         name: separator.join(environ[pip].split()) if separator else environ[pip]
         for pip, (name, separator) in _FROM_PIP.items()
@@ -56,10 +56,10 @@ async def run_uv(
     keep_open: int,
     patience_s: float,
 ) -> None:
-    """Runs uv to its end and tells each line it says, without the passwords in URLs.
+    """Runs uv to its end, and passes on each line of its output, without the passwords in URLs.
 
-    `keep_open` is a descriptor that stays open as long as uv runs, even when we die. Raises FailedPrecondition
-    with uv's last words when it fails or takes longer than `patience_s`.
+    `keep_open` is a descriptor that stays open as long as uv runs, even when we die. Raises FailedPrecondition with the
+    end of uv's output when it fails or takes longer than `patience_s`.
     """
     process = await asyncio.create_subprocess_exec(
         os.fsdecode(find_uv_bin()),
@@ -79,7 +79,7 @@ async def run_uv(
             code = await process.wait()
     except TimeoutError:
         raise FailedPrecondition(
-            f"the installer took more than {patience_s:g} s and was stopped; its last words: {_last(said)}"
+            f"the installer took more than {patience_s:g} s and was stopped; its last output: {_last(said)}"
         ) from None
     finally:
         await ended(process)
@@ -88,7 +88,7 @@ async def run_uv(
 
 
 async def ended(process: asyncio.subprocess.Process) -> None:
-    """Kills it if it still runs, and all that it started: it was started in a session of its own."""
+    """Kills the process if it still runs, and all that it started: it was started in a session of its own."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -113,7 +113,7 @@ def _say(line: bytes, said: list[str], tell: Callable[[str], None]) -> None:
 
 
 def _last(said: Sequence[str]) -> str:
-    """The end of what uv said, from its first complaint on where it fits."""
+    """The end of uv's output, from its first error on where it fits."""
     complaint = next((at for at, line in enumerate(said) if line.startswith(_COMPLAINTS)), 0)
     text = "\n".join(line for line in said[complaint:] if line).strip()
-    return text[-LAST_WORDS:] or "it said nothing"
+    return text[-LAST_WORDS:] or "it printed nothing"

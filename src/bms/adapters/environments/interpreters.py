@@ -1,4 +1,4 @@
-"""Which Python versions are installed, as uv sees them."""
+"""Lists the installed Python versions, as uv finds them."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ class _Found(msgspec.Struct):
 
 
 async def installed(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Such as "3.11", oldest first, the platform's own among them."""
+    """The installed versions such as "3.11", oldest first, the platform's own among them."""
     process = await asyncio.create_subprocess_exec(
         *(os.fsdecode(find_uv_bin()), "python", "list", "--only-installed", "--offline", "--output-format", "json"),
         env=environment,

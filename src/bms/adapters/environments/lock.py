@@ -1,4 +1,4 @@
-"""Lock files: exact versions with their hashes, in one canonical form, and how they fit what is asked for."""
+"""Lock files: exact versions with their hashes in one canonical form, and how they match requirements."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ _HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
 def normalise_lock(lines: Iterable[str]) -> tuple[str, ...]:
-    """The same pins in one canonical form, each once, sorted.
+    """Brings pins into the canonical form, each once, sorted.
 
     Raises InvalidArgument naming the first that is no `name==version --hash=sha256:…`.
     """
@@ -27,13 +27,14 @@ def normalise_lock(lines: Iterable[str]) -> tuple[str, ...]:
 
 
 def pinned(lock: Iterable[str]) -> "dict[str, Requirement]":
-    """By name, of a canonical lock; the last where a universal lock has several for different machines."""
+    """The pinned versions by name, of a canonical lock; the last where a universal lock has several for different
+    machines."""
     parsed = (requirement(line.partition(" --hash=")[0]) for line in lock)
     return {canonical_name(each.name): each for each in parsed}
 
 
 def beside(requirements: Iterable[str], lock: Sequence[str]) -> tuple[str, ...]:
-    """The requirements that the lock says nothing of.
+    """The requirements that the lock does not cover.
 
     Raises InvalidArgument where it pins a version that a requirement excludes.
     """
@@ -52,7 +53,7 @@ def beside(requirements: Iterable[str], lock: Sequence[str]) -> tuple[str, ...]:
 
 
 def constraints_of(lock: Iterable[str]) -> tuple[str, ...]:
-    """The versions alone, without extras, which constraints can't have."""
+    """The versions alone as constraints, without extras, which constraints can't have."""
     parsed = (requirement(line.partition(" --hash=")[0]) for line in lock)
     return tuple(f"{each.name}{each.specifier}" + (f" ; {each.marker}" if each.marker else "") for each in parsed)
 
@@ -64,12 +65,12 @@ def lock_lines(text: str) -> tuple[str, ...]:
 
 
 def lock_text(lines: Iterable[str]) -> str:
-    """A lock file of these lines, as uv writes it: a hash per line."""
+    """A lock file with these lines, as uv writes it: a hash per line."""
     return "".join(line.replace(" --hash=", " \\\n    --hash=") + "\n" for line in lines)
 
 
 def exact(lines: Iterable[str]) -> tuple[str, ...]:
-    """The same pins of a canonical lock so that only these very versions meet them: `2.0+cpu` meets `==2.0`, and where
+    """Rewrites the pins of a canonical lock so that only these very versions match: `2.0+cpu` meets `==2.0`, and where
     an index offers both, uv takes it, to refuse it for its hash."""
     return tuple(line.replace("==", "===", 1) for line in lines)
 

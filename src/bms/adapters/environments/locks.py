@@ -1,4 +1,4 @@
-"""One lock file per environment: whoever builds or removes it has it alone, whoever looks it up shares it."""
+"""File locks of environments: exclusive for building and removing one, shared for looking it up."""
 
 import asyncio
 import fcntl
@@ -12,7 +12,7 @@ LOCK_POLL_S = 0.05
 
 @asynccontextmanager
 async def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> AsyncIterator[int]:
-    """Holds the lock at `path` against everybody, other tasks of this process included; gives its descriptor.
+    """Holds the lock at `path` exclusively, against other tasks of this process too; gives its descriptor.
 
     `waiting` is called now and then while somebody else has it. It is free when every copy of the descriptor is
     closed: a uv that outlives its killed starter keeps it.
@@ -23,13 +23,13 @@ async def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Asyn
 
 @asynccontextmanager
 async def shared(path: Path) -> AsyncIterator[None]:
-    """Holds the lock against whoever wants it alone."""
+    """Holds the lock shared: against exclusive holders."""
     async with _held(path, fcntl.LOCK_SH, lambda: None):
         yield
 
 
 def free(path: Path) -> bool:
-    """Whether nobody has the lock alone now."""
+    """Whether nobody holds the lock exclusively now."""
     descriptor = _open(path)
     try:
         return _try(descriptor, fcntl.LOCK_SH)
@@ -50,7 +50,7 @@ async def _held(path: Path, kind: int, waiting: Callable[[], None]) -> AsyncIter
 
 
 def try_lock(path: Path) -> int | None:
-    """The descriptor of the lock, had alone until it is closed; None where somebody else has it."""
+    """Takes the lock exclusively until the returned descriptor is closed; None where somebody else has it."""
     descriptor = _open(path)
     if _try(descriptor, fcntl.LOCK_EX):
         return descriptor

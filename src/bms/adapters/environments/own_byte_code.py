@@ -1,4 +1,4 @@
-"""Byte code that the platform itself runs: what an environment holds of the same sources need not be compiled again.
+"""Reuses the platform's own compiled byte code for the same sources in an environment.
 
 Every environment has NumPy, most have a framework that the platform has, too, and compiling them is most of what
 building a small environment computes. Sources are compared byte by byte, so that no package can get another's code.
@@ -20,8 +20,8 @@ _BY_TIME = bytes(4)  # flags: good as long as the source has this time and size
 
 
 def take_own(sources: Iterable[str], own: str | None = None) -> None:
-    """Puts byte code beside those of `sources`, files of an environment, that are also among the platform's own
-    packages, in `own`."""
+    """Puts byte code beside those of `sources`, files of an environment, that are identical to files of the platform's
+    own packages, in `own`."""
     packages = own or sysconfig.get_path("purelib")
     for source in sources:
         inner = _INNER.search(source)

@@ -1,4 +1,4 @@
-"""Requirements as PEP 508 writes them, read by `packaging`.
+"""Parses requirements as PEP 508 writes them, by `packaging`.
 
 It is imported with the first of them: most homes see none before they have run for long, and compiling its expressions
 would take a tenth of control's start.
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def requirement(text: str) -> "Requirement":
-    """Raises ValueError that says what is wrong in its first line."""
+    """Parses a requirement. Raises ValueError that says what is wrong in its first line."""
     from packaging.requirements import Requirement
 
     return Requirement(text)
 
 
 def canonical_name(name: str) -> str:
-    """A package's, as in PEP 503."""
+    """Normalises a package's name, as in PEP 503."""
     from packaging.utils import canonicalize_name
 
     return canonicalize_name(name)

@@ -1,4 +1,4 @@
-"""What a spec comes to on this machine: an interpreter, what to install, and the digest of it all."""
+"""Resolves an environment spec on this machine: an interpreter, what to install, and the digest of it all."""
 
 import platform
 import re
@@ -22,8 +22,9 @@ _FORMAT = "environment 1"
 
 
 class EnvironmentRecipe(msgspec.Struct, frozen=True, kw_only=True):
-    """`python` is a version such as "3.11"; `digest` names the environment for ever. `lock` is installed as it is;
-    `requirements`, what it says nothing of, are resolved under it. `asked` is what the spec asked for."""
+    """An environment spec, resolved. `python` is a version such as "3.11"; `digest` names the environment for ever.
+    `lock` is installed as it is; `requirements`, which it does not cover, are resolved under it. `asked` is what the
+    spec asked for."""
 
     python: str
     asked: tuple[str, ...]
@@ -40,7 +41,7 @@ def platform_digest() -> str:
 
 
 def recipe(spec: EnvironmentSpec) -> EnvironmentRecipe | None:
-    """None: the platform's own interpreter and packages will do. Raises InvalidArgument."""
+    """Resolves a spec; None: the platform's own interpreter and packages will do. Raises InvalidArgument."""
     python = OWN_PYTHON if spec.python is None else spec.python
     if not _PYTHON.fullmatch(python):
         raise InvalidArgument(f"python {python[:40]!r} is not a version: write for example {OWN_PYTHON!r}")

@@ -1,4 +1,4 @@
-"""What may be asked for in an environment: names, versions, extras and markers; nothing that names a place.
+"""Validates requirements: names, versions, extras and markers; nothing that names a place.
 
 The grammar is PEP 508's without direct references: a path, URL or installer option in a requirement would let a
 tenant read files, reach hosts or change how everything else is installed.
@@ -14,7 +14,7 @@ MAX_LENGTH = 500
 
 
 def normalise(requirements: Iterable[str]) -> tuple[str, ...]:
-    """The same requirements in one canonical form: names as in PEP 503, each once, sorted.
+    """Brings requirements into one canonical form: names as in PEP 503, each once, sorted.
 
     Raises InvalidArgument naming the first that is not allowed.
     """
@@ -25,7 +25,7 @@ def normalise(requirements: Iterable[str]) -> tuple[str, ...]:
 
 
 def names(requirements: Iterable[str]) -> frozenset[str]:
-    """The canonical names of those that say something of the version."""
+    """The canonical names of those requirements that restrict the version."""
     parsed = map(requirement, requirements)
     return frozenset(canonical_name(each.name) for each in parsed if each.specifier)
 

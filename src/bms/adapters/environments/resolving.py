@@ -1,4 +1,4 @@
-"""Resolve first: from what was asked for to exact versions with their hashes, which alone are then installed."""
+"""Resolves requirements to exact versions with hashes, which alone are then installed."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ _QUIET = ("--no-emit-index-url", "--no-emit-find-links", "--no-annotate", "--no-
 async def resolve(
     recipe: EnvironmentRecipe, folder: Path, interpreter: Path, run: RunUv, tell: Callable[[str], None]
 ) -> tuple[str, ...]:
-    """The lines of the whole lock, sorted: the recipe's own, and what the rest was resolved to under it.
+    """Resolves to the lines of the whole lock, sorted: the recipe's own, and what the rest was resolved to under it.
 
     `folder` is where files may be written, `interpreter` whose packages they will be. Raises FailedPrecondition.
     """

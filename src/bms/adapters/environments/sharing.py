@@ -1,4 +1,4 @@
-"""Files that several environments hold: one on the disk, with a name in each of them.
+"""Shares identical files between environments: one copy on the disk, hard-linked into each of them.
 
 Environments of one platform have most of their packages in common, and byte code takes as much as source. Files are
 known by their content alone, so that no package can pass for another, and byte code is of our own making. Only where
@@ -22,14 +22,14 @@ _NOT_LINKED = frozenset({errno.EMLINK, errno.ENOENT, errno.EXDEV, errno.EPERM})
 
 
 class SharedFiles:
-    """The files of one home's environments by their content, in `folder`, which must be on their disk."""
+    """The shared files of one home's environments by their content, in `folder`, which must be on their disk."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def take(self, lib: Path) -> dict[str, str]:
-        """Exchanges files below `lib`, an environment's packages, for those that are known, and adds the byte code
-        that was made of them. What is now known by which name: of all files by their paths within `lib`."""
+        """Replaces files below `lib`, an environment's packages, by shared ones of the same content, and adds the byte
+        code that was made of them. What is now known by which name: of all files by their paths within `lib`."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         names = {}
         for path in _files(str(lib)):
@@ -41,7 +41,7 @@ class SharedFiles:
         return names
 
     def give(self, lib: Path, names: dict[str, str]) -> None:
-        """Makes files known to later environments, by what `take` said; call when they are safe on the disk."""
+        """Shares files with later environments, by what `take` returned; call when they are safe on the disk."""
         for inner, name in names.items():
             path, known = os.path.join(lib, inner), self._at(name)
             if not os.path.exists(known):
@@ -54,7 +54,7 @@ class SharedFiles:
                     _link(code, known_code)
 
     def sweep(self) -> int:
-        """Removes what no environment holds any more; the bytes that this freed."""
+        """Removes files that no environment uses any more; returns the bytes freed."""
         freed = 0
         for path in _files(str(self._folder)):
             if (seen := os.stat(path)).st_nlink == 1:
@@ -67,8 +67,8 @@ class SharedFiles:
 
 
 def remove_byte_code(lib: Path) -> None:
-    """Removes what wheels brought beside their sources. Byte code is not what its source says unless we made it: it
-    would run in that one's place, here and wherever the source is shared."""
+    """Removes byte code that wheels brought beside their sources. Byte code is not what its source says unless we made
+    it: it would run in that one's place, here and wherever the source is shared."""
     for parent, folders, _ in os.walk(lib):
         if "__pycache__" in folders:
             folders.remove("__pycache__")
@@ -76,14 +76,14 @@ def remove_byte_code(lib: Path) -> None:
 
 
 def uncompiled(lib: Path) -> tuple[int, list[str]]:
-    """How many sources there are in an environment's packages, and those without byte code. Tests are left out."""
+    """Counts the sources in an environment's packages, and lists those without byte code. Tests are left out."""
     inside = len(str(lib))
     sources = [path for path in _files(str(lib)) if path.endswith(".py") and not re.search(TESTS, path[inside:])]
     return len(sources), [path for path in sources if not os.path.exists(byte_code(path))]
 
 
 def byte_code(source: str) -> str:
-    """Where the interpreter of the environment in which `source` is looks for it."""
+    """The path at which the interpreter of the environment that `source` is in looks for its byte code."""
     folder, name = os.path.split(source)
     return f"{folder}/__pycache__/{name.removesuffix('.py')}.{_version(source)}.pyc"
 

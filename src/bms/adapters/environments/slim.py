@@ -37,7 +37,7 @@ PARTS = (
 
 
 def slim_files(package: Path) -> Iterator[Path]:
-    """The files of the slim part, relative to `package`, sorted; parts that don't exist have none."""
+    """Lists the files of the slim part, relative to `package`, sorted; parts that don't exist have none."""
     for part in PARTS:
         path = package / part
         found = [path] if path.is_file() else sorted(path.rglob("*"))

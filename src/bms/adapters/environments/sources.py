@@ -1,4 +1,4 @@
-"""Where packages come from: the operator's to say, never a tenant's. A tenant may name an index, by its name."""
+"""Package indexes: configured by the operator, never by a tenant, who may only choose one by its name."""
 
 import re
 from collections.abc import Mapping
@@ -13,8 +13,9 @@ _PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 class PackageSources(msgspec.Struct, frozen=True, kw_only=True):
-    """Indexes are URLs and may hold passwords; `named` is by name. What is empty is left as uv's and pip's own
-    settings have it. `find_links` are absolute directories of wheels, or URLs of pages that link to some."""
+    """The operator's package indexes and wheel directories. Indexes are URLs and may hold passwords; `named` is by
+    name. What is empty is left as uv's and pip's own settings have it. `find_links` are absolute directories of wheels,
+    or URLs of pages that link to some."""
 
     index_url: str = ""
     extra_index_urls: tuple[str, ...] = ()
@@ -59,10 +60,10 @@ def holds_password(url: str) -> bool:
 
 
 def with_sources(settings: Mapping[str, str], sources: PackageSources, index: str = "") -> dict[str, str]:
-    """uv's environment with the operator's sources; what comes from index `index` comes from nowhere else.
+    """Adds the operator's sources to uv's environment variables; what comes from index `index` comes from nowhere else.
 
-    uv asks indexes in order and takes a package from the first that has it, so that nobody can slip in another of
-    the same name by a public one; one that refuses our password ends the search. Raises InvalidArgument.
+    uv asks indexes in order and takes a package from the first that has it, so that a public index can't replace a
+    package by another of the same name; one that refuses our password ends the search. Raises InvalidArgument.
     """
     told = dict(settings)
     if sources.index_url:

@@ -1,4 +1,4 @@
-"""Environments built by uv, below HOME/environments, each under its digest, shared by whatever asks for the same."""
+"""Environments built by uv, below HOME/environments, each under its digest, shared by all specs of that digest."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bms.adapters.environments import building, slim
-from bms.adapters.environments.following import BuildFollower, read_piece
+from bms.adapters.environments.build_log_tail import BuildFollower, read_piece
 from bms.adapters.environments.freeing import freed_by_removing
 from bms.adapters.environments.installer import settings
 from bms.adapters.environments.locks import free, locked, shared, try_lock
@@ -28,7 +28,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 class UvEnvironments:
     """The `Environments` of one home. `environ` is where uv's and pip's settings (indexes, proxies) are read from;
-    `sources`, what the operator told us, counts more.
+    `sources`, the operator's settings, take precedence.
 
     HOME/environments holds, per environment: DIGEST/ (complete; lock.txt is what it was installed from), DIGEST.log
     (what its last build said), DIGEST.failed (why that failed), locks/DIGEST, and while it is built
@@ -75,7 +75,7 @@ class UvEnvironments:
                     raise
                 raise ResourceExhausted(
                     "the environment can't be built: the disk of the platform's home is full; make room, or remove "
-                    "environments that nobody needs with `bms environment prune`"
+                    "unused environments with `bms environment prune`"
                 ) from error
 
     def digest(self, spec: EnvironmentSpec) -> str | None:
@@ -106,7 +106,8 @@ class UvEnvironments:
         return await asyncio.to_thread(read_piece, self._log(self._target(digest)), offset, limit)
 
     async def prune(self, needed: Needed) -> Removed:
-        """Also removes what interrupted and failed builds left. One that is being built is left alone."""
+        """Removes environments that are not needed, and what interrupted and failed builds left. One that is being
+        built is left alone."""
         removed, freed = [], 0
         keep = await needed()
         for environment in await self.built():
@@ -123,7 +124,7 @@ class UvEnvironments:
         return Removed(environments=tuple(removed), freed=freed)
 
     def slim_path(self) -> str:
-        """Copies the slim part when first asked."""
+        """The path of the slim part, which is copied when first asked for."""
         if self._slim_path is None:
             self._slim_path = str(slim.place(Path(__file__).parents[2], self._slim_folder))
         return self._slim_path
@@ -180,7 +181,8 @@ class UvEnvironments:
         return [found for target in targets if (found := building.read(target))]
 
     def _remove_left(self, keep: frozenset[str]) -> int:
-        """What interrupted builds and removals left, and the words of failed builds that nobody needs; bytes freed."""
+        """What interrupted builds and removals left, and the errors of failed builds that are not needed any more;
+        returns the bytes freed."""
         freed = 0
         for left in [path for path in self._folder.iterdir() if "." in path.name] if self._folder.is_dir() else []:
             target = left.with_name(left.name.partition(".")[0])

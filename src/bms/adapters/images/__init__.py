@@ -1,3 +1,3 @@
-"""Encoded images: `decoding` makes pixels of them for import, training and serving alike; `pillow` is the port
-`bms.serving.inference.preparation.images.ImageDecoder`, `sizing` brings pictures to a model's size, `plan` is their
-use."""
+"""Images for import, training and serving: `decoding` makes pixels of encoded images; `pillow` implements the port
+`bms.serving.inference.preparation.images.ImageDecoder`, `sizing` resizes pictures to a model's size, `plan` says which
+inputs need that."""

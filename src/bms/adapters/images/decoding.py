@@ -1,4 +1,4 @@
-"""The one decoder of encoded images, at import, in training and in serving: PNG, JPEG and WebP as pixels.
+"""Decodes PNG, JPEG and WebP to pixels: the one decoder for import, training and serving.
 
 Pictures are turned as their EXIF says; of 16 bits a channel the upper 8 are taken; palettes and CMYK become colours,
 without a colour profile; transparency is left out, so that the colours beneath it show. Animations are refused: which
@@ -37,8 +37,8 @@ _SIDEWAYS = range(5, 9)  # orientations in which height and width change places
 
 
 class Look(NamedTuple):
-    """What an image's header says, as it will be seen. `channels` 1 is grey, 3 colour, with one more for transparency;
-    `size` is in bytes, encoded; `changes` are what is not as in the file once it is decoded."""
+    """The properties in an image's header, after rotation. `channels` 1 is grey, 3 colour, with one more for
+    transparency; `size` is in bytes, encoded; `changes` are what is not as in the file once it is decoded."""
 
     format: str  # png, jpeg, webp
     height: int
@@ -49,13 +49,13 @@ class Look(NamedTuple):
 
 
 def is_image(data: bytes) -> bool:
-    """Whether it begins as a PNG, JPEG or WebP does."""
+    """Whether the bytes begin as a PNG, JPEG or WebP does."""
     return data.startswith((_PNG, _JPEG)) or (data[:4] == b"RIFF" and data[8:12] == _WEBP)
 
 
 def look(data: bytes) -> Look:
-    """Reads the header. Raises InvalidArgument for what is no image or has too many pixels, FailedPrecondition without
-    Pillow."""
+    """Reads an image's header. Raises InvalidArgument for what is no image or has too many pixels, FailedPrecondition
+    without Pillow."""
     with _opened(data) as image:
         turn = _orientation(image, data)
         height, width = (image.width, image.height) if turn in _SIDEWAYS else (image.height, image.width)
@@ -70,7 +70,8 @@ def look(data: bytes) -> Look:
 
 
 def decode(data: bytes, mode: Literal["L", "RGB"]) -> "Image.Image":
-    """The picture, upright, of 8 bits a channel. Raises as `look` does, and InvalidArgument for one that is broken."""
+    """Decodes the image, upright, with 8 bits a channel. Raises as `look` does, and InvalidArgument for one that is
+    broken."""
     with _opened(data) as image:
         turn = _orientation(image, data)
         image.load()
@@ -110,7 +111,7 @@ def _check(image: "Image.Image") -> None:
         raise InvalidArgument(f"{width} × {height} pixels are more than an image may have ({MAX_PIXELS})")
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format in ("PNG", "WEBP"):  # of a JPEG's, the first is the picture
-        raise InvalidArgument(f"it is an animation of {frames} pictures: save the one that is meant by itself")
+        raise InvalidArgument(f"it is an animation of {frames} pictures: save the one you need as a file of its own")
     if image.mode not in _CHANNELS:
         raise InvalidArgument(f"pixels of kind {image.mode!r} are not supported: save it as grey or RGB")
 
@@ -129,7 +130,7 @@ def _orientation(image: "Image.Image", data: bytes) -> int:
 
 
 def _is_described(png: bytes) -> bool:
-    """Whether one of its chunks may tell of an orientation."""
+    """Whether one of its chunks may hold an orientation."""
     position = 8
     while position + 8 <= len(png):
         if png[position + 4 : position + 8] in _CHUNKS:

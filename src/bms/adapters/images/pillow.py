@@ -1,4 +1,4 @@
-"""A caller's image as a model takes it: decoded as at import and in training, and brought to size by Pillow.
+"""Prepares a caller's image for a model: decoded as at import and in training, and resized by Pillow.
 
 Pillow's filters average when they shrink.
 """
@@ -25,14 +25,15 @@ except ImportError as error:
 
 
 def blank(options: ImagePreprocess) -> bytes:
-    """A black PNG of the size and mode that `options` ask for: an example."""
+    """Makes a black PNG of the size and mode that `options` ask for: an example."""
     out = BytesIO()
     Image.new(_decoded_to(options), (options.width, options.height)).save(out, "PNG")
     return out.getvalue()
 
 
 def decode(data: bytes, options: ImagePreprocess) -> Pixels:
-    """uint8 [options.height, options.width, channels]. Raises InvalidArgument saying what is wrong with `data`."""
+    """Decodes and resizes an image: uint8 [options.height, options.width, channels]. Raises InvalidArgument saying what
+    is wrong with `data`."""
     array = np.asarray(sized(decoded(data, _decoded_to(options)), options), dtype=np.uint8)
     pixels = array.reshape(options.height, options.width, -1)
     return pixels[:, :, ::-1] if options.mode == "BGR" else pixels

@@ -1,4 +1,4 @@
-"""The plan for a model's images; Pillow is imported only for one."""
+"""Plans the preparation of a model's image inputs; Pillow is imported only for one."""
 
 from bms.core.tensors.preprocessing import ImagePreprocess
 from bms.core.tensors.signature import Signature
@@ -6,7 +6,7 @@ from bms.serving.inference.preparation.images import ImagePlan
 
 
 def image_plan(options: ImagePreprocess, signatures: dict[str, Signature]) -> ImagePlan:
-    """Raises FailedPrecondition when Pillow is missing, or no signature takes such images."""
+    """Makes the plan. Raises FailedPrecondition when Pillow is missing, or no signature takes such images."""
     from bms.adapters.images.pillow import blank, decode
 
     plan = ImagePlan(options, signatures, decode)

@@ -1,4 +1,4 @@
-"""From a picture of any size to the pixels that a model takes: resized, and cut out of the middle.
+"""Resizes a picture and crops its middle to a model's size.
 
 Sizes and corners are rounded as torchvision's Resize and CenterCrop round them, for whose models most of this is done.
 """
@@ -17,7 +17,8 @@ _MOST = 1 << 26  # pixels; a strip of a picture would be stretched beyond all bo
 
 
 def sized(picture: Image.Image, options: ImagePreprocess) -> Image.Image:
-    """`picture` as options.height × options.width. Raises InvalidArgument for one that can't be brought there."""
+    """Resizes and crops `picture` to options.height × options.width. Raises InvalidArgument for one that can't be
+    brought there."""
     wanted = (options.width, options.height)
     if options.resize == "stretch":
         return _resized(picture, wanted, options)

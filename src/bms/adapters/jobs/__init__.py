@@ -1,1 +1,1 @@
-"""The local disk as jobs use it: what is noted of attempts, and trees unpacked once for all who read them."""
+"""Local disk storage for jobs: notes of attempts, and a cache of unpacked trees."""

@@ -1,4 +1,4 @@
-"""What an attempt leaves: our notes before it starts, kept here, then its own files, wherever it runs."""
+"""The files of a job's attempt: control's notes, kept here, and the attempt's own files, wherever it runs."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ LAST_WORDS = 16 << 10
 MAX_NOTES = 4 << 20  # bytes noted for one attempt; an installer that says more is cut short
 _SUFFIX = ".notes"
 _LONGEST_NOTE = 8192  # bytes
-_NO_MORE = b"[more was said before the job began than is kept: the rest is left out here]\n"
+_NO_MORE = b"[the log before the job's start was too long: the rest is left out here]\n"
 
 
 def _shortened(line: bytes) -> bytes:
@@ -69,7 +69,7 @@ class NotedAttemptFiles:
         # What was cut off is not stepped over: places are the caller's to count.
         return b"" if piece is None or piece.begin != offset - noted else piece.content
 
-    async def last_words(self, workload: str) -> bytes:
+    async def console_tail(self, workload: str) -> bytes:
         begin, words = await tail(self._files, workload, "console", LAST_WORDS)
         note = f"[the first {begin} bytes are left out here]\n".encode() if begin else b""
         return note + words

@@ -1,4 +1,5 @@
-"""Trees on the local disk: ROOT/<tenant>/<64 hex digits>/…, written aside, then renamed into place, read-only.
+"""A cache of trees on the local disk: ROOT/<tenant>/<64 hex digits>/…, written aside, then renamed into place,
+read-only.
 
 Where no workload can change a file, they are links to the objects' own, in …/<64 hex digits>.linked/.
 """
@@ -24,7 +25,7 @@ _LINKED = ".linked"
 
 
 class LocalTreeCache:
-    """`TreeCache` of one machine. Several processes may share a root."""
+    """The `TreeCache` of one machine. Several processes may share a root."""
 
     def __init__(self, root: Path, objects: BlobStore, *, links: bool = False) -> None:
         self._root = root

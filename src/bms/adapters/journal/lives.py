@@ -1,4 +1,4 @@
-"""What lies in a journal directory: the segments of this process life and of former ones."""
+"""Lists and reads the segments in a journal directory: of this process and of former ones."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ _SEGMENT = re.compile(r"(.+)\.(\d{8})\.seg")
 
 
 class Segment(NamedTuple):
-    """One file of one source."""
+    """One journal file of one source."""
 
     source: str
     number: int
@@ -21,7 +21,7 @@ class Segment(NamedTuple):
 
 
 def segments(directory: Path) -> list[Segment]:
-    """All of them, oldest source first, in the order they were written (sources sort by time of birth)."""
+    """Lists all segments, oldest source first, in the order they were written (sources sort by time of birth)."""
     found = []
     for path in directory.iterdir():
         match = _SEGMENT.fullmatch(path.name)
@@ -46,7 +46,7 @@ def is_over(directory: Path, source: str) -> bool:
 
 
 def read_runs(path: Path, offset: int, size: int) -> Scan:
-    """The runs in `size` bytes from byte `offset`, or the one that is longer than these.
+    """Reads the runs in `size` bytes from byte `offset`, or the one that is longer than these.
 
     `end` counts from the file's start. A missing file has none.
     """

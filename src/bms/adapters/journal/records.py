@@ -1,4 +1,4 @@
-"""A journal segment's bytes: records of u32 length, u32 CRC-32 (both little-endian), msgpack UsageRun.
+"""The file format of a journal segment: records of u32 length, u32 CRC-32 (both little-endian), msgpack UsageRun.
 
 Segments written before runs were have a UsageEvent of fourteen fields in each record; they are read, too. Runs of any
 version are shipped as they are: what is in them is control's business.
@@ -29,7 +29,8 @@ _numbers = msgspec.msgpack.Decoder(_Numbers).decode
 
 
 class Scan(NamedTuple):
-    """Whole records found, where they end, and whether bytes follow that are no record (a torn tail, or damage)."""
+    """The result of a scan: whole records, where they end, and whether bytes follow that are no record (a torn tail, or
+    damage)."""
 
     records: list[bytes]
     end: int
@@ -37,12 +38,13 @@ class Scan(NamedTuple):
 
 
 def pack(record: bytes) -> bytes:
-    """`record` is not empty: a stretch of zeros, as a crashed machine may leave, must not read as records."""
+    """Frames a record; `record` is not empty: a stretch of zeros, as a crashed machine may leave, must not read as
+    records."""
     return HEADER.pack(len(record), zlib.crc32(record)) + record
 
 
 def scan(data: bytes) -> Scan:
-    """All records from the start of `data`."""
+    """Reads all records from the start of `data`."""
     records: list[bytes] = []
     at, whole = 0, len(data)
     while at < whole:
@@ -59,7 +61,7 @@ def scan(data: bytes) -> Scan:
 
 
 def run_of(record: bytes) -> bytes:
-    """`record`, or the run of one event that stands for it where it is a UsageEvent."""
+    """The run in `record`, or a run of one event for a former release's UsageEvent."""
     if record[0] != _EVENT:
         return record
     _source, seq, *attempt = msgspec.msgpack.decode(record)
@@ -67,7 +69,7 @@ def run_of(record: bytes) -> bytes:
 
 
 def last_seq(run: bytes) -> int:
-    """The number of its last event. Raises DataLoss for what is no run of any version."""
+    """The number of a run's last event. Raises DataLoss for what is no run of any version."""
     try:
         found = _numbers(run)
     except msgspec.MsgspecError as error:

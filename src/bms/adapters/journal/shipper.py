@@ -20,8 +20,8 @@ Send = Callable[[str, list[bytes]], bool]
 
 
 class Shipper:
-    """Ships `own` and what former lives left beside it. `send` gives a batch of encoded runs of one source to the
-    bus, and says whether there was a connection to take it. `batch` is in bytes."""
+    """Ships the journal `own`, and what former processes left beside it. `send` gives a batch of encoded runs of one
+    source to the bus, and says whether there was a connection to take it. `batch` is in bytes."""
 
     def __init__(
         self, own: Journal, send: Send, *, batch: int = 1 << 20, gather_s: float = 0.2, resend_s: float = 5.0
@@ -43,7 +43,7 @@ class Shipper:
         own.on_written = self._written
 
     def connected(self) -> None:
-        """The bus is there: what was not acknowledged may be sent (again)."""
+        """Called when the bus is connected: what was not acknowledged may be sent (again)."""
         self._connections += 1
         self._connected.set()
         self._work.set()
@@ -60,7 +60,7 @@ class Shipper:
 
     @property
     def unshipped(self) -> int:
-        """Our own events that are not acknowledged yet."""
+        """The number of our own events that are not acknowledged yet."""
         return self._own.seq - self._acknowledged.get(self._own.source, 0)
 
     async def run(self) -> None:
@@ -93,7 +93,7 @@ class Shipper:
         return True
 
     def remove_own(self) -> None:
-        """Deletes this life's files, all acknowledged, once the journal is closed."""
+        """Deletes this process's files, all acknowledged, once the journal is closed."""
         for number in range(self._segment, self._own.segment + 1):
             segment_path(self._own.directory, self._own.source, number).unlink(missing_ok=True)
         forget(self._own.directory, self._own.source)
@@ -149,7 +149,8 @@ class Shipper:
         return True
 
     def _set_aside(self, segment: Segment, error: DataLoss) -> None:
-        """What follows would have to wait for its numbers for ever, and so would all other sources."""
+        """Moves a damaged segment aside: what follows would wait for its numbers for ever, and so would all other
+        sources."""
         following = [each for each in segments(self._own.directory) if each.source == segment.source]
         for each in following:
             os.replace(each.path, each.path.with_suffix(UNREADABLE))

@@ -1,4 +1,4 @@
-"""One process life's journal: numbers usage events without gaps and appends them to segments.
+"""Writes one process's usage journal: numbers events without gaps and appends them to segments.
 
 A write is one `write(2)` and no fsync: what was journalled survives the end of the process however it comes, and a
 crash of the machine as far as the kernel had written it.
@@ -31,7 +31,8 @@ def lock_path(directory: Path, source: str) -> Path:
 
 
 class Journal:
-    """Appends to `directory`, which it makes. `source` names this process life; a lock tells others it lives.
+    """The journal of this process, which appends to `directory` and makes it. `source` names this process life; a lock
+    shows other processes that it lives.
 
     `on_written` is called after every write that succeeded.
     """
@@ -52,7 +53,7 @@ class Journal:
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def write(self, usages: Sequence[Usage]) -> None:
-        """All of them with one system call, or none: raises Unavailable when the disk does not take them."""
+        """Appends all events with one system call, or none: raises Unavailable when the disk does not take them."""
         seq = self.seq
         if len(usages) <= _LONGEST_RUN:
             data = pack(_encode((seq + 1, usages, VERSION)))  # a UsageRun

@@ -1,5 +1,5 @@
-"""Where blobs live, on a local disk or in memory; and archives, opened safely.
+"""Object stores, on a local disk or in memory; and archives, unpacked safely.
 
-Read in this order: memory (the contract in its shortest form), content, upload, local; then archives, members,
-zips, tars.
+Read in this order: memory (the contract in its shortest form), content, upload, local; then archives, extraction,
+zips, tars; unpacking.
 """

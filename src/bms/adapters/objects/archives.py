@@ -1,4 +1,4 @@
-"""Opening a stranger's archive safely: zip and tar, plain or compressed, recognised by content.
+"""Unpacks untrusted archives safely: zip and tar, plain or compressed, recognised by content.
 
 Refused, whole: absolute paths, "..", links, devices, names twice or alike but for case, too many entries, more
 bytes than the limits (as declared and as they come), encrypted or over-long or unprintable names. Nothing is
@@ -43,7 +43,7 @@ def unpack(archive: Path, target: Path, limits: Limits | None = None) -> list[Un
 
 
 def recognise(archive: Path) -> Opener:
-    """What unpacks `archive`, by its first bytes. Raises InvalidArgument if nothing does."""
+    """Chooses the unpacker for `archive` by its first bytes. Raises InvalidArgument if nothing does."""
     with archive.open("rb") as file:
         head = file.read(_HEAD)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):

@@ -1,4 +1,4 @@
-"""What every store says and does about a blob's content: sizes of chunks, verified copies, refusals."""
+"""Shared by all stores: chunk sizes, verified copies of content, and refusals."""
 
 import errno
 import hashlib
@@ -47,7 +47,7 @@ def checked_offset(offset: int, size: int, digest: str) -> int:
 
 
 def verified(chunks: Iterator[bytes], digest: str, target: Path, stop: threading.Event) -> bool:
-    """Whether `chunks`, which are to be `target`, are what `digest` says; False once `stop` is set. Raises DataLoss."""
+    """Whether `chunks`, which are to become `target`, match `digest`; False once `stop` is set. Raises DataLoss."""
     running = hashlib.sha256()
     for chunk in chunks:
         if stop.is_set():

@@ -1,4 +1,4 @@
-"""What may leave an archive and where it goes: the rules of names and sizes, applied to every entry."""
+"""Enforces the rules of names and sizes on every entry of an archive."""
 
 import os
 import re
@@ -35,7 +35,7 @@ class Unpacked(NamedTuple):
 
 
 class Extraction:
-    """One archive on its way into `target`. Every entry passes here, in the archive's order."""
+    """The extraction of one archive into `target`. Every entry passes here, in the archive's order."""
 
     def __init__(self, target: Path, archive_size: int, limits: Limits) -> None:
         self.files: list[Unpacked] = []
@@ -48,7 +48,7 @@ class Extraction:
         self._spelled: dict[str, str] = {}  # the same, folded -> as spelled
 
     def declare(self, entries: int, size: int) -> None:
-        """Refuses by what the archive says of itself, before anything is written."""
+        """Checks an entry's declared name and size, before anything is written."""
         self._check_entries(entries)
         self._check_size(size, "declares")
 

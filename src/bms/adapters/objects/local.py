@@ -1,4 +1,4 @@
-"""Blobs on a local disk: ROOT/<tenant>/sha256/ab/<64 hex digits>, uploads in ROOT/<tenant>/tmp.
+"""An object store on a local disk: ROOT/<tenant>/sha256/ab/<64 hex digits>, uploads in ROOT/<tenant>/tmp.
 
 Several processes may use one root at once. Files are touched in threads only, never on the event loop.
 """

@@ -1,4 +1,4 @@
-"""Blobs in this process's memory, for tests and for trying things out; nothing outlives the process."""
+"""An object store in this process's memory, for tests and experiments."""
 
 import hashlib
 from collections.abc import AsyncIterator

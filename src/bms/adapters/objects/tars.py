@@ -1,4 +1,4 @@
-"""Entries of a tar archive, plain or compressed, read header by header in bounded memory.
+"""Reads the entries of a tar archive, plain or compressed, header by header in bounded memory.
 
 The format is POSIX ustar and pax (IEEE Std 1003.1, "pax") with GNU's long names; the standard library's
 tarfile would read a pax header of any declared size into memory, so only its header parser is used.
@@ -27,7 +27,8 @@ def compression_of(head: bytes) -> str | None:
 
 
 def unpack_tar(archive: Path, extraction: Extraction) -> None:
-    """Raises InvalidArgument for a damaged or forbidden archive, PayloadTooLarge for one over the limits."""
+    """Unpacks a tar archive. Raises InvalidArgument for a damaged or forbidden archive, PayloadTooLarge for one over
+    the limits."""
     with archive.open("rb") as file:
         compression = compression_of(file.read(BLOCK))
         file.seek(0)

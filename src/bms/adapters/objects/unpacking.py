@@ -1,4 +1,4 @@
-"""Uploaded archives into blobs: unpacked in a scratch directory of their own, stored file by file, then forgotten."""
+"""Stores uploaded archives as blobs: unpacked in a scratch directory, stored file by file, then removed."""
 
 import asyncio
 import fcntl
@@ -49,7 +49,7 @@ class Unpacker:
             try:
                 await self._objects.materialize(tenant, digest, directory / "archive")
                 files = await in_thread(unpack, directory / "archive", directory / "files", self._limits)
-                kept = wanted([path for path, _ in files])
+                kept = kept_paths([path for path, _ in files])
                 return [await self._store(tenant, directory / "files", path, name) for path, name in kept.items()]
             finally:
                 await in_thread(_remove, directory, lock)
@@ -60,9 +60,9 @@ class Unpacker:
         return FileEntry(path=name, digest=blob.digest, size=blob.size)
 
 
-def wanted(paths: list[str]) -> dict[str, str]:
-    """The paths to keep, and what they are called then: without what archivers of desktops add, and without the one
-    folder that everything lies in."""
+def kept_paths(paths: list[str]) -> dict[str, str]:
+    """Maps the paths to keep to their names: without files that desktop archivers add, and without the one folder that
+    everything lies in."""
     kept = [path for path in paths if not path.startswith("__MACOSX/") and not path.endswith(".DS_Store")] or paths
     tops = {path.partition("/")[0] for path in kept}
     if len(tops) == 1 and all("/" in path for path in kept):

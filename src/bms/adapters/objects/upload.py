@@ -1,4 +1,4 @@
-"""One blob on its way to disk: a locked temporary file that becomes visible, whole, or never.
+"""Uploads one blob to disk: a locked temporary file that becomes visible, whole, or never.
 
 Publish: temporary file in the same filesystem -> write -> fsync -> rename -> fsync of the directory.
 """
@@ -32,7 +32,8 @@ def sync_directory(path: Path) -> None:
 
 
 class Upload:
-    """Blocking, to be called from threads; one call at a time goes through, so `abort` waits for a running write.
+    """One upload in progress. Blocking, to be called from threads; one call at a time goes through, so `abort` waits
+    for a running write.
 
     The temporary file is held by flock while its process lives: whoever finds one unlocked may remove it.
     """

@@ -1,4 +1,4 @@
-"""Reading xz in bounded memory: the standard library's file object sets no limit to the dictionary."""
+"""Reads xz in bounded memory: the standard library's file object sets no limit to the dictionary."""
 
 import lzma
 from typing import BinaryIO

@@ -1,4 +1,4 @@
-"""Entries of a zip archive, read with the standard library under bounds it does not set itself."""
+"""Reads the entries of a zip archive with the standard library, under bounds that it does not set itself."""
 
 import errno
 import os
@@ -38,7 +38,8 @@ class _BoundedReader(BufferedReader):
 
 
 def unpack_zip(archive: Path, extraction: Extraction) -> None:
-    """Raises InvalidArgument for a damaged or forbidden archive, PayloadTooLarge for one over the limits."""
+    """Unpacks a zip archive. Raises InvalidArgument for a damaged or forbidden archive, PayloadTooLarge for one over
+    the limits."""
     try:
         with _BoundedReader(archive, extraction.limits.entries) as file, zipfile.ZipFile(file) as opened:
             entries = opened.infolist()

@@ -1,4 +1,5 @@
-"""Recipes that come with the platform: a folder each, `recipe.json` beside the code, which runs in jobs alone."""
+"""The training recipes that come with the platform: a folder each, `recipe.json` beside the code, which runs in jobs
+alone."""
 
 from importlib import resources
 

@@ -1,1 +1,1 @@
-"""Connections to model servers."""
+"""Connections of gateways and control to model servers."""

@@ -1,4 +1,4 @@
-"""Memory shared with one model server, in which large tensors are handed over instead of being sent.
+"""Shared memory with one model server, for large tensors, which so need not be sent.
 
 Made by us, of a size that neither side can change (sealed), and given to the server as a descriptor with the first
 frame of a connection. One arena per connection: what a tenant's model could look at there is what it was asked.
@@ -15,7 +15,8 @@ SIZE = 64 << 20  # bytes; the kernel gives memory only for what is written
 
 
 class Arena:
-    """`fd` is ours until `close_fd`; the memory lives as long as it is mapped here or there."""
+    """A block of shared memory and its allocations. `fd` is ours until `close_fd`; the memory lives as long as it is
+    mapped here or there."""
 
     def __init__(self, size: int = SIZE) -> None:
         """Raises OSError where the kernel gives no shared memory."""
@@ -37,7 +38,7 @@ class Arena:
             self.fd = None
 
     def put(self, array: Array) -> int | None:
-        """Copies an array's row-major bytes in; where they begin, None where there is no room."""
+        """Copies an array's row-major bytes in; returns their offset, None where there is no room."""
         size = array.nbytes
         start = self._slots.take(size)
         if start is not None:
@@ -55,11 +56,11 @@ class Arena:
 
     @property
     def idle(self) -> bool:
-        """Whether memory is held that nothing is in."""
+        """Whether it holds pages though nothing is allocated."""
         return self._touched and not self._slots
 
     def trim(self) -> None:
-        """Gives the memory back to the kernel; only while nothing is in it."""
+        """Returns the pages to the kernel; only while nothing is allocated."""
         if self.idle:
             self._memory.madvise(mmap.MADV_REMOVE)
             self._touched = False

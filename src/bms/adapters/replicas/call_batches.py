@@ -1,4 +1,4 @@
-"""Calls on their way to one model server: what waits in one loop turn travels together, and each gets its answer.
+"""Batches the calls of one loop turn to a model server into frames, and routes the answers back to each.
 
 A frame costs about the same at both ends whether it carries one row or sixty; so calls that may run together share one.
 """
@@ -30,7 +30,7 @@ _LOST = ErrorMeta("INTERNAL", "the model server was lost with this request in it
 
 
 class FrameAnswerSink(Protocol):
-    """Who asked: gets answers until one is final, or one error; nothing after `cancel`."""
+    """The receiver of a call's answers: gets answers until one is final, or one error; nothing after `cancel`."""
 
     def on_answer(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None: ...
 
@@ -83,7 +83,7 @@ class SentCall:
         self.places: list[int] | None = None  # in the arena, of each tensor; None: none is there
 
     def group(self) -> Hashable | None:
-        """Equal for calls that may share a parcel; None: it travels alone."""
+        """The key of calls that may share a batch; None: it travels alone."""
         if self.rows >= self.most or self.params:
             return None
         tensors = self.tensors
@@ -99,7 +99,7 @@ class SentCall:
 
 
 class CallBatch:
-    """Calls that share one frame; `open` of them are not ended yet."""
+    """Calls that share one frame; `open` of them are still pending."""
 
     __slots__ = ("calls", "id", "open")
 
@@ -110,7 +110,7 @@ class CallBatch:
 
 
 class PendingCalls:
-    """All calls of one connection that are not ended."""
+    """The pending calls of one connection."""
 
     def __init__(self) -> None:
         self._waiting: list[SentCall] = []
@@ -128,7 +128,7 @@ class PendingCalls:
         self.in_flight += 1
 
     def pack(self) -> list[bytes | memoryview]:
-        """The frames of all that waits, as parts to write in order."""
+        """Encodes everything that waits as frames, as buffers to write in order."""
         waiting, self._waiting = self._waiting, []
         if len(waiting) == 1:
             return self._parcel(waiting) if waiting[0].sink is not None else []
@@ -157,7 +157,7 @@ class PendingCalls:
         return parts
 
     def cancel(self, call: SentCall) -> bytes | None:
-        """Ends a call whose asker is gone; a frame to send where nobody waits for its parcel any more."""
+        """Cancels a call; a frame to send where nobody waits for its batch any more."""
         if call.sink is None:
             return None
         self._over(call)
@@ -171,7 +171,7 @@ class PendingCalls:
         return encode_plain(FrameType.CANCEL, parcel.id) if self._parcels.pop(parcel.id, None) is not None else None
 
     def answered(self, frame: Frame) -> None:
-        """Tells the askers that an ANSWER is for. Raises InvalidArgument or msgspec.DecodeError for a broken one."""
+        """Delivers an ANSWER frame to its callers. Raises InvalidArgument or msgspec.DecodeError for a broken one."""
         parcel = self._parcels.get(frame.id)
         if parcel is None:
             return
@@ -192,7 +192,7 @@ class PendingCalls:
             if array.shape[:1] != (total,):
                 raise InvalidArgument(f"an answer to {len(calls)} calls gives not one row for each of their {total}")
         if not meta.final:
-            raise InvalidArgument(f"an answer to {len(calls)} calls is said to be a part of a stream")
+            raise InvalidArgument(f"an answer to {len(calls)} calls is marked as a part of a stream")
         at, queue_ns, per_row, whole = 0, meta.queue_ns, meta.compute_ns // total, Together(tensors)
         batch = meta.batch
         for call in calls:
@@ -216,7 +216,7 @@ class PendingCalls:
                     sink.on_error(meta)
 
     def lose(self) -> None:
-        """Fails all of them: the connection is gone. What was written may have run; what still waited has not."""
+        """Fails all pending calls: the connection is gone. What was written may have run; what still waited has not."""
         waiting, self._waiting = self._waiting, []
         parcels, self._parcels = self._parcels, {}
         self.arena = None
@@ -299,7 +299,7 @@ class PendingCalls:
 
 
 def _named(parcel: CallBatch, meta: AnswerMeta | ErrorMeta) -> list[SentCall]:
-    """The calls of the parcel that `meta` is for."""
+    """The calls of the batch that `meta` is for."""
     calls, first, count = parcel.calls, meta.first, meta.count
     if not first and not count:
         return calls

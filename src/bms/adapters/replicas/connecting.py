@@ -1,4 +1,4 @@
-"""Connections to where an endpoint says: a socket of this machine, or a port that shows a certain certificate."""
+"""Connects to a model server's endpoint: a Unix socket, or a TLS port with a pinned certificate."""
 
 import asyncio
 import errno
@@ -16,9 +16,9 @@ PATIENCE_S = 5.0
 
 
 async def connect(endpoint: Endpoint, make: Callable[[], asyncio.Protocol], first: bytes = b"") -> None:
-    """Sends `first` and hands the connection to what `make` gives.
+    """Connects, sends `first`, and hands the connection to what `make` returns.
 
-    Raises OSError when nobody listens there, or it is somebody else, who then was told nothing.
+    Raises OSError when nobody listens there, or another server does, to which nothing was sent.
     """
     try:
         async with asyncio.timeout(PATIENCE_S):
@@ -39,7 +39,7 @@ async def connect(endpoint: Endpoint, make: Callable[[], asyncio.Protocol], firs
 
 
 async def _reached(endpoint: Endpoint) -> tuple[asyncio.Transport, bytes]:
-    """A connection to the one who should be there, and what was read of it already. Raises OSError."""
+    """A connection to the expected server, and the bytes read of it already. Raises OSError."""
     loop = asyncio.get_running_loop()
     if isinstance(endpoint, TlsEndpoint):
         transport, doorway = await loop.create_connection(_Doorway, endpoint.host, endpoint.port, ssl=_CONTEXT)
@@ -60,7 +60,7 @@ async def _reached(endpoint: Endpoint) -> tuple[asyncio.Transport, bytes]:
 
 
 class _Doorway(asyncio.Protocol):
-    """Who has a connection until it is known who is at its other end, and that it is the right one."""
+    """The protocol of a connection until the server's identity is verified."""
 
     def __init__(self) -> None:
         self.lost = False

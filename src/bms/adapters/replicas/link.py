@@ -1,4 +1,4 @@
-"""The connection to one model server, here or elsewhere, for those who infer and those who only ask how it is."""
+"""The connection to one model server, local or remote, for inference and for health checks."""
 
 import asyncio
 import logging
@@ -26,7 +26,7 @@ _JOINED = 1 << 18  # one buffer of this size is written faster than many small o
 
 
 class ReplicaLink(asyncio.Protocol):
-    """Connects at once and again whenever the connection breaks, until `retire` or `close`.
+    """A connection that is made at once, and again whenever it breaks, until `retire` or `close`.
 
     All calls of one loop turn are written together, in as few frames as they fit into (`call_batches.py`). A loss fails
     everything pending at once; what was not yet written is worth a retry.
@@ -65,7 +65,7 @@ class ReplicaLink(asyncio.Protocol):
 
     @property
     def arena(self) -> Arena | None:
-        """The memory that the server has mapped; None: large tensors are sent."""
+        """The shared memory that the server has mapped; None: large tensors are sent."""
         return self._parcels.arena
 
     @property
@@ -85,8 +85,8 @@ class ReplicaLink(asyncio.Protocol):
         sequence: SequenceStep | None = None,
         params: bytes = b"",
     ) -> SentCall:
-        """Sends a call of `rows` rows, `most` of which the server runs together; what is given back cancels it. A step
-        of a `sequence` has one row and travels alone, as does a call with `params`."""
+        """Sends a call of `rows` rows, `most` of which the server runs together; the returned call is what `cancel`
+        takes. A step of a `sequence` has one row and travels alone, as does a call with `params`."""
         call = SentCall(sink, signature, tensors, timeout_us, outputs, rows, most, priority, sequence, params)
         self._parcels.add(call)
         if not self._flushing and self._transport is not None:
@@ -101,7 +101,7 @@ class ReplicaLink(asyncio.Protocol):
         self._close_if_done()
 
     async def status(self, timeout_s: float = 5.0) -> ServableStatus:
-        """What the model server says of itself. Raises Unavailable when it cannot be reached or says nothing."""
+        """Asks the model server for its status. Raises Unavailable when it cannot be reached or says nothing."""
         id = self._parcels.fresh_id()
         answer: asyncio.Future[ServableStatus] = self._loop.create_future()
         self._statuses[id] = answer
@@ -115,12 +115,12 @@ class ReplicaLink(asyncio.Protocol):
             self._statuses.pop(id, None)
 
     def retire(self) -> None:
-        """Sends no more, closes once nothing is in flight."""
+        """Accepts no more calls, and closes once nothing is in flight."""
         self._retired, self.usable = True, False
         self._close_if_done()
 
     def close(self) -> None:
-        """Closes now; what is pending fails."""
+        """Closes now; pending calls fail."""
         self._retired, self.usable = True, False
         if self._task is not None:
             self._task.cancel()

@@ -1,4 +1,4 @@
-"""Asking model servers how they are, again and again: a connection is kept to each, which shares no memory."""
+"""Polls model servers for their status, over a connection each that is kept and shares no memory."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,14 +16,14 @@ _status = msgspec.msgpack.Decoder(ServableStatus)
 
 
 class LinkProbe:
-    """`ReplicaProbe` over model servers' sockets. `token_of` knows what the model server of a replica asks for."""
+    """The `ReplicaProbe` over model servers' sockets. `token_of` knows what the model server of a replica asks for."""
 
     def __init__(self, token_of: Callable[[str], bytes]) -> None:
         self._token_of = token_of
         self._lines: dict[str, _Line] = {}
 
     async def status(self, replica: str, address: str) -> ServableStatus | None:
-        """What the model server of `replica` at `address` says of itself; None when it does not answer in time."""
+        """The status of the model server of `replica` at `address`; None when it does not answer in time."""
         try:
             async with asyncio.timeout(PATIENCE_S):
                 line = self._lines.get(replica)
@@ -38,7 +38,7 @@ class LinkProbe:
             raise
 
     def let_go(self, replica: str) -> None:
-        """Closes the connection; another question would make a new one."""
+        """Closes the connection to a replica; the next poll makes a new one."""
         line = self._lines.pop(replica, None)
         if line is not None:
             line.close()
@@ -56,7 +56,7 @@ class LinkProbe:
 
 
 class _Line(asyncio.Protocol):
-    """One connection, on which one question at a time is asked."""
+    """One connection, with one request at a time."""
 
     def __init__(self, lost: Callable[[], None]) -> None:
         self._lost = lost
@@ -66,14 +66,14 @@ class _Line(asyncio.Protocol):
         self._answer: asyncio.Future[ServableStatus] | None = None
 
     async def ask(self) -> ServableStatus:
-        """Raises OSError when the server is gone."""
+        """Sends a request, and returns the answer. Raises OSError when the server is gone."""
         self._asked += 1
         self._answer = asyncio.get_running_loop().create_future()
         self.say(encode_plain(FrameType.STATUS, self._asked))
         return await self._answer
 
     def say(self, data: bytes) -> None:
-        """Raises OSError when the server is gone."""
+        """Sends a one-way message. Raises OSError when the server is gone."""
         if self._transport is None or self._transport.is_closing():
             raise ConnectionResetError("the model server closed the connection")
         self._transport.write(data)

@@ -1,10 +1,10 @@
-"""Which parts of a fixed stretch of memory are in use: first fit, and neighbours that are free become one again."""
+"""An allocator for a fixed stretch of memory: first fit, and neighbours that are free are merged."""
 
 _ALIGNED = 64  # bytes: a cache line, and what vector instructions like
 
 
 class Slots:
-    """Offsets below `size`. Freeing what is not in use raises KeyError."""
+    """The allocated ranges of offsets below `size`. Freeing what is not in use raises KeyError."""
 
     def __init__(self, size: int) -> None:
         self._free = [(0, size)]  # (start, end), in order, none touching the next
@@ -15,7 +15,7 @@ class Slots:
         return len(self._used)
 
     def take(self, size: int) -> int | None:
-        """The start of `size` bytes nobody else has; None where there are not as many in one stretch."""
+        """Allocates `size` bytes; returns their start, None where no stretch is as long."""
         needed = -(-max(size, 1) // _ALIGNED) * _ALIGNED
         for place, (start, end) in enumerate(self._free):
             if end - start >= needed:

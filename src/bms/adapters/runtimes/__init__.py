@@ -1,4 +1,4 @@
-"""Runtimes that load and run models, a folder each, whose `runtime` is listed in `available`.
+"""Runtimes, which load and run models: a folder each, whose `runtime` is listed in `available`.
 
 They are used inside a model's own process only. Read in this order: artifacts (which file is the model, and what an
 artifact says of itself), recognition (which runtime, in which environment), servables (a servable around a function,

@@ -1,4 +1,4 @@
-"""The runtimes there are, each imported when it is first asked for. To add one: write its folder, add its line here.
+"""The list of runtimes, each imported when it is first asked for. To add one: write its folder, add its line here.
 
 A model server needs one of them, and control their names alone: importing all took a fifth of a model server's start.
 """
@@ -35,7 +35,8 @@ _HAND_ON = frozenset({"mlflow"})
 
 
 class Runtimes(Mapping[str, Runtime]):
-    """Runtimes by name, in the order of `kinds`; names and their number are known without importing any."""
+    """A mapping of runtimes by name, in the order of `kinds`; names and their number are known without importing
+    any."""
 
     def __init__(self, kinds: Mapping[str, str]) -> None:
         self._kinds = kinds
@@ -59,7 +60,7 @@ RUNTIMES = Runtimes(_KINDS)
 
 
 def runtime_named(name: str) -> Runtime:
-    """Raises InvalidArgument for an unknown one."""
+    """Imports the runtime of this name. Raises InvalidArgument for an unknown one."""
     runtime = RUNTIMES.get(name)
     if runtime is None:
         raise InvalidArgument(f"unknown runtime {name[:80]!r}: use one of {', '.join(RUNTIMES)}")
@@ -67,5 +68,5 @@ def runtime_named(name: str) -> Runtime:
 
 
 def open_servable(config: ServableConfig) -> Servable:
-    """Loads with the runtime that the config names. Raises InvalidArgument for an unknown one."""
+    """Loads an artifact with the runtime that the config names. Raises InvalidArgument for an unknown one."""
     return runtime_named(config.runtime).load(config)

@@ -1,4 +1,5 @@
-"""What an artifact is, told by its content, and what it needs: asked of all runtimes before any of them loads it."""
+"""Recognises an artifact's format and requirements from its content, by asking all runtimes, before any of them loads
+it."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -37,11 +38,11 @@ def recognise(
     signatures: Mapping[str, Signature] = MappingProxyType({}),
     allow_pickle: bool = False,
 ) -> Recognised:
-    """What is in `directory`; the rest is what its maker said.
+    """Recognises the artifact in `directory`; the other arguments are what its maker declared.
 
     Raises InvalidArgument for an unknown runtime, and FailedPrecondition when the artifact is nothing that is known,
-    not what it was said to be, or several things at once; and, since no environment need be built to say it, when it
-    is a kind that is never served, a pickle where those are not allowed, or of a format that does not tell enough.
+    not what it was declared to be, or several things at once; and, since no environment need be built to say it, when
+    it is a kind that is never served, a pickle where those are not allowed, or of a format that does not tell enough.
     """
     said = described(directory)
     chosen, found = _chosen(directory, runtime or said.runtime)
@@ -69,7 +70,7 @@ def recognise(
 
 
 def merged(first: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
-    """`first`, and those of `more` whose packages are not among them."""
+    """Appends to `first` those of `more` whose packages are not among them."""
     kept = list(first)
     names = {package(text) for text in kept}
     kept += [text for text in more if package(text) not in names]
@@ -103,7 +104,7 @@ def _chosen(directory: str, said: str) -> tuple[Runtime, Recognition]:
         )
     if len(known) > 1:
         names = " and ".join(f"{runtime.name!r} ({found.format})" for runtime, found in known)
-        raise FailedPrecondition(f"the artifact holds models for {names}: say which one is meant with its runtime")
+        raise FailedPrecondition(f"the artifact holds models for {names}: choose one with its runtime")
     return known[0]
 
 

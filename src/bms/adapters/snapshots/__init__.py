@@ -1,1 +1,1 @@
-"""The last good snapshot on a gateway's disk."""
+"""The gateway's copy of the last good snapshot, on its disk."""

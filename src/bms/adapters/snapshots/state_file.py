@@ -1,4 +1,4 @@
-"""The last good snapshot as a file: everything once, then what changed; readable by its owner alone.
+"""The file of the last good snapshot: a full state, then updates; readable by its owner alone.
 
 Bytes: b"BMSL", then records: u32 little-endian length, u32 CRC-32 of what follows, msgpack SnapshotUpdate. The first
 step is a full one, which may be several records (`snapshots.parts`). A record that is cut off or damaged ends the file:
@@ -31,7 +31,8 @@ LEAST_APPENDED = 1 << 20  # bytes; a file is written anew when more was appended
 
 
 def load_state(path: Path) -> SnapshotState | None:
-    """None where there is no file, or one that is damaged or of another version (which the log then says)."""
+    """Loads the snapshot; None where there is no file, or one that is damaged or of another version (which the log then
+    says)."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -81,8 +82,8 @@ def _records(data: bytes) -> Iterator[memoryview]:
 
 
 def save_state(path: Path, state: SnapshotState) -> int:
-    """Writes everything to another file that then takes the place; its bytes. Raises OSError; the former file is then
-    as it was."""
+    """Writes a full state to another file that then replaces the old one; returns its bytes. Raises OSError; the former
+    file is then as it was."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     full = SnapshotUpdate(revision=state.revision, full=True, puts=state.entries, pepper=state.pepper)
@@ -103,7 +104,8 @@ def save_state(path: Path, state: SnapshotState) -> int:
 
 
 def append_step(path: Path, step: SnapshotUpdate) -> int:
-    """Adds one step to the file; the bytes added. Raises OSError; the file may then end in a part of the step."""
+    """Appends one update to the file; returns the bytes added. Raises OSError; the file may then end in a part of the
+    step."""
     data = b"".join(_framed(part) for part in parts_of(step))
     with path.open("ab", buffering=0) as file:
         file.write(data)
@@ -117,8 +119,8 @@ def _framed(update: SnapshotUpdate) -> bytes:
 
 
 class StateKeeper:
-    """Saves what `state` gives whenever told that it changed, in a thread, at most every `interval_s`: as a step added
-    to the file, and everything anew when steps have become more than that."""
+    """Saves what `state` returns whenever notified of a change, in a thread, at most every `interval_s`: as an update
+    appended to the file, and in full when the updates have become larger than that."""
 
     def __init__(self, path: Path, state: Callable[[], SnapshotState], interval_s: float = 0.1) -> None:
         self._path = path
@@ -134,7 +136,7 @@ class StateKeeper:
         self._changed.set()
 
     async def run(self) -> None:
-        """Until cancelled; saves a last time if something changed since."""
+        """Saves until cancelled; and a last time if something changed since."""
         try:
             while True:
                 await self._changed.wait()

@@ -1,4 +1,4 @@
-"""Stores on SQL: SQLite for one machine, PostgreSQL for more; the same code on both.
+"""The database: repositories on SQL, the same code for SQLite (one machine) and PostgreSQL (more).
 
 Read database (engines and connections), tables, store, then one repository file per feature. Migrations are in
 migrations.

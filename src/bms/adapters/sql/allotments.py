@@ -1,4 +1,4 @@
-"""Allotments in SQL, as billing sees them; every `Repository` opens and closes them."""
+"""Allotments in SQL, for billing; every `Repository` opens and closes them."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from bms.core.meters import Held
 
 
 class SqlAllotments(Repository):
-    """The part of `UsageTx` that is about what is not in the books yet."""
+    """The part of `UsageTx` for time that is not billed yet."""
 
     async def unbooked(self, tenant: str) -> list[UnbilledAllotment]:
         query = select(allotments).where(allotments.c.tenant == tenant).order_by(allotments.c.number)

@@ -1,4 +1,4 @@
-"""The audit's reading of the events, with the names of users and keys, which events tell by their ids."""
+"""The audit log, read from the event log with the names of users and keys."""
 
 from collections.abc import Collection
 from typing import Any

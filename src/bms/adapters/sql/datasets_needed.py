@@ -1,4 +1,4 @@
-"""Data sets that something begins to need: held until its transaction ends, so that none is deleted meanwhile."""
+"""Holds data sets that a transaction begins to need until it ends, so that none is deleted meanwhile."""
 
 from collections.abc import Mapping
 
@@ -11,8 +11,9 @@ from bms.core.errors import FailedPrecondition
 
 
 async def hold(connection: AsyncConnection, tenant: str, needed: Mapping[str, str | None]) -> None:
-    """`needed`: references ("digits", "digits@3"), each with the tree that it must name to be one of a data set, None
-    for any. Raises FailedPrecondition where one was deleted; those that name nothing are passed over."""
+    """Locks the data sets. `needed`: references ("digits", "digits@3"), each with the tree that it must name to be one
+    of a data set, None for any. Raises FailedPrecondition where one was deleted; those that name nothing are passed
+    over."""
     names = {reference: reference.partition("@")[0] for reference in needed}
     mine = select(datasets.c.name, datasets.c.deleted).where(
         datasets.c.tenant == tenant, datasets.c.name.in_(sorted(set(names.values())))

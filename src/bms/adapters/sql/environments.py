@@ -1,4 +1,4 @@
-"""Who uses which environment, from the rows of versions and jobs."""
+"""Finds who uses which environment, from the rows of versions and jobs."""
 
 import msgspec
 from sqlalchemy import LargeBinary, func, select, type_coerce
@@ -15,7 +15,7 @@ _GONE = ("deleted", "rejected")
 
 
 class _OfJob(msgspec.Struct):
-    """As much of a job's spec as is read here."""
+    """The part of a job's spec that is read here."""
 
     environment: EnvironmentSpec = EnvironmentSpec()
 

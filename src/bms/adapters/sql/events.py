@@ -24,7 +24,7 @@ TAIL = 1000  # newest events that are remembered: several read each
 
 
 class SqlEventLog:
-    """`EventLog` on SQL: woken by commits of this process, and by what tells of those of others (`Others`).
+    """The `EventLog` on SQL, woken by commits of this process and, through a `CommitWatcher`, of others.
 
     The database is asked once for all who wait or read, and only if somebody has committed."""
 
@@ -62,7 +62,7 @@ class SqlEventLog:
     async def wait(self, number: int, timeout_s: float) -> int:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
-        self._others.listen(self._database.ring)
+        self._others.listen(self._database.notify)
         self._waiting += 1
         try:
             while True:
@@ -83,7 +83,7 @@ class SqlEventLog:
             self._timer = loop.call_later(until_tick(loop.time(), LOOK_S), self._tick)
 
     def _tick(self) -> None:
-        """The one look for all who wait."""
+        """Asks the database once, for all waiters."""
         self._timer = None
         if self._waiting:
             self._ask_others()
@@ -94,7 +94,7 @@ class SqlEventLog:
         if now - self._asked >= LOOK_S / 2:  # a timer may come a little early
             self._asked = now
             if self._last is not None and self._others.newer(self._last):
-                self._database.ring()
+                self._database.notify()
 
     async def _newest(self) -> int:
         async with self._database.reading() as connection:
@@ -138,7 +138,7 @@ class SqlLeases:
         )
 
     async def release(self, held: Mapping[str, int]) -> None:
-        """The tokens are kept, so that the next are larger."""
+        """Releases leases; their tokens are kept, so that the next are larger."""
         if not held:
             return
         async with self._database.writing() as connection:

@@ -1,4 +1,4 @@
-"""Reactions that wait or are dead letters, and how far readers of the event log have come."""
+"""Reactions that wait for a retry or were given up, and how far readers of the event log have come."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Answers kept by idempotency key."""
+"""Stored answers of the API, by idempotency key."""
 
 from datetime import timedelta
 

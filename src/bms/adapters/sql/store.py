@@ -1,4 +1,4 @@
-"""Transactions over one feature's repository, and what every repository does the same way."""
+"""Transactions over one feature's repository, and the base class of repositories."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import ColumnElement
 
 from bms.adapters.sql.database.engine import Database
-from bms.adapters.sql.database.telling import CHANNEL, tells
+from bms.adapters.sql.database.event_mark import CHANNEL, mark_event
 from bms.adapters.sql.tables.allotments import allotments
 from bms.adapters.sql.tables.events import events, leases
 from bms.control.platform.allotments import Allotment, milliseconds
@@ -49,7 +49,7 @@ class SqlStore(Generic[Tx]):
 
 
 class Repository:
-    """Rows to frozen nouns and back, on one connection."""
+    """Base class of repositories: converts rows to frozen nouns and back, on one connection."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -65,7 +65,7 @@ class Repository:
             raise Aborted(f"lease {lease!r} has moved on from token {token} to {newest}: another process leads now")
 
     async def emit(self, event: Event[Payload]) -> None:
-        origin = tells(self._connection)
+        origin = mark_event(self._connection)
         if self._connection.dialect.name == "postgresql":
             # Numbers are drawn before the commit: without this, a reader could see 6 and never look back at 5.
             lock, notice = func.pg_advisory_xact_lock(_EVENTS_LOCK), func.pg_notify(CHANNEL, origin)
@@ -121,5 +121,5 @@ class Repository:
 
 
 def noun(kind: type[N], row: Any) -> N:
-    """The noun whose fields are columns of `row`; other columns are passed over."""
+    """Makes the noun whose fields are columns of `row`; other columns are ignored."""
     return kind(**{field: row[field] for field in kind.__struct_fields__})

@@ -1,6 +1,5 @@
-"""Allotments that don't agree with what there is: left open by whoever knew nothing of them, such as a former release,
-or missing since what holds is older than they are. Each is found by the state of what it is of.
-"""
+"""Finds allotments that don't match what exists: left open by a process that knew nothing of them, such as a former
+release, or missing since what holds is older than they are. Each is found by the state of what it is of."""
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime

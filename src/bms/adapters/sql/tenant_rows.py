@@ -1,4 +1,4 @@
-"""All rows of one tenant, for the day it leaves."""
+"""Deletes all rows of one tenant."""
 
 from datetime import datetime
 
@@ -36,5 +36,5 @@ class SqlTenantRows:
 
 
 def owned() -> list[Table]:
-    """Tables whose rows say which tenant they are of, those first that refer to others of them."""
+    """Lists the tables whose rows belong to tenants, those first that refer to others of them."""
     return [table for table in reversed(metadata.sorted_tables) if "tenant" in table.c and table.name not in KEPT]

@@ -1,4 +1,4 @@
-"""The books in SQL: blocks of events with their sums, see bms.control.billing.blocks.
+"""Usage in SQL: blocks of events with their sums, see bms.control.billing.blocks.
 
 A sum over some time adds up blocks that lie in it wholly, and the events of those that lie across an end of it. Blocks
 of format 1 have a table of their own; every question is put to both.

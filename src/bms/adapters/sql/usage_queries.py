@@ -1,4 +1,4 @@
-"""Which blocks of the books a question is about, as conditions on a table of blocks (old ones, or present ones)."""
+"""Conditions that select the blocks of usage a query needs, on a table of blocks (old ones, or present ones)."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ Position = tuple[int, str, int]  # at, source, seq: the order of events
 
 
 def labels(table: Table, tenant: str, wanted: UsageFilter) -> list[ColumnElement[bool]]:
-    """What every event of a block has alike."""
+    """The labels that every event of a block shares."""
     c = table.c
     where = [c.tenant == tenant]
     if wanted.key is not None:
@@ -32,7 +32,7 @@ def labels(table: Table, tenant: str, wanted: UsageFilter) -> list[ColumnElement
 
 
 def wholly_in(table: Table, wanted: UsageFilter) -> Iterator[ColumnElement[bool]]:
-    """Of blocks all of whose events are in the time wanted. The last condition of each serves the index."""
+    """Selects blocks all of whose events are in the time wanted. The last condition of each serves the index."""
     if wanted.start is not None:
         yield table.c.first_at >= nanoseconds(wanted.start)
         yield table.c.last_at >= nanoseconds(wanted.start)
@@ -41,14 +41,14 @@ def wholly_in(table: Table, wanted: UsageFilter) -> Iterator[ColumnElement[bool]
 
 
 def crossing_an_end(table: Table, wanted: UsageFilter) -> list[ColumnElement[bool]]:
-    """Of blocks that have events before `start` and from then on, or before `end` and from then on."""
+    """Selects blocks that have events before `start` and from then on, or before `end` and from then on."""
     c = table.c
     times = [nanoseconds(time) for time in (wanted.start, wanted.end) if time is not None]
     return [(c.first_at < time) & (c.last_at >= time) & (c.last_at < _span_end(time)) for time in times]
 
 
 def reaching(table: Table, wanted: UsageFilter, before: Position | None) -> Iterator[ColumnElement[bool]]:
-    """Of blocks that may have events in the time wanted and up to `before`."""
+    """Selects blocks that may have events in the time wanted and up to `before`."""
     if wanted.start is not None:
         yield table.c.last_at >= nanoseconds(wanted.start)
     latest = [] if wanted.end is None else [nanoseconds(wanted.end)]
@@ -72,22 +72,23 @@ def group(table: Table, dimension: Label) -> ColumnElement[Any]:
 
 
 def halves(column: Column[int]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """The sum of a column of numbers of 63 bits, in two: SQLite adds in 64 bits, and fails where that is too little."""
+    """Sums a column of numbers of 63 bits, in two halves: SQLite adds in 64 bits, and fails where that is too
+    little."""
     number = cast(column, BigInteger)
     return func.sum(number.op(">>")(_HALF)), func.sum(number.op("&")(_LOWER))
 
 
 def joined(upper: Any, lower: Any) -> int:
-    """The sum that `halves` are of."""
+    """Joins the two halves of a sum."""
     return (int(upper) << 32) + int(lower)
 
 
 def value(event: UsageEvent, dimension: Label) -> object:
-    """What `group` gives for the block of `event`."""
+    """The value of `group` for the block of `event`."""
     span = SPANS.get(dimension)
     return getattr(event, dimension) if span is None else event.at - event.at % span
 
 
 def shown(dimension: Label, grouped: Any) -> Any:
-    """What `group` gave, as people see it."""
+    """Formats a value of `group` for people."""
     return datetime.fromtimestamp(int(grouped) // 10**9, UTC) if dimension in SPANS else grouped

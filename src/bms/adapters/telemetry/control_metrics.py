@@ -1,4 +1,4 @@
-"""Control's own metrics: requests of the API, and the process itself."""
+"""Control's own metrics: of API requests, and of the process itself."""
 
 from collections.abc import Iterable
 

@@ -1,1 +1,1 @@
-"""Training frameworks' own tools, each imported only inside the job that asked for it."""
+"""Tools of training frameworks, each imported only inside the job that asked for it."""

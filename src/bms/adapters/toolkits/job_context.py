@@ -1,4 +1,4 @@
-"""What a job's code is handed: its parameters, its inputs, where to write, and how to say how it goes.
+"""The job as its code sees it: parameters, inputs, output directories, progress and metrics.
 
 A script defines
 
@@ -29,7 +29,7 @@ MAX_MESSAGE = 4000  # characters; in JSON a character takes at most 12 bytes, an
 MAX_NAME = 200
 MAX_METRICS = 1000  # names
 _METRICS_PER_EVENT = 20
-_LAST_WORDS = "this job has said more than is kept: further events are left out"
+_LAST_WORDS = "this job has reported too many events: further ones are left out"
 
 
 class JobCancelled(BaseException):
@@ -61,20 +61,20 @@ class JobContext:
         self._room = MAX_EVENTS - os.fstat(self._events).st_size
 
     def progress(self, fraction: float, message: str = "") -> None:
-        """How much is done, 0 to 1, and what is being done. Raises InvalidArgument for what is not a number."""
+        """Reports progress: how much is done, 0 to 1, and what is being done. Raises InvalidArgument for what is not a
+        number."""
         done = float(fraction)
         if math.isnan(done):
             raise InvalidArgument("progress is not a number: expected a fraction from 0 to 1")
         self._tell(JobEvent(at=self._now(), progress=min(1.0, max(0.0, done)), message=str(message)[:MAX_MESSAGE]))
 
     def metric(self, name: str, value: SupportsFloat, step: int | None = None) -> None:
-        """One figure, with the step (epoch, batch) it belongs to. The last one of a name is the job's result, be it NaN
-        or infinite. Raises InvalidArgument for what is not a figure.
-        """
+        """Reports a metric, with the step (epoch, batch) it belongs to. The last one of a name is the job's result, be
+        it NaN or infinite. Raises InvalidArgument for what is not a figure."""
         self.metrics({name: value}, step)
 
     def metrics(self, values: Mapping[str, SupportsFloat], step: int | None = None) -> None:
-        """Several figures of one step."""
+        """Reports several metrics of one step."""
         told = {_metric_name(name): json_number(_number(name, value)) for name, value in values.items()}
         at = self._now()
         with self._lock:
@@ -87,7 +87,7 @@ class JobContext:
             self._tell(JobEvent(at=at, metrics=part, step=step))
 
     def last_metrics(self) -> dict[str, JsonNumber]:
-        """The last figure of each name."""
+        """The last value of each metric."""
         with self._lock:
             return dict(self._metrics)
 

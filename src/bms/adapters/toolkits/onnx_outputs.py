@@ -1,4 +1,4 @@
-"""An ONNX model with inputs and outputs as they are wanted: other names, types and shapes of what it computes."""
+"""Rewrites an ONNX model's inputs and outputs: other names, types and shapes of what it computes."""
 
 from typing import Any, NamedTuple
 
@@ -17,8 +17,8 @@ class WantedOutput(NamedTuple):
 
 
 def renamed(model: Any, input: TensorSpec, outputs: list[WantedOutput]) -> Any:
-    """`model`, taking `input` in place of its own one input, and giving these outputs alone: cast, and of [rows,
-    columns] the last column where [rows] is wanted (the one value; of two classes, that of the second)."""
+    """Returns `model`, taking `input` in place of its own one input, and giving these outputs alone: cast, and of
+    [rows, columns] the last column where [rows] is wanted (the one value; of two classes, that of the second)."""
     from onnx import helper
     from onnx.numpy_helper import from_array
 

@@ -1,4 +1,5 @@
-"""Trees of scikit-learn in ONNX: where they split, and which way a missing value goes, which skl2onnx leaves out."""
+"""Completes scikit-learn's trees in ONNX: split thresholds, and the branch of missing values, which skl2onnx leaves
+out."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -9,8 +10,8 @@ _TRACKS = "nodes_missing_value_tracks_true"
 
 
 def thresholds(parts: Iterable[Any]) -> list[tuple[int, float]]:
-    """Where trees split that are among the parts of an estimator: (feature, value), of single trees, forests and
-    boosted ones; none of others."""
+    """The thresholds of trees among the parts of an estimator: (feature, value), of single trees, forests and boosted
+    ones; none of others."""
     found: list[tuple[int, float]] = []
     for part in parts:
         for tree in _trees(part) if hasattr(part, "tree_") else ():
@@ -24,7 +25,7 @@ def thresholds(parts: Iterable[Any]) -> list[tuple[int, float]]:
 
 
 def track_missing(model: Any, estimator: Any) -> None:
-    """Tells the trees of `model` which way a missing value goes in those of the estimator, where they are as many and
+    """Sets the branch of missing values in the trees of `model` from those of the estimator, where they are as many and
     as large. (Whether it is right, the comparison with the parent says.)"""
     trees = list(_trees(estimator))
     first = 0

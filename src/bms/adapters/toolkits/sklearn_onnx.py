@@ -1,4 +1,5 @@
-"""scikit-learn to ONNX by skl2onnx (https://onnx.ai/sklearn-onnx/), taking and giving what the parent takes and gives.
+"""Converts scikit-learn models to ONNX by skl2onnx (https://onnx.ai/sklearn-onnx/), with the parent's inputs and
+outputs.
 
 Operators convert only nearly, some only in single precision, so there are candidates: the caller compares each with the
 parent, on real rows and on awkward ones, and keeps the first that answers the same.
@@ -23,9 +24,9 @@ _FIRST, _SECOND = ("label", "prediction", "output"), ("probabilities", "decision
 def candidates(
     estimator: Any, spec: TensorSpec, outputs: Sequence[TensorSpec], splits: Sequence[tuple[int, float]] = ()
 ) -> Iterator[bytes]:
-    """Serialised ONNX models of a fitted estimator that takes `spec` and gives `outputs`: in its own precision, and, of
-    one that takes doubles, with these rounded first, which is right for trees: scikit-learn rounds there, too.
-    `splits`: (feature, threshold) of trees within.
+    """Converts a fitted estimator that takes `spec` and gives `outputs` to serialised ONNX models: in its own
+    precision, and, of one that takes doubles, with these rounded first, which is right for trees: scikit-learn rounds
+    there, too. `splits`: (feature, threshold) of trees within.
 
     Raises FailedPrecondition in words where there is none.
     """
@@ -42,7 +43,7 @@ def candidates(
             continue
         made += 1
         track_missing(model, estimator)
-        yield bytes(renamed(model, spec, _wanted(estimator, outputs, model)).SerializeToString())
+        yield bytes(renamed(model, spec, _wanted_outputs(estimator, outputs, model)).SerializeToString())
     if not made and failure is not None:
         raise failure
 
@@ -53,12 +54,13 @@ def _check_splits(estimator: Any, splits: Sequence[tuple[int, float]]) -> None:
     if any(not math.isfinite(threshold) for _, threshold in splits):
         raise FailedPrecondition(
             f"this {type(estimator).__name__} has a split that tells missing values from all others, which skl2onnx "
-            "can't convert in doubles; it is served as it is"
+            "can't convert in doubles; it is served unconverted"
         )
 
 
 def convertible_input(estimator: Any, signature: Signature) -> TensorSpec:
-    """The rows of numbers that it takes. Raises FailedPrecondition in words where it takes something else."""
+    """The input of rows of numbers that a model takes. Raises FailedPrecondition in words where it takes something
+    else."""
     name = type(estimator).__name__
     if is_table(signature):
         raise FailedPrecondition(
@@ -68,8 +70,8 @@ def convertible_input(estimator: Any, signature: Signature) -> TensorSpec:
     spec = signature.inputs[0]
     if not signature.batched:
         raise FailedPrecondition(
-            f"the {name} answers a row differently in company than alone, which no child can be proved to do as well; "
-            "it is served as it is"
+            f"the {name} answers a row differently in a batch than alone, so no conversion can be proved equal; "
+            "it is served unconverted"
         )
     if spec.dtype not in _NUMBERS or len(spec.shape) != 2:
         raise FailedPrecondition(
@@ -102,12 +104,13 @@ def _converted(estimator: Any, spec: TensorSpec, precision: DType) -> Any:
             failure = error if failure is None or "Option " in str(failure) else failure
     words = reason(failure).rstrip(".")
     raise FailedPrecondition(
-        f"skl2onnx can't convert this {type(estimator).__name__} of {precision}: {words}; it is served as it is"
+        f"skl2onnx can't convert this {type(estimator).__name__} of {precision}: {words}; it is served unconverted"
     ) from failure
 
 
 def reason(failure: BaseException | None) -> str:
-    """In words. A node that can't be made is told with all its numbers, and why only beneath."""
+    """Describes a conversion error for people. skl2onnx prints a node that can't be converted with all its numbers, and
+    the reason only beneath."""
     words = plain(str(failure)) or type(failure).__name__
     node, dump, _ = words.partition(" and attributes=")
     beneath = failure and (failure.__cause__ or failure.__context__)
@@ -121,7 +124,7 @@ def _last(estimator: Any) -> Any:
     return estimator
 
 
-def _wanted(estimator: Any, outputs: Sequence[TensorSpec], model: Any) -> list[WantedOutput]:
+def _wanted_outputs(estimator: Any, outputs: Sequence[TensorSpec], model: Any) -> list[WantedOutput]:
     """Which output of the converted model is which of the parent's. Raises FailedPrecondition where one has none."""
     given = [output.name for output in model.graph.output]
     found = []
@@ -130,7 +133,7 @@ def _wanted(estimator: Any, outputs: Sequence[TensorSpec], model: Any) -> list[W
         if place >= len(given):
             raise FailedPrecondition(
                 f"the {type(estimator).__name__} gives {spec.name!r}, skl2onnx's model does not ({', '.join(given)}); "
-                "it is served as it is"
+                "it is served unconverted"
             )
         found.append(WantedOutput(given[place], spec))
     return found

@@ -1,1 +1,1 @@
-"""Encrypting what is at rest: the port is `bms.control.secrets.ports.Vault`."""
+"""Encryption of secrets at rest: the port is `bms.control.secrets.ports.Vault`."""

@@ -1,4 +1,4 @@
-"""Values encrypted by AES-256-GCM (NIST SP 800-38D) under a key of the home; tenant and name are authenticated."""
+"""Encrypts values by AES-256-GCM (NIST SP 800-38D) under a key of the home; tenant and name are authenticated."""
 
 import hashlib
 import secrets
@@ -13,7 +13,7 @@ NONCE_BYTES = 12  # random: far from 2**32 values under one key, the bound of SP
 
 
 class AesGcmVault:
-    """`keys`: the first one encrypts, all decrypt, so that a key can be replaced."""
+    """Encrypts and decrypts values. `keys`: the first one encrypts, all decrypt, so that a key can be replaced."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._ciphers = {_id_of(key): AESGCM(key) for key in keys}

@@ -1,5 +1,6 @@
-"""Control: the API, the bus to the gateways, and the loops that make what should run, run.
+"""The control process: serves the API, feeds the gateways, and runs the loops that bring about the desired state.
 
-Read main, then ground (what every feature stands on), features (use cases, and what follows from what), parts (what is
-run), loops (who drives it); event_catalogue, api_server, adoption (a supervisor that died), admin_key, last_words.
+Read main, then platform (opens database, objects and cluster), features (use cases and event handlers), assembly (puts
+control together), loops (the tasks that drive it); then event_catalogue, api_server, adoption (replaces a dead
+supervisor), admin_key, exit_reason.
 """

@@ -1,4 +1,5 @@
-"""A new admin key for a home whose own was lost: for who may read its files, whether its platform runs or not."""
+"""Makes a new admin key for a home whose key was lost. Needs read access to the home's files, not a running
+platform."""
 
 from pathlib import Path
 
@@ -8,15 +9,16 @@ from bms.adapters.sql.tenants import SqlTenants
 from bms.app.control.assembly import keep_admin_key
 from bms.app.home.database import OWN, remembered, shown
 from bms.app.home.directory import Home
-from bms.app.home.opening import take
+from bms.app.home.opening import open_own
 from bms.control.tenants.nouns import NewKey
 from bms.control.tenants.service import TenantService
 from bms.core.clock import SystemClock
 from bms.core.errors import NotFound
 
 
-async def recover(root: Path, told: str = "") -> NewKey:
-    """A key of the operator's first owner, kept as HOME/admin.key. `told` is a database other than the home remembers.
+async def recover(root: Path, url: str = "") -> NewKey:
+    """Makes a new key of the operator's first owner and keeps it as HOME/admin.key. `url` is that of a database other
+    than the one that the home remembers.
 
     Raises NotFound where `root` is no home, FailedPrecondition where no platform has begun in its database, or another
     one has, Refusal where it is a newer version's.
@@ -25,12 +27,12 @@ async def recover(root: Path, told: str = "") -> NewKey:
     if not (home.root / "version").exists():
         raise NotFound(f"{home.root} is no home of BMS: name one by --home")
     home.prepare()
-    url = told or remembered(home.root) or home.database_url
+    url = url or remembered(home.root) or home.database_url
     database = open_database(url)
     try:
         place = OWN if url == home.database_url else url
         await greet(database, shown(place))
-        await take(database, home.root, place)
+        await open_own(database, home.root, place)
         tenants = TenantService(SqlStore(database, SqlTenants), SystemClock(), home.pepper())
         return await tenants.recover(lambda made: keep_admin_key(home.root, made))
     finally:

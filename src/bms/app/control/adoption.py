@@ -1,4 +1,4 @@
-"""What control does for its supervisor: notice that it died, and start another that adopts what still lives."""
+"""Replaces a dead supervisor: control notices its end and starts another, which adopts the processes still running."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S, STEADY_S = 0.1, 10.0, 30.0
 
 
 async def watch_supervisor(pid: int, command: Sequence[str], fds: Sequence[int] = ()) -> None:
-    """Watches for ever: whenever the supervisor ends without ending us, runs `command` in its place.
+    """Watches the supervisor for ever: whenever it ends without ending control, runs `command` in its place.
 
     `pid` is our parent; `fds` (the listening socket) are handed on to the new one under the same numbers. One
     that ends within half a minute is replaced more and more slowly.
@@ -32,11 +32,11 @@ async def watch_supervisor(pid: int, command: Sequence[str], fds: Sequence[int] 
 
 
 def _start(command: Sequence[str], fds: Sequence[int]) -> subprocess.Popen[bytes] | None:
-    """In a session of its own; None when the machine can't start it now."""
+    """Starts the command in a session of its own; None when the machine can't start it now."""
     try:
         return subprocess.Popen(list(command), stdin=subprocess.DEVNULL, pass_fds=tuple(fds), start_new_session=True)
     except OSError as error:
-        log.error("no new supervisor could be started: %s", error)
+        log.error("a new supervisor could not be started: %s", error)
         return None
 
 

@@ -1,4 +1,4 @@
-"""The HTTP server of control's API: uvicorn, which does nothing while nobody asks anything."""
+"""The HTTP server of the control API: uvicorn without its periodic ticks, so that an idle platform uses no CPU."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ GRACE_S = 5  # for requests under way when it is to end
 
 
 class ApiServer(uvicorn.Server):
-    """Serves `api` until `stop`. Signals are left to whoever runs it."""
+    """Serves `api` until `stop` is called. Signals are left to the process that runs it."""
 
     def __init__(self, api: ASGIApp) -> None:
         super().__init__(
@@ -32,7 +32,8 @@ class ApiServer(uvicorn.Server):
         self._stopping = asyncio.Event()
 
     async def run_on(self, listening: socket.socket) -> None:
-        """Until it was stopped and what was asked is answered, or the grace is over. Closes the socket."""
+        """Serves on the socket until `stop`, and until open requests are answered or the grace is over. Closes the
+        socket."""
         await self.serve(sockets=[listening])
 
     def stop(self) -> None:
@@ -40,7 +41,8 @@ class ApiServer(uvicorn.Server):
         self._stopping.set()
 
     async def main_loop(self) -> None:
-        """uvicorn's own looks ten times a second whether to end, and once a second at the clock for its header."""
+        """Waits for the stop event. uvicorn's own loop polls ten times a second, and renews its Date header every
+        second."""
         await self._stopping.wait()
 
     @contextlib.contextmanager
@@ -49,7 +51,7 @@ class ApiServer(uvicorn.Server):
 
 
 class _Dated(ServerState):
-    """What uvicorn's connections share; the headers of every answer are made when one is given."""
+    """State shared by uvicorn's connections, with the Date header made when an answer is given."""
 
     def __init__(self) -> None:
         self._second = 0
@@ -58,6 +60,7 @@ class _Dated(ServerState):
 
     @property
     def default_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers of every answer. uvicorn sets this to an empty list at first."""
         if (second := int(time.time())) != self._second:
             self._second, self._headers = second, [(b"date", formatdate(second, usegmt=True).encode())]
         return self._headers

@@ -1,6 +1,6 @@
-"""What control runs, put together: the API, the bus, the publisher, and the loops' parts.
+"""Assembles control: the API, the bus to the gateways, the snapshot publisher, and all that the loops run.
 
-Reading order: ground (what everything stands on), features (use cases and reactions), then here.
+Reading order: platform (database, objects, cluster), features (use cases and event handlers), then here.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from bms.adapters.sql.positions import SqlPositions
 from bms.adapters.sql.replies import SqlReplies
 from bms.adapters.telemetry.control_metrics import ControlMetrics
 from bms.app.control.features import UseCases, make_features
-from bms.app.control.platform import Platform, describe, open_ground
+from bms.app.control.platform import Platform, describe, open_platform
 from bms.app.home.directory import write_private
 from bms.app.rules import WorkloadRules
 from bms.control.billing.service import UsageService
@@ -79,25 +79,25 @@ LOOK_S = 0.2  # how long a status waits for them before it says that they are be
 
 @dataclass
 class ControlPlane:
-    """Made and opened; `loops` drives them, `close` ends them. Workloads run on."""
+    """All parts of control, opened: `loops` drives them, `close` ends them. Workloads run on after that."""
 
-    ground: Platform
+    platform: Platform
     features: UseCases
     publisher: Publisher
     scheduler: Scheduler
     reconciling: ReconcilerLoop
     bus: BusServer
-    suspicions: FailureReports
+    failure_reports: FailureReports
     api: ASGIApp
     deleted: asyncio.Event = field(default_factory=asyncio.Event)  # there is a tenant to be removed
 
     async def close(self) -> None:
         await self.bus.close()
-        await self.suspicions.chores.close()
-        await self.ground.cluster.close()
+        await self.failure_reports.tasks.close()
+        await self.platform.cluster.close()
 
 
-async def make_parts(
+async def make_control_plane(
     database: Database,
     home: Path,
     run_dir: Path,
@@ -109,50 +109,52 @@ async def make_parts(
     name: str = "",
 ) -> ControlPlane:
     """Everything control runs; the first start also makes the default tenant and HOME/admin.key."""
-    ground = await open_ground(database, home, run_dir, rules, name)
-    features = make_features(ground, rules)
+    platform = await open_platform(database, home, run_dir, rules, name)
+    features = make_features(platform, rules)
     await features.tenants.bootstrap(lambda created: keep_admin_key(home, created.key))
-    await _note_what_ended(ground, features)
-    others = OtherProcesses(SqlPositions(database, ground.clock), ground.process)
-    publisher = Publisher(snapshot_sources(ground, features), ground.events, ground.clock, ground.pepper, others)
+    await _note_what_ended(platform, features)
+    others = OtherProcesses(SqlPositions(database, platform.clock), platform.process)
+    publisher = Publisher(
+        snapshot_sources(platform, features), platform.events, platform.clock, platform.pepper, others
+    )
     await publisher.start()
-    sealing = UpstreamSealing(ground.objects, features.secrets, rules.allowed_upstreams)
-    launcher = ReplicaLauncher(ground.cluster, features.catalog, ground.tokens, sealing)
-    reconciler = _reconciler(ground, features, publisher, launcher)
-    reconciling = ReconcilerLoop(reconciler, ground.cluster, ground.events, publisher.acknowledged)
-    leader = ground.leadership.of(DEPLOYMENTS)
-    suspicions = FailureReports(features.stores.deployments, reconciler.health, leader, ground.clock)
+    sealing = UpstreamSealing(platform.objects, features.secrets, rules.allowed_upstreams)
+    launcher = ReplicaLauncher(platform.cluster, features.catalog, platform.tokens, sealing)
+    reconciler = _reconciler(platform, features, publisher, launcher)
+    reconciling = ReconcilerLoop(reconciler, platform.cluster, platform.events, publisher.wait_progress)
+    leader = platform.leadership.of(DEPLOYMENTS)
+    failure_reports = FailureReports(features.stores.deployments, reconciler.health, leader, platform.clock)
     bus = BusServer(
-        bus_socket, publisher.connect, features.usage.ingest, suspicions.note, ground.clock, token=bus_token
+        bus_socket, publisher.connect, features.usage.ingest, failure_reports.note, platform.clock, token=bus_token
     )
     metrics = ControlMetrics()
-    parts = ControlPlane(
-        ground=ground,
+    control = ControlPlane(
+        platform=platform,
         features=features,
         publisher=publisher,
-        scheduler=_scheduler(ground, features, max_jobs, sealing),
+        scheduler=_scheduler(platform, features, max_jobs, sealing),
         reconciling=reconciling,
         bus=bus,
-        suspicions=suspicions,
+        failure_reports=failure_reports,
         api=Starlette(),
     )
     monitoring = MonitoringService(
-        ground.cluster,
-        ground.clock,
+        platform.cluster,
+        platform.clock,
         version=__version__,
         operator=DEFAULT_TENANT,
         database=describe(database),
         gateways=lambda: _gateways(bus),
         snapshot=lambda: publisher.revision,
         leading=lambda: features.leading.token is not None,
-        devices=ground.cluster.devices,
+        devices=platform.cluster.devices,
         reactions=features.reaction_service.view,
         more=features.reaction_service.metrics,
         unread_usage=features.usage.unread_events,
         texts=[
             metrics.texts,
             lambda: _usage_texts(features.usage),
-            lambda: _node_texts(ground.cluster),
+            lambda: _node_texts(platform.cluster),
             lambda: _gateway_texts(bus),
             lambda: _replica_texts(reconciler.health, publisher),
         ],
@@ -160,88 +162,89 @@ async def make_parts(
     views = DeploymentViews(
         features.stores.deployments,
         features.catalog,
-        ground.clock,
-        HealthReports(reconciler.health, leader, lambda: LinkProbe(ground.tokens.of)).of,
-        lambda: publisher.told(LOOK_S),
+        platform.clock,
+        HealthReports(reconciler.health, leader, lambda: LinkProbe(platform.tokens.of)).of,
+        lambda: publisher.wait_applied(LOOK_S),
         lambda: launcher.preparing,
         lambda: reconciler.looked or leader.elsewhere,
     )
-    ways = [KeyCredentials(features.authenticator)]
-    dispatcher = EndpointDispatcher(ways, SqlReplies(database, ground.clock), observe=metrics.observe_request)
-    parts.api = application(
-        _endpoints(ground, features, views, monitoring, lambda: publisher.told(TOLD_S), parts.deleted.set),
+    credentials = [KeyCredentials(features.authenticator)]
+    dispatcher = EndpointDispatcher(credentials, SqlReplies(database, platform.clock), observe=metrics.observe_request)
+    control.api = application(
+        _endpoints(platform, features, views, monitoring, lambda: publisher.wait_applied(TOLD_S), control.deleted.set),
         dispatcher,
         __version__,
     )
-    return parts
+    return control
 
 
-async def _note_what_ended(ground: Platform, features: UseCases) -> None:
-    """While no control was there. What can't be seen is taken to run: that is found out later."""
+async def _note_what_ended(platform: Platform, features: UseCases) -> None:
+    """Closes the allotments of what ended while no control ran. What can't be observed is taken to run, until it is
+    found to be lost."""
     try:
-        seen = await ground.cluster.observe()
+        seen = await platform.cluster.observe()
     except Unavailable as error:
         log.warning("it is not known what ended while control was away: %s", error.message)
         return
     running = [id for id, status in seen.items() if status.state == "running"]
-    await features.allotment_sweep.after_start(running, DEPLOYMENTS, ground.process)
+    await features.allotment_sweep.after_start(running, DEPLOYMENTS, platform.process)
 
 
-def snapshot_sources(ground: Platform, features: UseCases) -> list[EntrySource]:
-    """What gateways are told, kind by kind."""
+def snapshot_sources(platform: Platform, features: UseCases) -> list[EntrySource]:
+    """The sources of the gateways' snapshot, one for each kind of entry."""
     return [
-        KeyEntries(features.stores.tenants, ground.clock),
-        DeploymentEntries(features.stores.deployments, features.catalog, ground.tokens.of),
+        KeyEntries(features.stores.tenants, platform.clock),
+        DeploymentEntries(features.stores.deployments, features.catalog, platform.tokens.of),
     ]
 
 
-def _reconciler(ground: Platform, features: UseCases, publisher: Publisher, launcher: ReplicaLauncher) -> Reconciler:
+def _reconciler(platform: Platform, features: UseCases, publisher: Publisher, launcher: ReplicaLauncher) -> Reconciler:
     return Reconciler(
         features.stores.deployments,
         features.catalog,
-        ground.cluster,
+        platform.cluster,
         launcher,
-        Health(LinkProbe(ground.tokens.of), ground.clock),
-        ground.leadership.of(DEPLOYMENTS),
-        ground.events,
-        ground.clock,
+        Health(LinkProbe(platform.tokens.of), platform.clock),
+        platform.leadership.of(DEPLOYMENTS),
+        platform.events,
+        platform.clock,
         released=publisher.released,
-        last_words=ground.last_words,
-        logs=ground.replica_logs,
-        device_memory=ground.device_memory,
+        exit_reason=platform.exit_reason,
+        logs=platform.replica_logs,
+        device_memory=platform.device_memory,
     )
 
 
-def _scheduler(ground: Platform, features: UseCases, max_jobs: int, sealing: SecretEncryption) -> Scheduler:
+def _scheduler(platform: Platform, features: UseCases, max_jobs: int, sealing: SecretEncryption) -> Scheduler:
     store = features.stores.jobs
     attempts = Attempts(
         store,
-        ground.cluster,
+        platform.cluster,
         features.files,
         features.history,
-        ground.clock,
+        platform.clock,
         sealing,
-        ground.device_memory,
+        platform.device_memory,
     )
 
     def capacity() -> JobCapacity:
-        cores, memory = ground.machine()
+        cores, memory = platform.machine()
         return JobCapacity(jobs=max_jobs, cpu=max(cores, float(max_jobs)), memory=memory)
 
     return Scheduler(
-        store, ground.cluster, attempts, features.files, ground.clock, capacity, ground.leadership.of(JOBS)
+        store, platform.cluster, attempts, features.files, platform.clock, capacity, platform.leadership.of(JOBS)
     )
 
 
 def _endpoints(
-    ground: Platform,
+    platform: Platform,
     features: UseCases,
     views: DeploymentViews,
     monitoring: MonitoringService,
     told: tenants.Told,
     deleted: Callable[[], None],
 ) -> list[Endpoint]:
-    f, objects = features, ground.objects
+    f, objects = features, platform.objects
     return [
         *tenants.endpoints(f.tenants, f.tenant_deletion, told, deleted),
         *models.endpoints(f.models, f.uploads, f.releases, f.aliases, f.downloads, objects),
@@ -253,7 +256,7 @@ def _endpoints(
         *training.endpoints(f.training, f.conversion, f.gates),
         *deployments.endpoints(f.deployments, views),
         *replicas.endpoints(f.replica_logs),
-        *repository.endpoints(ModelRepository(f.deployments, views, ground.events, ground.clock)),
+        *repository.endpoints(ModelRepository(f.deployments, views, platform.events, platform.clock)),
         *usage.endpoints(f.usage, f.tenant_deletion.tenant),
         *audit.endpoints(f.audit),
         *system.endpoints(monitoring),
@@ -299,7 +302,7 @@ def _gateway_texts(bus: BusServer) -> Iterable[tuple[dict[str, str], str]]:
 
 
 def _replica_texts(health: Health, publisher: Publisher) -> Iterable[tuple[dict[str, str], str]]:
-    for id, status in health.said.items():
+    for id, status in health.statuses.items():
         labels = {"replica": id}
         if (replica := health.watched.get(id)) is not None:
             labels |= {"deployment": replica.deployment, "tenant": replica.tenant}

@@ -1,4 +1,4 @@
-"""Every event that there is: each feature's module of them has its line here."""
+"""The catalogue of all events, gathered from the features' `events` modules."""
 
 from bms.control.datasets import events as datasets
 from bms.control.deployments import events as deployments

@@ -1,31 +1,32 @@
-"""The last line that a workload's process wrote: the reason of an end that nothing else explains."""
+"""Finds why a workload's process ended: the last line that it wrote, where nothing else explains the exit."""
 
 import msgspec
 
 from bms.control.platform.workload_files import WorkloadFiles, tail
 
-LAST_WORDS = 4096  # characters
-_TAIL = 16 * LAST_WORDS  # bytes that are looked at for it: a line with a traceback is long
+MAX_LENGTH = 4096  # characters
+_TAIL = 16 * MAX_LENGTH  # bytes that are looked at for it: a line with a traceback is long
 
 
-async def last_words(files: WorkloadFiles, workload: str) -> str:
-    """Empty where it said nothing. Raises Unavailable."""
+async def find_exit_reason(files: WorkloadFiles, workload: str) -> str:
+    """The last line that the workload's process wrote; empty where it wrote nothing. Raises Unavailable."""
     _begin, content = await tail(files, workload, "console", _TAIL)
     lines = content.decode(errors="replace").strip().splitlines()
-    return _plain(lines[-1])[-LAST_WORDS:] if lines else ""
+    return _plain(lines[-1])[-MAX_LENGTH:] if lines else ""
 
 
 def _plain(line: str) -> str:
-    """The words of a structured log line, empty where it has none; any other line as it is."""
+    """The message of a structured log line, empty where it has none; any other line as it is."""
     try:
-        said = msgspec.json.decode(line, type=_LogLine)
+        fields = msgspec.json.decode(line, type=_LogLine)
     except msgspec.DecodeError:
         return line
-    return ": ".join(part for part in (said.event or said.message, said.reason or said.error) if part)
+    return ": ".join(part for part in (fields.event or fields.message, fields.reason or fields.error) if part)
 
 
 class _LogLine(msgspec.Struct):
-    """`event` and `reason` of model servers, `message` and `error` of the platform's own processes."""
+    """The fields read of a structured log line: `event` and `reason` of model servers, `message` and `error` of the
+    platform's own processes."""
 
     event: str = ""
     message: str = ""

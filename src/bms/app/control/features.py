@@ -1,4 +1,4 @@
-"""The use cases of all features, put together over the ground they stand on."""
+"""Makes the use cases of all features, and the one table of which event each of them handles."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -71,7 +71,7 @@ from bms.control.training.service import TrainingService
 
 @dataclass(frozen=True)
 class Stores:
-    """One per feature, over the same database."""
+    """The database as each feature sees it: one repository per feature."""
 
     tenants: SqlStore[SqlTenants]
     models: SqlStore[SqlModels]
@@ -83,7 +83,7 @@ class Stores:
 
 @dataclass(frozen=True)
 class UseCases:
-    """What the API offers and the loops call."""
+    """The use cases of all features, as the API offers them and the loops call them."""
 
     stores: Stores
     files: NotedAttemptFiles
@@ -120,9 +120,9 @@ class UseCases:
     collector: Collector
 
 
-def make_features(ground: Platform, rules: WorkloadRules) -> UseCases:
-    """Nothing is started here."""
-    database, clock, objects = ground.database, ground.clock, ground.objects
+def make_features(platform: Platform, rules: WorkloadRules) -> UseCases:
+    """Makes the use cases of all features. Nothing is started here."""
+    database, clock, objects = platform.database, platform.clock, platform.objects
     stores = Stores(
         tenants=SqlStore(database, SqlTenants),
         models=SqlStore(database, SqlModels),
@@ -131,7 +131,7 @@ def make_features(ground: Platform, rules: WorkloadRules) -> UseCases:
         deployments=SqlStore(database, SqlDeployments),
         reactions=SqlStore(database, SqlReactions),
     )
-    files = NotedAttemptFiles.open(ground.home / "run" / "notes", ground.cluster.files)
+    files = NotedAttemptFiles.open(platform.home / "run" / "notes", platform.cluster.files)
     history = History(objects, files)
     models = ModelService(stores.models, objects, clock)
     datasets = DatasetService(stores.datasets, objects, clock)
@@ -139,18 +139,18 @@ def make_features(ground: Platform, rules: WorkloadRules) -> UseCases:
     conversion = ConversionService(jobs, models, datasets)
     gates = Gates(jobs, models, datasets, clock)
     catalog = ModelCatalog(stores.models)
-    follows = following(jobs, models, datasets, conversion, gates, objects, verification_s=rules.verification_s)
-    sweeps = Sweeps(ground.events, stores.reactions, follows.finders, clock)
+    reacting = event_handlers(jobs, models, datasets, conversion, gates, objects, verification_s=rules.verification_s)
+    sweeps = Sweeps(platform.events, stores.reactions, reacting.finders, clock)
     in_use = InUse(stores.deployments, catalog)
     deployments = DeploymentService(stores.deployments, catalog, clock)
     work = WorkOf(stores.deployments, stores.jobs)
-    leading = ground.leadership.of(REACTIONS)
+    leading = platform.leadership.of(REACTIONS)
     return UseCases(
         stores=stores,
         files=files,
         history=history,
         catalog=catalog,
-        tenants=TenantService(stores.tenants, clock, ground.pepper),
+        tenants=TenantService(stores.tenants, clock, platform.pepper),
         tenant_deletion=TenantDeletion(stores.tenants, clock, work),
         tenant_removal=TenantRemoval(
             stores.tenants,
@@ -158,18 +158,18 @@ def make_features(ground: Platform, rules: WorkloadRules) -> UseCases:
             deployments,
             jobs,
             objects,
-            ground.trees,
-            ground.replica_logs,
+            platform.trees,
+            platform.replica_logs,
             SqlTenantRows(database),
             clock,
         ),
-        authenticator=Authenticator(stores.tenants, clock, ground.pepper),
-        secrets=SecretService(SqlStore(database, SqlSecrets), ground.vault, clock),
+        authenticator=Authenticator(stores.tenants, clock, platform.pepper),
+        secrets=SecretService(SqlStore(database, SqlSecrets), platform.vault, clock),
         models=models,
         uploads=Uploads(
             stores.models,
             objects,
-            Unpacker.open(objects, ground.home / "cache" / "unpacking"),
+            Unpacker.open(objects, platform.home / "cache" / "unpacking"),
             clock,
             runtimes=tuple(RUNTIMES),
         ),
@@ -180,42 +180,42 @@ def make_features(ground: Platform, rules: WorkloadRules) -> UseCases:
         dataset_deletion=DatasetDeletion(stores.datasets, clock, DatasetUse(stores.jobs, stores.models)),
         jobs=jobs,
         environments=EnvironmentService(
-            ground.environments, SqlStore(database, SqlEnvironmentUses), operator=DEFAULT_TENANT
+            platform.environments, SqlStore(database, SqlEnvironmentUses), operator=DEFAULT_TENANT
         ),
         training=TrainingService(jobs, datasets, objects, PackagedRecipes(), TARGETS),
         conversion=conversion,
         gates=gates,
         deployments=deployments,
-        replica_logs=ReplicaLogService(stores.deployments, ground.replica_logs),
+        replica_logs=ReplicaLogService(stores.deployments, platform.replica_logs),
         usage=UsageService(SqlStore(database, SqlUsage), clock),
         booking=AllotmentBilling(SqlStore(database, SqlUsage), clock),
-        allotment_sweep=AllotmentSweep(SqlStore(database, SqlStrayAllotments), clock, ground.device_memory),
+        allotment_sweep=AllotmentSweep(SqlStore(database, SqlStrayAllotments), clock, platform.device_memory),
         audit=AuditService(SqlStore(database, SqlAudit)),
         trees_in_use=TreesInUse(stores.deployments, stores.models, stores.jobs, clock),
         reaction_service=ReactionService(
             stores.reactions,
             clock,
             operator=DEFAULT_TENANT,
-            handlers=follows.handlers.names,
+            handlers=reacting.handlers.names,
             swept=lambda: sweeps.followed,
         ),
         leading=leading,
         reactions=ReactionLoop(
-            ground.events, stores.reactions, follows.handlers, clock, DEFAULT_TENANT, leader=leading
+            platform.events, stores.reactions, reacting.handlers, clock, DEFAULT_TENANT, leader=leading
         ),
         sweeps=sweeps,
-        collector=_collector(ground, stores, datasets, jobs),
+        collector=_collector(platform, stores, datasets, jobs),
     )
 
 
 class EventHandlers(NamedTuple):
-    """What follows from events, and who finds by its state what an event should have moved."""
+    """The handlers of all events, and the finders of what a lost event should have caused."""
 
     handlers: Handlers
     finders: dict[str, Finder]
 
 
-def following(
+def event_handlers(
     jobs: JobService,
     models: ModelService,
     datasets: DatasetService,
@@ -225,7 +225,8 @@ def following(
     *,
     verification_s: float = 300.0,
 ) -> EventHandlers:
-    """What follows from what, across features, and who is told when it was given up, so that nothing waits for ever."""
+    """The handlers of all events, across features, each with what is called when it was given up, so that nothing waits
+    for ever; and the finders of reactions that are missing."""
     imports = Imports(jobs, datasets)
     registration = Registration(jobs, models, objects)
     verification = Verification(jobs, models, verification_s)
@@ -241,18 +242,18 @@ def following(
     handlers.on(JobEnded, "verification", verification.on_job_ended, verification.on_end_given_up)
     handlers.on(JobEnded, "gates", gates.on_job_ended, gates.on_end_given_up)
     finders: dict[str, Finder] = {
-        "import": imports.strays,
-        "registration": registration.strays,
-        "verification": verification.strays,
-        "conversion": conversion.strays,
-        "gates": gates.strays,
+        "import": imports.missed_reactions,
+        "registration": registration.missed_reactions,
+        "verification": verification.missed_reactions,
+        "conversion": conversion.missed_reactions,
+        "gates": gates.missed_reactions,
     }
     return EventHandlers(handlers, finders)
 
 
-def _collector(ground: Platform, stores: Stores, datasets: DatasetService, jobs: JobService) -> Collector:
-    """Blobs that none of these features speaks of are swept."""
-    objects = ground.objects
+def _collector(platform: Platform, stores: Stores, datasets: DatasetService, jobs: JobService) -> Collector:
+    """The garbage collector of blobs: what none of these features refers to is swept."""
+    objects = platform.objects
 
     async def of_datasets(tenant: str) -> frozenset[str]:
         return await digests_of(objects, tenant, await datasets.references(tenant))

@@ -1,4 +1,4 @@
-"""Who drives what in control: one task per loop, all ended together."""
+"""Control's background loops: one task per loop, started and ended together."""
 
 import asyncio
 import contextlib
@@ -18,37 +18,37 @@ COLLECT_S = 3600.0
 BOOK_S = 60.0
 
 
-async def run_loops(parts: ControlPlane) -> None:
-    """Runs until cancelled. Of what is led, each loop does nothing while another process leads it."""
-    await parts.bus.start()
-    leadership = parts.ground.leadership
+async def run_loops(control: ControlPlane) -> None:
+    """Runs all loops until cancelled. A loop that needs a lease does nothing while another process holds it."""
+    await control.bus.start()
+    leadership = control.platform.leadership
     upkeep = leadership.of(UPKEEP)
     try:
         async with asyncio.TaskGroup() as tasks:
             # Every process: its gateways, and what lies on its machine.
             tasks.create_task(leadership.run(), name="leadership")
-            tasks.create_task(parts.publisher.run(), name="publisher")
-            tasks.create_task(parts.publisher.report(), name="gateways' positions")
-            tasks.create_task(_repeat("pruning trees", COLLECT_S, parts, _prune_trees), name="trees")
-            tasks.create_task(_repeat("sweeping logs", COLLECT_S, parts, _sweep_logs), name="logs")
+            tasks.create_task(control.publisher.run(), name="publisher")
+            tasks.create_task(control.publisher.report(), name="gateways' positions")
+            tasks.create_task(_repeat("pruning trees", COLLECT_S, control, _prune_trees), name="trees")
+            tasks.create_task(_repeat("sweeping logs", COLLECT_S, control, _sweep_logs), name="logs")
             # Each led by itself: `reconciler.SUBJECT`, `scheduler.SUBJECT`, `reactions.SUBJECT`.
-            tasks.create_task(parts.reconciling.run(), name="deployments")
-            tasks.create_task(parts.scheduler.run(parts.ground.events), name="jobs")
-            tasks.create_task(_react(parts), name="reactions")
+            tasks.create_task(control.reconciling.run(), name="deployments")
+            tasks.create_task(control.scheduler.run(control.platform.events), name="jobs")
+            tasks.create_task(_react(control), name="reactions")
             # Led together.
-            tasks.create_task(_remove_tenants(parts, upkeep), name="removal")
-            tasks.create_task(_read_usage_again(parts, upkeep), name="usage")
-            tasks.create_task(_book_allotments(parts, upkeep), name="allotments")
-            sweeping = _repeat("sweeping allotments", COLLECT_S, parts, _sweep_allotments, upkeep)
+            tasks.create_task(_remove_tenants(control, upkeep), name="removal")
+            tasks.create_task(_read_usage_again(control, upkeep), name="usage")
+            tasks.create_task(_book_allotments(control, upkeep), name="allotments")
+            sweeping = _repeat("sweeping allotments", COLLECT_S, control, _sweep_allotments, upkeep)
             tasks.create_task(sweeping, name="allotments' sweep")
-            tasks.create_task(_repeat("collection", COLLECT_S, parts, _collect, upkeep), name="collection")
+            tasks.create_task(_repeat("collection", COLLECT_S, control, _collect, upkeep), name="collection")
     finally:
         await leadership.resign()
 
 
-async def _react(parts: ControlPlane) -> None:
-    """What follows from events, while this process leads; and beside it, now and then, what a lost event has left."""
-    reactions, sweeps = parts.features.reactions, parts.features.sweeps
+async def _react(control: ControlPlane) -> None:
+    """Handles events while this process leads, and sweeps now and then for what a lost event has left undone."""
+    reactions, sweeps = control.features.reactions, control.features.sweeps
     sweeping: asyncio.Task[int] | None = None
     term: int | None = None
     try:
@@ -81,47 +81,47 @@ async def _react(parts: ControlPlane) -> None:
             sweeping.cancel()
             await asyncio.gather(sweeping, return_exceptions=True)
         with contextlib.suppress(BmsError):
-            await reactions.rest()
+            await reactions.stop()
 
 
 async def _repeat(
     name: str,
     every_s: float,
-    parts: ControlPlane,
-    chore: Callable[[ControlPlane], Awaitable[None]],
+    control: ControlPlane,
+    work: Callable[[ControlPlane], Awaitable[None]],
     leader: Leader | None = None,
 ) -> None:
     while True:
         await asyncio.sleep(every_s)
         if leader is None or leader.token is not None:
             try:
-                await chore(parts)
+                await work(control)
             except BmsError as error:
-                log.warning("%s is put off to the next time: %s", name, error.message)
+                log.warning("%s failed, and will be tried again later: %s", name, error.message)
 
 
-async def _remove_tenants(parts: ControlPlane, leader: Leader) -> None:
-    """Looks at once, since one may be left from before; then when one was deleted, and until nothing is left of it."""
+async def _remove_tenants(control: ControlPlane, leader: Leader) -> None:
+    """Removes what deleted tenants owned: at once, then when one is deleted, and until nothing is left of it."""
     while True:
-        parts.deleted.clear()
+        control.deleted.clear()
         pause_s = RETRY_S
         try:
-            if leader.token is not None and not await parts.features.tenant_removal.step():
+            if leader.token is not None and not await control.features.tenant_removal.step():
                 pause_s = COLLECT_S
         except BmsError as error:
             log.warning("deleted tenants can't be removed now: %s", error.message)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
-                await parts.deleted.wait()
+                await control.deleted.wait()
 
 
-async def _read_usage_again(parts: ControlPlane, leader: Leader) -> None:
-    """Books what a former release put aside: at once, since this one may be newer, then now and then."""
+async def _read_usage_again(control: ControlPlane, leader: Leader) -> None:
+    """Books usage that a former release could not read: at once, since this release may be newer, then now and then."""
     while True:
         pause_s = RETRY_S
         try:
             if leader.token is not None:
-                if booked := await parts.features.usage.read_again():
+                if booked := await control.features.usage.read_again():
                     log.info("booked %d usage events that had been put aside", booked)
                 pause_s = COLLECT_S
         except BmsError as error:
@@ -129,55 +129,57 @@ async def _read_usage_again(parts: ControlPlane, leader: Leader) -> None:
         await asyncio.sleep(pause_s)
 
 
-async def _book_allotments(parts: ControlPlane, leader: Leader) -> None:
-    """Sweeps once soon, since what a former release started has none; not before it is known what still runs."""
+async def _book_allotments(control: ControlPlane, leader: Leader) -> None:
+    """Books allotments now and then. Sweeps once soon, for what a former release started without one; not before it is
+    known what still runs."""
     rounds = 0
     while True:
         pause_s = RETRY_S
         try:
             if leader.token is not None:
                 if rounds == 1:
-                    await _sweep_allotments(parts)
-                await parts.features.booking.step()
+                    await _sweep_allotments(control)
+                await control.features.booking.step()
                 pause_s = BOOK_S
                 rounds += 1
         except BmsError as error:
-            log.warning("time that was held can't be booked now: %s", error.message)
+            log.warning("allotments can't be billed now: %s", error.message)
         await asyncio.sleep(pause_s)
 
 
-async def _sweep_allotments(parts: ControlPlane) -> None:
-    opened, closed = await parts.features.allotment_sweep.step()
+async def _sweep_allotments(control: ControlPlane) -> None:
+    opened, closed = await control.features.allotment_sweep.step()
     if opened or closed:
-        log.info("allotments that were missing: %d, left open: %d", opened, closed)
+        log.info("opened %d missing allotments, closed %d whose subject had ended", opened, closed)
 
 
-async def _collect(parts: ControlPlane) -> None:
-    """Gives up abandoned uploads, then sweeps what no feature of a tenant speaks of any more."""
-    await parts.features.tenant_removal.step(again=True)
-    for tenant in await _all_tenants(parts):
-        await parts.features.uploads.expire(tenant.id)
-        swept = await parts.features.collector.collect(tenant.id)
+async def _collect(control: ControlPlane) -> None:
+    """Collects garbage: gives up abandoned uploads, then sweeps the blobs that nothing refers to any more."""
+    await control.features.tenant_removal.step(again=True)
+    for tenant in await _all_tenants(control):
+        await control.features.uploads.expire(tenant.id)
+        swept = await control.features.collector.collect(tenant.id)
         if swept:
             log.info("swept %d blobs of tenant %s", len(swept), tenant.id)
 
 
-async def _prune_trees(parts: ControlPlane) -> None:
-    """A process that is being started has just asked for its trees, which spares them."""
-    removed = await parts.ground.trees.prune(await parts.features.trees_in_use(), COLLECT_S)
+async def _prune_trees(control: ControlPlane) -> None:
+    """Removes cached trees that nothing uses. A process that is being started has just asked for its trees, which
+    spares them."""
+    removed = await control.platform.trees.prune(await control.features.trees_in_use(), COLLECT_S)
     if removed:
         log.info("removed %d cached trees that nobody reads", len(removed))
 
 
-async def _sweep_logs(parts: ControlPlane) -> None:
-    await parts.ground.replica_logs.sweep()
+async def _sweep_logs(control: ControlPlane) -> None:
+    await control.platform.replica_logs.sweep()
 
 
-async def _all_tenants(parts: ControlPlane) -> list[Tenant]:
+async def _all_tenants(control: ControlPlane) -> list[Tenant]:
     found: list[Tenant] = []
     after: str | None = None
     while True:
-        async with parts.features.stores.tenants.read() as tx:
+        async with control.features.stores.tenants.read() as tx:
             page = await tx.tenants(PageRequest(limit=500, after=after))
         found += page.items
         if page.next is None:

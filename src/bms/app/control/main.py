@@ -1,7 +1,7 @@
-"""Control: the API, the bus to the gateways, and the loops that make what should run, run.
+"""The control process: serves the API, feeds the gateways, and runs the loops that bring about the desired state.
 
 `python -m bms.app.launch bms.app.control CONFIG.json`. Reading order: ControlConfig, `run`, then
-`bms.app.control.assembly` (what is made of what) and `bms.app.control.loops` (who drives it).
+`bms.app.control.assembly` (how its parts are made) and `bms.app.control.loops` (the tasks that drive them).
 """
 
 import asyncio
@@ -19,20 +19,21 @@ from bms.adapters.sql.database.migrate import NewerSchema
 from bms.adapters.sql.database.opening import greet, open_database
 from bms.app.control.adoption import watch_supervisor
 from bms.app.control.api_server import ApiServer
-from bms.app.control.assembly import make_parts
+from bms.app.control.assembly import make_control_plane
 from bms.app.control.loops import run_loops
 from bms.app.exit_codes import ExitCode, exit_code_of
 from bms.app.home import node_agent as home_node_agent
 from bms.app.home.database import OWN, remember, shown
 from bms.app.home.directory import Home
-from bms.app.home.opening import take
+from bms.app.home.opening import open_own
 from bms.app.process.logs import log_to_stderr
 from bms.app.rules import WorkloadRules
 from bms.core.errors import BmsError
 
 
 class ControlConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """All that control must be told. Paths are absolute; sockets are in a short directory of the owner's alone.
+    """The configuration of a control process. Paths are absolute; sockets are in a short directory that only the owner
+    can enter.
 
     `name` tells it from the other controls of its home, each of which has sockets of its own; they need a node agent,
     since a home's own workloads have one control. Empty for the one that a supervisor keeps.
@@ -54,7 +55,7 @@ class ControlConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def run(config: ControlConfig) -> None:
-    """Serves until SIGTERM. Raises BmsError when it can't start."""
+    """Serves until SIGTERM. Raises BmsError when control can't start."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -62,10 +63,10 @@ async def run(config: ControlConfig) -> None:
     async with contextlib.AsyncExitStack() as cleanup:
         cleanup.push_async_callback(database.close)
         home = Path(config.home)
-        told = OWN if config.database_url == Home(home).database_url else config.database_url
-        await greet(database, shown(told))
-        await take(database, home, told)
-        parts = await make_parts(
+        url = OWN if config.database_url == Home(home).database_url else config.database_url
+        await greet(database, shown(url))
+        await open_own(database, home, url)
+        control_plane = await make_control_plane(
             database,
             home,
             Path(config.run_dir),
@@ -75,14 +76,14 @@ async def run(config: ControlConfig) -> None:
             rules=config.rules,
             name=config.name,
         )
-        cleanup.push_async_callback(parts.close)
-        remember(home, told)
+        cleanup.push_async_callback(control_plane.close)
+        remember(home, url)
         home_node_agent.remember(home, config.rules.node_agent, config.rules.node_agent_secret)
         async with asyncio.TaskGroup() as tasks:
-            server = ApiServer(parts.api)
+            server = ApiServer(control_plane.api)
             running = [
                 tasks.create_task(server.run_on(_listen(config.control_socket)), name="api"),
-                tasks.create_task(run_loops(parts), name="loops"),
+                tasks.create_task(run_loops(control_plane), name="loops"),
             ]
             if config.supervisor_pid is not None:
                 fds = () if config.listen_fd is None else (config.listen_fd,)
@@ -95,7 +96,7 @@ async def run(config: ControlConfig) -> None:
 
 
 def _listen(path: str) -> socket.socket:
-    """The private socket: only the owner of the home may connect."""
+    """Listens on the private Unix socket, to which only the owner of the home may connect."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

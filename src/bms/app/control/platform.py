@@ -1,4 +1,4 @@
-"""What every feature stands on: database, objects, environments, the cluster, and the secrets of the home."""
+"""Opens what every feature needs: the database, the objects, the environments, the cluster, and the home's secrets."""
 
 import os
 import socket
@@ -20,7 +20,7 @@ from bms.adapters.replicas.connecting import connect
 from bms.adapters.sql.database.engine import Database
 from bms.adapters.sql.events import SqlEventLog, SqlLeases
 from bms.adapters.vault.aes_gcm import AesGcmVault
-from bms.app.control.exit_reason import last_words
+from bms.app.control.exit_reason import find_exit_reason
 from bms.app.home.database import identity
 from bms.app.home.directory import Home
 from bms.app.machine import machine
@@ -39,7 +39,7 @@ from bms.core.workloads.resources import size_text
 
 
 class WorkloadSide(NamedTuple):
-    """The side that runs workloads, and what it keeps for them."""
+    """The machine that runs workloads, this one or a node agent's: the cluster, its environments and its tree cache."""
 
     cluster: LocalCluster | NodeAgentCluster
     environments: BuiltEnvironments
@@ -48,7 +48,8 @@ class WorkloadSide(NamedTuple):
 
 @dataclass(frozen=True)
 class Platform:
-    """Opened parts. `process` names this one among all controls of the platform; a restart has the same name."""
+    """The opened database, objects, cluster and secrets. `process` names this control among all of the platform; a
+    restart has the same name."""
 
     home: Path
     database: Database
@@ -66,19 +67,19 @@ class Platform:
     vault: AesGcmVault
 
     def device_memory(self) -> int:
-        """Of the smallest GPU that the cluster gives away, in bytes; 0 where there is none."""
+        """Memory of the smallest GPU that the cluster gives away, in bytes; 0 where there is none."""
         return smallest([device for device, _free in self.cluster.devices()])
 
     def machine(self) -> tuple[float, int]:
-        """Cores and bytes of memory where workloads run. Raises Unavailable before that side was ever seen."""
+        """Cores and bytes of memory where workloads run. Raises Unavailable as long as that side was never reached."""
         return machine() if isinstance(self.cluster, LocalCluster) else self.cluster.machine()
 
-    async def last_words(self, workload: str) -> str:
-        """The last line that a workload's process wrote."""
-        return await last_words(self.cluster.files, workload)
+    async def exit_reason(self, workload: str) -> str:
+        """The last line that a workload's process wrote, for an exit that nothing else explains."""
+        return await find_exit_reason(self.cluster.files, workload)
 
 
-async def open_ground(
+async def open_platform(
     database: Database,
     home: Path,
     run_dir: Path,
@@ -93,7 +94,7 @@ async def open_ground(
     process = ":".join(filter(None, (socket.gethostname(), str(home), name)))
     if name and not rules.node_agent:
         raise FailedPrecondition(
-            f"control {name!r} is one of several, and a home's own workloads have one: run them by a node agent"
+            f"control {name!r} is one of several, and only one can run workloads in its own home: give a node agent"
         )
     objects = LocalObjectStore.open(home / "objects", clock)
     if rules.node_agent:
@@ -119,7 +120,7 @@ async def open_ground(
 
 
 async def _here(home: Path, run_dir: Path, rules: WorkloadRules, objects: ObjectStore, clock: Clock) -> WorkloadSide:
-    """Workloads run on this machine, below the home."""
+    """The workload side on this machine, below the home."""
     environments = UvEnvironments(home, os.environ, sources=rules.packages)
     trees = LocalTreeCache.open(home / "cache" / "trees", objects)
     supplies = WorkloadInputs(environments, trees, objects)
@@ -130,7 +131,7 @@ async def _here(home: Path, run_dir: Path, rules: WorkloadRules, objects: Object
 
 
 async def _elsewhere(rules: WorkloadRules, objects: ObjectStore, platform: str, process: str) -> WorkloadSide:
-    """A node agent runs them, in a home of its own."""
+    """The workload side on a node agent's machine, in a home of the agent's own."""
     secret = read_secret(Path(rules.node_agent_secret))
     where = parse_endpoint(rules.node_agent)
     cluster = NodeAgentCluster(where, secret, platform, process, objects, connect, require=rules.require_isolation)

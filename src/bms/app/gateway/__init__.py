@@ -1,1 +1,1 @@
-"""The gateway's process. Read main and config; tls and vocabulary are read from files."""
+"""The gateway process. Read main and config, then tls and vocabulary, which read files."""

@@ -1,4 +1,4 @@
-"""What a gateway is told by whoever starts it."""
+"""The configuration of a gateway, as its starter writes it."""
 
 import socket
 from pathlib import Path
@@ -10,7 +10,7 @@ from bms.web.inference.http.limits import HttpLimits
 
 
 class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything one gateway needs. `listen_fd` is a listening socket inherited from the parent; `directory` keeps
+    """The configuration of one gateway. `listen_fd` is a listening socket inherited from the parent; `directory` keeps
     the last good snapshot and the usage journal, this gateway's alone; times in seconds."""
 
     slot: int
@@ -32,7 +32,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 def read_config(path: Path) -> GatewayConfig:
-    """Raises InvalidArgument saying what is wrong with the file."""
+    """Reads a gateway's configuration. Raises InvalidArgument saying what is wrong with the file."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=GatewayConfig)
     except OSError as error:

@@ -1,7 +1,7 @@
 """The gateway process: `python -m bms.app.gateway CONFIG.json` answers clients on an inherited listening socket.
 
-It serves from the last good snapshot on disk until control is there, and goes on when control or its own parent
-is gone. SIGTERM or SIGINT: accepts no more, finishes what is in flight within `drain_s`, ships its books, ends.
+It serves from the last good snapshot on disk until control is there, and goes on when control or its own parent is
+gone. SIGTERM or SIGINT: accepts no more, finishes what is in flight within `drain_s`, ships its usage journal, ends.
 SIGHUP: reads its TLS certificate again.
 """
 
@@ -54,11 +54,11 @@ from bms.web.inference.reverse_proxy import ReverseProxy
 log = logging.getLogger("bms.gateway")
 EXIT_USAGE = 2
 _DEADLINE_TICK_S = 0.02
-_FIRST_WORD_S = 1.0  # how long a control that is there may take to say what changed since our last snapshot
+_FIRST_UPDATE_S = 1.0  # how long a control that is there may take to say what changed since our last snapshot
 
 
 class Gateway:
-    """Wires one gateway together; a BusListener."""
+    """One gateway with its parts wired together; hears the bus as its BusListener."""
 
     def __init__(self, config: GatewayConfig) -> None:
         self._config = config
@@ -66,7 +66,7 @@ class Gateway:
         self._source = new_id("gw")
         self._ready = False
         self._watching = False  # the deadlines of calls
-        self._first_word = asyncio.Event()
+        self._first_update = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         directory = Path(config.directory)
         state = directory / "snapshot"
@@ -140,13 +140,15 @@ class Gateway:
         }
         kept = load_state(state)
         if kept is not None:
-            self._take(SnapshotIndex.of_state(kept))
+            self._apply_index(SnapshotIndex.of_state(kept))
 
     async def serve(self, listening: socket.socket, stop: asyncio.Event) -> None:
-        """Until `stop` is set and what was in flight is answered."""
-        self._start(self._bus.run(), self._shipper.run(), self._keeper.run(), self._every_second(), self._tell_stats())
+        """Serves until `stop` is set and all requests in flight are answered."""
+        self._start(
+            self._bus.run(), self._shipper.run(), self._keeper.run(), self._every_second(), self._report_stats()
+        )
         if self._ready:
-            await self._hear_first_word()
+            await self._wait_first_update()
         tls = self._certificate
         server = await self._loop.create_server(
             self._connection,
@@ -175,7 +177,7 @@ class Gateway:
         log.info("gateway %d ends, %d usage events left to ship", self._config.slot, self._shipper.unshipped)
 
     def reread_certificate(self) -> None:
-        """At once, not only when its files are seen to have changed."""
+        """Reads the TLS certificate again now, without waiting for the check of its files."""
         if self._certificate is not None:
             self._certificate.reload()
 
@@ -195,11 +197,11 @@ class Gateway:
 
     def bus_lost(self) -> None:
         self._shipper.lost()
-        self._first_word.set()
+        self._first_update.set()
 
     def on_update(self, update: SnapshotUpdate) -> None:
-        self._take(self._pipeline.index.apply(update))
-        self._first_word.set()
+        self._apply_index(self._pipeline.index.apply(update))
+        self._first_update.set()
         self._bus.send(Applied(update.revision))
         self._keeper.changed()
 
@@ -214,8 +216,8 @@ class Gateway:
     def _current(self) -> SnapshotIndex:
         return self._pipeline.index
 
-    def _take(self, index: SnapshotIndex) -> None:
-        """Routes by `index` from now on; links what it newly names."""
+    def _apply_index(self, index: SnapshotIndex) -> None:
+        """Routes by `index` from now on, and connects to the replicas that it newly names."""
         before = self._pipeline.index
         self._pipeline.update(index)
         self._ready = True
@@ -225,9 +227,9 @@ class Gateway:
                 self._table.update(old.entry if old else None, new.entry if new else None)
 
     def _connect(self, address: ReplicaAddress) -> ReplicaLink:
-        return ReplicaLink(address.address, lambda: self._tell_down(address.id), token=address.token)
+        return ReplicaLink(address.address, lambda: self._report_down(address.id), token=address.token)
 
-    def _tell_down(self, replica: str) -> None:
+    def _report_down(self, replica: str) -> None:
         self._bus.send(ReplicaDown(replica))
 
     def _watch_deadlines(self) -> None:
@@ -247,13 +249,16 @@ class Gateway:
             task.add_done_callback(_must_not_fail)
             self._tasks.append(task)
 
-    async def _hear_first_word(self) -> None:
-        """A key revoked while we were away must not work because control's word comes a moment late."""
+    async def _wait_first_update(self) -> None:
+        """Waits a moment for control's first update: a key that was revoked while this gateway was away must not
+        work."""
         try:
-            async with asyncio.timeout(_FIRST_WORD_S):
-                await self._first_word.wait()
+            async with asyncio.timeout(_FIRST_UPDATE_S):
+                await self._first_update.wait()
         except TimeoutError:
-            log.warning("control is silent: serving by the snapshot of revision %d", self._pipeline.index.revision)
+            log.warning(
+                "control does not answer: serving by the last snapshot, revision %d", self._pipeline.index.revision
+            )
 
     async def _every_second(self) -> None:
         for second in itertools.count(1):
@@ -263,7 +268,7 @@ class Gateway:
             if self._certificate is not None:
                 self._certificate.refresh()
 
-    async def _tell_stats(self) -> None:
+    async def _report_stats(self) -> None:
         while True:
             self._bus.send(
                 GatewayStats(
@@ -294,7 +299,7 @@ class Gateway:
 
 
 async def serve(config: GatewayConfig, listening: socket.socket) -> None:
-    """One gateway's life, from the last good snapshot to SIGTERM or SIGINT."""
+    """Runs one gateway, from the last good snapshot to the end of its drain after SIGTERM or SIGINT."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -324,7 +329,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _must_not_fail(task: asyncio.Task[None]) -> None:
-    """A part that ends by itself is a defect: better a new process than half a gateway."""
+    """Ends the process when a background task ends by itself: a new process is better than half a gateway."""
     if not task.cancelled() and task.exception() is not None:
         log.critical("a part of the gateway failed", exc_info=task.exception())
         os._exit(1)

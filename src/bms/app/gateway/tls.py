@@ -1,6 +1,7 @@
-"""TLS of the gateways: a certificate and its key out of two files, read again whenever they change.
+"""TLS of the gateways: a certificate and its key from two files, read again whenever they change.
 
-Clients that speak both get HTTP/2, which browsers ask many things at once by; every path is answered over either.
+Clients that speak both protocols get HTTP/2, over which browsers send many requests at once; every path is answered
+over either.
 """
 
 import logging
@@ -16,7 +17,7 @@ Stamp = tuple[tuple[int, int, int], ...]
 
 
 def read_certificate(certificate: str, key: str) -> ssl.SSLContext:
-    """A server's context of TLS 1.2 or newer. Raises InvalidArgument saying what is wrong with which file."""
+    """A server's TLS context of TLS 1.2 or newer. Raises InvalidArgument saying what is wrong with which file."""
     for what, path in (("certificate", certificate), ("key", key)):
         try:
             if not Path(path).read_bytes().strip():
@@ -39,10 +40,11 @@ def read_certificate(certificate: str, key: str) -> ssl.SSLContext:
 
 
 class Certificate:
-    """The context that a gateway accepts with, kept as the files are. Connections that are there keep theirs."""
+    """The TLS context that a gateway accepts connections with, kept up to date with its files. Open connections keep
+    the one that they began with."""
 
     def __init__(self, certificate: str, key: str) -> None:
-        """Raises InvalidArgument as `read_certificate` does."""
+        """Reads the files. Raises InvalidArgument as `read_certificate` does."""
         self._files = (certificate, key)
         self._stamp = self._look()
         self.context = read_certificate(certificate, key)
@@ -50,9 +52,9 @@ class Certificate:
         self.context.sni_callback = self._choose
 
     def refresh(self) -> bool:
-        """Reads the files again if they changed, cheap enough for every second; whether new connections get another
-        certificate now. Files that can't be used change nothing: they are complained of once, until the next change.
-        """
+        """Reads the files again if they changed, and returns whether new connections get another certificate now. It is
+        cheap enough for every second. Files that can't be used change nothing: a warning is logged once, until the next
+        change."""
         stamp = self._look()
         return stamp != self._stamp and self.reload(stamp)
 
@@ -72,7 +74,7 @@ class Certificate:
             connection.context = self._newest
 
     def _look(self) -> Stamp:
-        """What tells one state of the files from another; a file that is not there is a state, too."""
+        """The state of the files, by which a change is noticed; a file that is missing is a state, too."""
         return tuple(self._seen(path) for path in self._files)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""The file that says what token ids of OpenAI's clients mean, as `bms up --openai-tokens` names it."""
+"""Reads the tokenizer file that turns token ids of OpenAI's clients into text (`bms up --openai-tokens`)."""
 
 import logging
 from pathlib import Path
@@ -10,7 +10,8 @@ log = logging.getLogger(__name__)
 
 
 def vocabulary_if_there(path: str) -> Vocabulary | None:
-    """For who must serve on where the file has gone since the platform was started: then None, and a warning."""
+    """The vocabulary, or None with a warning: a gateway serves on where the file has gone since the platform's
+    start."""
     try:
         return vocabulary_of(path)
     except InvalidArgument as error:
@@ -19,7 +20,8 @@ def vocabulary_if_there(path: str) -> Vocabulary | None:
 
 
 def vocabulary_of(path: str) -> Vocabulary | None:
-    """None for no path. Raises InvalidArgument, naming the file, for one that cannot be read."""
+    """Reads the vocabulary at `path`; None for no path. Raises InvalidArgument, naming the file, for one that cannot be
+    read."""
     if not path:
         return None
     try:

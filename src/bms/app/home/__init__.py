@@ -1,4 +1,4 @@
-"""The home directory: what one platform keeps on this machine.
+"""The home directory: all that one platform keeps on this machine.
 
-Read in this order: directory, database (which one has its books), taking, node_agent, database_move.
+Read in this order: directory, database (where its data is), opening (connects and migrates), node_agent, database_move.
 """

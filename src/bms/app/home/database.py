@@ -1,8 +1,8 @@
-"""Which database holds a home's books: what its first start was told, remembered in HOME/secrets/database-url, and
-the identity in HOME/platform that its database has, too.
+"""Remembers which database belongs to a home, and checks that the two belong together.
 
-Without the first, a start that is not told would begin anew beside the old books, with another key for its owner;
-without the second, one could be told the books of another platform.
+The URL that the first start was given is kept in HOME/secrets/database-url; HOME/platform holds an identity that the
+database has, too. Without the URL, a start without one would begin anew beside the old data, with another key for its
+owner; without the identity, a home could be started on the database of another platform.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ OWN = ""  # SQLite in the home, wherever that is moved
 
 
 def remembered(home: Path) -> str | None:
-    """The URL, `OWN` for SQLite in the home; None before a first start has come to its end."""
+    """The database's URL, `OWN` for SQLite in the home; None before a first start was completed."""
     try:
         return (home / FILE).read_text().strip()
     except FileNotFoundError:
@@ -29,57 +29,59 @@ def remembered(home: Path) -> str | None:
 
 
 class DatabaseState(NamedTuple):
-    """What is in a database before a home begins in it: whether a platform has, and which says that it did."""
+    """The state of a database before a home uses it: whether a platform's data is in it, and that platform's
+    identity."""
 
     in_use: bool
     platform: str | None
 
 
-def check(home: Path, told: str, found: DatabaseState) -> str:
-    """The identity that the home and the database that was `told` share, made for a first start.
+def check(home: Path, url: str, found: DatabaseState) -> str:
+    """Checks that the home belongs to the database at `url`, and returns the identity that both share, made at a first
+    start.
 
     Raises FailedPrecondition where the database holds nothing, but the home was in use with one; and where it is
     another platform's, whose keys and secrets this home could not read, or was left for another database.
     """
     if found.platform is not None and found.platform.startswith(LEFT):
-        raise _left(home, told, found.platform.removeprefix(LEFT))
+        raise _left(home, url, found.platform.removeprefix(LEFT))
     before, own = remembered(home), identity(home)
     if before is not None and not found.in_use:
         raise FailedPrecondition(
-            f"{shown(told)} is empty, but this home was in use with {shown(before)}: start it with that one "
+            f"{shown(url)} is empty, but this home was in use with {shown(before)}: start it with that one "
             "(BMS_DATABASE_URL; unset, the home's own), or restore it. To begin anew, choose another --home"
         )
     if found.platform is None:
-        if found.in_use and before is None and told != OWN and not (home / "admin.key").exists():
-            raise _foreign(home, told, "another platform", "any words")
+        if found.in_use and before is None and url != OWN and not (home / "admin.key").exists():
+            raise _foreign(home, url, "another platform", "any words")
         return own or _keep(home, new_id("platform"))
-    if own is None and before == told:  # a home from before homes had identities
+    if own is None and before == url:  # a home from before homes had identities
         return _keep(home, found.platform)
     if own != found.platform:
-        raise _foreign(home, told, f"another platform ({found.platform})", found.platform)
+        raise _foreign(home, url, f"another platform ({found.platform})", found.platform)
     return own
 
 
-def _left(home: Path, told: str, identity: str) -> FailedPrecondition:
+def _left(home: Path, url: str, identity: str) -> FailedPrecondition:
     before = remembered(home)
-    now = "another database" if before is None or before == told else shown(before)
+    now = "another database" if before is None or before == url else shown(before)
     return FailedPrecondition(
-        f"what {shown(told)} holds is old: its rows were moved to {now} (`bms database move`). Start the home with "
-        "that one (BMS_DATABASE_URL; unset, the one that the home remembers). If it is lost for ever, write "
-        f"{identity} into the column id of this one's table platform: it is good again then, as old as it is"
+        f"{shown(url)} is out of date: its rows were moved to {now} (`bms database move`). Start the home with "
+        "that database (BMS_DATABASE_URL; unset, the one that the home remembers). If it is lost for ever, write "
+        f"{identity} into the column id of the table platform here: this database can be used then, with its old rows"
     )
 
 
-def _foreign(home: Path, told: str, whose: str, identity: str) -> FailedPrecondition:
+def _foreign(home: Path, url: str, whose: str, identity: str) -> FailedPrecondition:
     return FailedPrecondition(
-        f"{shown(told)} is in use with {whose}, whose keys and secrets this home can't read: start that platform's "
+        f"{shown(url)} is in use with {whose}, whose keys and secrets this home can't read: start that platform's "
         "home with it, or restore that home from its backup; this home needs a database of its own. If that home is "
         f"lost for ever, write {identity} into {home / IDENTITY} and make a key by `bms key recover`"
     )
 
 
 def identity(home: Path) -> str | None:
-    """The platform's; None before a first start."""
+    """The platform's identity; None before a first start."""
     try:
         return (home / IDENTITY).read_text().strip()
     except FileNotFoundError:
@@ -91,14 +93,14 @@ def _keep(home: Path, identity: str) -> str:
     return identity
 
 
-def remember(home: Path, told: str) -> None:
-    """For the next start, unless it is told another: one that was moved, or has a new password."""
-    if remembered(home) != told:
-        write_private(home / FILE, f"{told}\n".encode())
+def remember(home: Path, url: str) -> None:
+    """Keeps the URL for the next start, unless that is given another: one that was moved, or has a new password."""
+    if remembered(home) != url:
+        write_private(home / FILE, f"{url}\n".encode())
 
 
 def shown(url: str) -> str:
-    """For people: without its password."""
+    """The URL for people: without its password."""
     if url == OWN:
         return "the SQLite database in the home"
     if ends_early(url):  # what would be shown as the database's name is a part of its password

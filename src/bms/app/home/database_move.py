@@ -1,4 +1,4 @@
-"""A home's books from one database to another: from SQLite to PostgreSQL as it grows, or back."""
+"""Moves a home's data from one database to another: from SQLite to PostgreSQL as it grows, or back."""
 
 from pathlib import Path
 
@@ -11,14 +11,15 @@ from bms.adapters.sql.database.migrate import in_use, steps, upgrade
 from bms.adapters.sql.database.opening import greet, open_database
 from bms.app.home.database import OWN, identity, remember, remembered, shown
 from bms.app.home.directory import Home
-from bms.app.home.opening import take
+from bms.app.home.opening import open_own
 from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 
 FILE, ASIDE, UNFINISHED = "bms.db", "bms.db.moved", "bms.db.moving"
 
 
 class HomeDatabase(msgspec.Struct, frozen=True, kw_only=True):
-    """What a home knows of its database. `database` shows no password; `schema` is this program's newest step."""
+    """A home's database as the home knows it. `database` shows no password; `schema` is this program's newest
+    migration."""
 
     home: str
     database: str
@@ -27,7 +28,8 @@ class HomeDatabase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def look(root: Path) -> HomeDatabase:
-    """Raises NotFound where `root` is no home, or none whose first start came to its end."""
+    """Reads which database a home has. Raises NotFound where `root` is no home, or its first start was never
+    completed."""
     home, before = _home(root)
     return HomeDatabase(
         home=str(home.root), database=shown(before), platform=identity(home.root) or "", schema=steps()[-1]
@@ -51,7 +53,7 @@ async def move(root: Path, target: str) -> dict[str, int]:
     source = open_database(before or home.database_url)
     try:
         await greet(source, shown(before))
-        await take(source, home.root, before)
+        await open_own(source, home.root, before)
         copied = await _fill(source, target or f"sqlite:///{unfinished}", shown(target))
         if target == OWN:
             unfinished.rename(file)
@@ -81,11 +83,11 @@ def _home(root: Path) -> tuple[Home, str]:
     home = Home(root)
     before = remembered(home.root)
     if before is None:
-        raise NotFound(f"{home.root} is no home of BMS that was ever in use: name one by --home")
+        raise NotFound(f"{home.root} is not the home of a platform that was started before: name one by --home")
     return home, before
 
 
 def _remove(path: Path) -> None:
-    """What a try that was broken off left."""
+    """Removes what an interrupted move left."""
     for ending in ("", "-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)

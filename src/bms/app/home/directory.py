@@ -33,21 +33,21 @@ _DISK = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
-    """The supervisor that holds the lock: `start_ticks` tells it from a later process of the same pid."""
+    """The process that holds the home's lock: `start_ticks` tells it from a later process of the same pid."""
 
     pid: int
     start_ticks: int
 
 
 class Home:
-    """Paths below one directory; `prepare` makes them, `lock` makes them ours."""
+    """The paths below one home directory; `prepare` makes them, `lock` takes the home for this process."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
 
     @property
     def mark(self) -> str:
-        """What processes of this home carry in their environment; the local cluster computes the same."""
+        """The marker that processes of this home carry in their environment; the local cluster computes the same."""
         return hashlib.sha256(os.fsencode(self.root)).hexdigest()[:16]
 
     @property
@@ -74,11 +74,12 @@ class Home:
         return self.root / "journal" / str(slot)
 
     def snapshot(self, slot: int) -> Path:
-        """What gateway `slot` routes by when control is away; it writes it as soon as it has heard of control."""
+        """The snapshot file by which gateway `slot` routes while control is away."""
         return self.journal(slot) / "snapshot"
 
     def prepare(self) -> None:
-        """Makes what is missing. Raises Refusal when the disk won't have it, or it is a newer version's."""
+        """Makes the directories that are missing. Raises Refusal when the disk does not allow it, or the home is a
+        newer version's."""
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._check_schema()
@@ -89,7 +90,8 @@ class Home:
             raise disk_refusal(self.root, error) from error
 
     def lock(self) -> int:
-        """A descriptor that holds the home until it is closed or its process ends. Raises Refusal if another does."""
+        """Locks the home; the descriptor holds it until it is closed or its process ends. Raises Refusal if another
+        process does."""
         descriptor = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -110,33 +112,33 @@ class Home:
         os.pwrite(lock, msgspec.json.encode(holder), 0)
 
     def holder(self) -> Holder | None:
-        """Who held the lock last; it may be gone."""
+        """The process that held the lock last; it may be gone."""
         try:
             return msgspec.json.decode((self.root / "lock").read_bytes(), type=Holder)
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 
     def pepper(self) -> bytes:
-        """The 32 bytes that key the digests of secrets. Raises Refusal if damaged."""
+        """The 32 bytes that key the digests of API keys' secrets. Raises Refusal if damaged."""
         return self._secret("pepper", PEPPER_BYTES, "restore it, or no key works any more")
 
     def bus_token(self) -> str:
-        """What gateways show control, in hexadecimal digits. Raises Refusal if damaged."""
+        """The token by which gateways authenticate to control, in hexadecimal digits. Raises Refusal if damaged."""
         return self._secret("bus", BUS_TOKEN_BYTES, "remove it while nothing runs: a new one is made").hex()
 
     def replicas_key(self) -> bytes:
-        """Of which the tokens of model servers are made. Raises Refusal if damaged."""
+        """The key from which the tokens of model servers are derived. Raises Refusal if damaged."""
         return self._secret("replicas", MASTER_BYTES, "remove it while nothing runs: a new one is made")
 
     def masters(self) -> list[bytes]:
-        """The keys of tenants' secrets: `master` encrypts, and files beside it named `master-…` decrypt what it does
-        not. Raises Refusal for a damaged one."""
+        """The encryption keys of tenants' secrets: `master` encrypts, files beside it named `master-…` decrypt what was
+        encrypted with former ones. Raises Refusal for a damaged one."""
         remedy = "put back the file that was there, or the secrets that were encrypted with it have to be set again"
         older = sorted((self.root / "secrets").glob(OLDER_MASTERS))
         return [self._secret(name, MASTER_BYTES, remedy) for name in ("master", *(path.name for path in older))]
 
     def _secret(self, name: str, size: int, remedy: str) -> bytes:
-        """Made once, kept for ever."""
+        """A secret of the home: made at random once, kept for ever."""
         path = self.root / "secrets" / name
         if not path.exists():
             written = path.with_name(f"{name}.{os.getpid()}")
@@ -154,13 +156,14 @@ class Home:
 
     @property
     def sockets(self) -> Path:
-        """A short path for sockets, whose own may have 107 bytes at most; nothing is there when nothing runs."""
+        """The directory of sockets, a short path since a socket's may have 107 bytes at most; missing when nothing
+        runs."""
         own = Path(f"/run/user/{os.getuid()}")
         usable = own.is_dir() and own.stat().st_uid == os.getuid() and os.access(own, os.W_OK)
         return (own if usable else Path("/tmp")) / f"bms-{os.getuid()}-{self.mark}"  # noqa: S108 - private, and checked
 
     def run_dir(self) -> Path:
-        """`sockets`, made if missing. Raises Refusal when somebody else put something there."""
+        """The directory of `sockets`, made if missing. Raises Refusal when somebody else put something there."""
         return private_directory(self.sockets)
 
     def _check_schema(self) -> None:
@@ -186,12 +189,13 @@ class Home:
         if foreign := sorted(path.name for path in self.root.iterdir() if path.name not in known):
             raise Refusal(
                 ExitCode.USAGE,
-                f"{self.root} is not empty ({foreign[0]!r} is in it) and no home of BMS: choose an empty or new one",
+                f"{self.root} is not empty ({foreign[0]!r} is in it) and is no home of BMS: choose an empty or new one",
             )
 
 
 def private_directory(path: Path) -> Path:
-    """`path`, made if missing. Raises Refusal unless it is a directory of ours alone, reached by no link."""
+    """Makes the directory if missing, and returns it. Raises Refusal unless it is a directory of ours alone, reached by
+    no link."""
     try:
         path.mkdir(mode=0o700)
     except FileExistsError:
@@ -215,6 +219,6 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def disk_refusal(root: Path, error: OSError) -> Refusal:
-    """What to tell a person whose home can't be written."""
+    """The error for a person whose home can't be written."""
     why = _DISK.get(error.errno or 0, error.strerror or str(error))
     return Refusal(ExitCode.DISK, f"the home {root} can't be used: {why}. Make room or choose another with --home DIR")

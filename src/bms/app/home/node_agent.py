@@ -1,6 +1,6 @@
-"""Which node agent runs a home's models and jobs: what a start was told, kept in HOME/secrets/node-agent-endpoint.
+"""Remembers which node agent runs a home's models and jobs, in HOME/secrets/node-agent-endpoint.
 
-Without it a start that is not told would run everything a second time, here, beside what the agent still runs.
+Without it a start without the option would run everything a second time, here, beside what the agent still runs.
 """
 
 from pathlib import Path
@@ -11,11 +11,11 @@ from bms.app.settings import HERE
 FILE = "secrets/node-agent-endpoint"
 
 
-def chosen(home: Path, told: str, secret: str) -> tuple[str, str]:
-    """The endpoint of the agent and the path of its secret: those that were told, else those of the last start.
-    Nothing where this machine runs them: for `HERE`, and where there never was an agent."""
-    if told:
-        return ("", "") if told == HERE else (told, secret)
+def chosen(home: Path, endpoint: str, secret: str) -> tuple[str, str]:
+    """The agent's endpoint and the path of its secret: as given to this start, else as at the last one. Empty where
+    this machine runs workloads: for `HERE`, and where there never was an agent."""
+    if endpoint:
+        return ("", "") if endpoint == HERE else (endpoint, secret)
     return remembered(home)
 
 
@@ -28,13 +28,13 @@ def remembered(home: Path) -> tuple[str, str]:
 
 
 def left(home: Path, endpoint: str) -> str:
-    """The agent that ran this home's models and jobs at its last start, and that `endpoint` is not; empty for none."""
+    """The agent that ran this home's models and jobs at its last start, if it is not `endpoint`; empty for none."""
     before = remembered(home)[0]
     return "" if before == endpoint else before
 
 
 def remember(home: Path, endpoint: str, secret: str) -> None:
-    """For the next start, unless it is told another."""
+    """Keeps the agent for the next start, unless that is given another."""
     if endpoint:
         if remembered(home) != (endpoint, secret):
             write_private(home / FILE, f"{endpoint}\n{secret}\n".encode())

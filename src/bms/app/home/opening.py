@@ -1,4 +1,4 @@
-"""A home takes its database: the one that is its own, brought to this program's schema."""
+"""Opens a home's database: checks that the two belong together and brings the schema up to date."""
 
 from pathlib import Path
 
@@ -9,9 +9,10 @@ from bms.app.home.database import DatabaseState, check
 from bms.core.clock import SystemClock
 
 
-async def take(database: Database, home: Path, told: str) -> None:
-    """Raises FailedPrecondition for a database that is not this home's, which is left as it is; NewerSchema."""
-    own = check(home, told, DatabaseState(await in_use(database), await platform_of(database)))
+async def open_own(database: Database, home: Path, url: str) -> None:
+    """Opens the home's own database. Raises FailedPrecondition for one that is not this home's, which is left as it is;
+    NewerSchema."""
+    own = check(home, url, DatabaseState(await in_use(database), await platform_of(database)))
     await upgrade(database)
     # Another home may have begun in it at the same moment.
-    check(home, told, DatabaseState(in_use=True, platform=await claim(database, own, SystemClock().now())))
+    check(home, url, DatabaseState(in_use=True, platform=await claim(database, own, SystemClock().now())))

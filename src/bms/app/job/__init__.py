@@ -1,1 +1,1 @@
-"""The process of a job. Read main, entry (what it runs) and errors (what is said when that fails)."""
+"""The process of a job. Read main, entry (finds and runs the code) and errors (explains a failure)."""

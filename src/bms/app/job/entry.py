@@ -1,4 +1,4 @@
-"""Finding and running what a job is to run: a task of the platform's, or a script of the tenant's."""
+"""Finds and runs a job's entry: a task of the platform, or a tenant's script."""
 
 import ast
 import importlib
@@ -30,8 +30,8 @@ Main = Callable[[JobContext], object]
 
 
 def run(entry: str, code: str | None, job: JobContext) -> object:
-    """Runs the entry and returns what it answered. Raises InvalidArgument when there is no such entry, and whatever
-    the entry raises."""
+    """Runs the entry and returns its result. Raises InvalidArgument when there is no such entry, and whatever the entry
+    raises."""
     if entry.startswith(TASK):
         return _task(entry.removeprefix(TASK))(job)
     if code is None:
@@ -63,7 +63,7 @@ def _run_script(code: Path, entry: str, job: JobContext) -> object:
 
 
 def _has_main(script: Path) -> bool:
-    """Whether the script defines main(job) at its top level; its `if __name__ == "__main__"` is then for other days."""
+    """Whether the script defines main(job) at its top level; its `if __name__ == "__main__"` block is not run then."""
     tree = ast.parse(script.read_bytes(), filename=str(script))
     return any(
         isinstance(node, ast.FunctionDef) and node.name == "main" and len(node.args.posonlyargs + node.args.args) == 1
@@ -72,7 +72,7 @@ def _has_main(script: Path) -> bool:
 
 
 def _imported(script: Path) -> ModuleType:
-    """The script as a module under its own name, so that what it defines can be pickled and found again."""
+    """The script imported as a module under its own name, so that what it defines can be pickled and found again."""
     name = script.stem if script.stem.isidentifier() and script.stem not in sys.modules else "job_script"
     spec = importlib.util.spec_from_file_location(name, script, loader=_UnwrittenLoader(name, str(script)))
     if spec is None or spec.loader is None:
@@ -84,7 +84,7 @@ def _imported(script: Path) -> ModuleType:
 
 
 class _UnwrittenLoader(SourceFileLoader):
-    """Compiles and does not keep what it compiled: the code's directory is shared and read-only by agreement."""
+    """A loader that does not write bytecode: the code's directory is shared and read-only by agreement."""
 
     def set_data(self, path: object, data: object, *, _mode: int = 0o666) -> None:
         return

@@ -1,4 +1,4 @@
-"""What is said of an error that a job's own code raised: its words, the line of that code, and what to do about it."""
+"""Explains an error that a job's own code raised: the message, the line of that code, and what to do about it."""
 
 import os
 import traceback
@@ -21,7 +21,7 @@ _PACKAGES = {  # modules that are not called as what brings them
 }
 
 
-def told(error: BaseException, code: str) -> str:
+def error_message(error: BaseException, code: str) -> str:
     """The error for people, with file and line of the innermost frame that lies below `code`."""
     place = _place(error, code)
     return f"{reason(error, directory=code)}{f' ({place})' if place else ''}{_advice(error, code)}"

@@ -1,6 +1,6 @@
-"""A job's process, from its config to its result: `python -m bms.app.job CONFIG.json` (`core.programs.JobConfig`).
+"""The job process: `python -m bms.app.job CONFIG.json` (`core.programs.JobConfig`) runs one attempt of a job.
 
-The result is written last and whole: whoever finds one knows that the attempt came to its end, and how.
+The result is written last and whole: where there is one, the attempt came to its end, and the result says how.
 """
 
 import atexit
@@ -40,7 +40,8 @@ EXIT_FAILED, EXIT_UNWRITTEN, EXIT_CANCELLED = 1, 74, 143
 
 
 class ResultWriter:
-    """Writes the one result, whoever comes first: the main thread, or the one that waits for it after SIGTERM."""
+    """Writes the attempt's one result, whichever thread is first: the main thread, or the one that waits for it after
+    SIGTERM."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / "result.json"
@@ -51,8 +52,8 @@ class ResultWriter:
         self.asked = False  # by SIGTERM, before that
 
     def end(self, result: JobResult) -> NoReturn:
-        """Leaves at once afterwards: threads that still run, and libraries that crash when they are torn down,
-        must not change an end that is written."""
+        """Writes the result and leaves at once: threads that still run, and libraries that crash when they are torn
+        down, must not change a result that is written."""
         self._lock.acquire()  # and never released: the other one is too late
         metrics = self.job.last_metrics() if self.job else {}
         result, content = _encoded(msgspec.structs.replace(result, metrics=metrics))
@@ -68,7 +69,7 @@ class ResultWriter:
 
 def main() -> NoReturn:
     config, places = process.begin(JobConfig, sys.argv)
-    sealed = process.sealed()
+    sealed = process.stdin_secrets()
     directory = Path(places.directory)
     for name in ("output", "work"):
         (directory / name).mkdir(parents=True, exist_ok=True)
@@ -93,7 +94,8 @@ def main() -> NoReturn:
 
 
 def attempt(config: JobConfig, code: str | None, job: Job) -> JobResult:
-    """Runs the entry, of `code` if it is no task, and says how it ended; the traceback of a failure goes to the log."""
+    """Runs the entry, from `code` unless it is a task, and returns how it ended; the traceback of a failure goes to the
+    log."""
     try:
         return _done(config, job, _report(job_entry.run(config.entry, code, job)))
     except JobCancelled:
@@ -101,8 +103,8 @@ def attempt(config: JobConfig, code: str | None, job: Job) -> JobResult:
     except SystemExit as leaving:
         if leaving.code in (None, 0):
             return _done(config, job, {})
-        said = leaving.code if isinstance(leaving.code, str) else f"it exited with status {leaving.code}"
-        return JobResult(state="failed", error=said[:MAX_ERROR])
+        message = leaving.code if isinstance(leaving.code, str) else f"it exited with status {leaving.code}"
+        return JobResult(state="failed", error=message[:MAX_ERROR])
     except BaseException as error:  # noqa: BLE001 - whatever a tenant's code raises is how the attempt ended
         own = None if code is None or config.entry.startswith(TASK) else str(Path(code).resolve())
         if own is None:
@@ -113,7 +115,7 @@ def attempt(config: JobConfig, code: str | None, job: Job) -> JobResult:
 
 
 def _done(config: JobConfig, job: Job, report: dict[str, object]) -> JobResult:
-    """How an attempt whose code came to its end has ended: failed if the model that was asked for is not there."""
+    """The result of an attempt whose code returned: failed if the model that was asked for is not there."""
     if config.model and not any(path.is_file() for path in (job.output / "model").rglob("*")):
         print(NO_MODEL, file=sys.stderr)
         return JobResult(state="failed", error=NO_MODEL)
@@ -121,8 +123,8 @@ def _done(config: JobConfig, job: Job, report: dict[str, object]) -> JobResult:
 
 
 def _take_cancellation(ending: ResultWriter) -> None:
-    """On SIGTERM the main thread gets a JobCancelled. Deep inside a library it may not notice, so a second thread,
-    woken by the interpreter itself, ends the attempt when the main thread has not done so in time."""
+    """Handles SIGTERM: raises JobCancelled in the main thread. Deep inside a library that may go unnoticed, so a second
+    thread, woken by the interpreter itself, ends the attempt when the main thread has not done so in time."""
 
     def cancel(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -145,15 +147,15 @@ def _take_cancellation(ending: ResultWriter) -> None:
 
 
 def _report(answer: object) -> dict[str, object]:
-    """The report as JSON's own kinds. Raises InvalidArgument."""
+    """The report in JSON's own types. Raises InvalidArgument."""
     if answer is None:
         return {}
     try:
         plain = msgspec.to_builtins(answer, enc_hook=_plain, str_keys=True)
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidArgument(f"main answered what JSON can't hold: {error}") from None
+        raise InvalidArgument(f"main returned a value that JSON can't hold: {error}") from None
     if not isinstance(plain, dict):
-        raise InvalidArgument(f"main answered a {type(answer).__name__}: expected a dictionary or None")
+        raise InvalidArgument(f"main returned a {type(answer).__name__}: expected a dictionary or None")
     return {name: json_ready(value) for name, value in plain.items()}
 
 
@@ -166,7 +168,7 @@ def _plain(value: object) -> object:
 
 
 def _encoded(result: JobResult) -> tuple[JobResult, bytes]:
-    """The result and its bytes; a failure in its place when those are too many."""
+    """The result and its encoding; a failure in its place when that is too large."""
     content = msgspec.json.encode(result)
     if len(content) > MAX_RESULT:
         error = (
@@ -178,7 +180,7 @@ def _encoded(result: JobResult) -> tuple[JobResult, bytes]:
 
 
 def _one_line(error: BaseException, code: str | None) -> str:
-    """`code` is the folder of the tenant's own."""
+    """The error on one line. `code` is the folder of the tenant's own code."""
     if isinstance(error, BmsError):
         return error.message[:MAX_ERROR]
-    return reason(error) if code is None else job_errors.told(error, code)
+    return reason(error) if code is None else job_errors.error_message(error, code)

@@ -1,1 +1,2 @@
-"""The model server's process. Read main, then accepting (who may connect) and preparing (images and texts)."""
+"""The model server's process. Read main, then accepting (authenticates connections) and preparing (images and
+texts)."""

@@ -1,4 +1,4 @@
-"""Accepting connections on a Unix socket from those who know its token, with the memory that they share at first."""
+"""Accepts connections on a Unix socket: a connection must present the token first, and may share memory then."""
 
 import asyncio
 import fcntl
@@ -19,27 +19,27 @@ Make = Callable[[memoryview | None], asyncio.Protocol]
 
 
 class Acceptor:
-    """Calls `make` for every connection whose first bytes are a HELLO with `token`, with the memory that it shares,
-    None where it shares none. Others are closed unanswered, and what they share is never mapped."""
+    """Calls `make` for every connection that begins with a HELLO with `token`, with the memory that it shares, None
+    where it shares none. Others are closed unanswered, and what they share is never mapped."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, listener: socket.socket, make: Make, token: bytes) -> None:
         self._loop = loop
         self._hello = encode_plain(FrameType.HELLO, meta=token)
         self._listener = listener
         self._make = make
-        self._silent: dict[socket.socket, asyncio.TimerHandle] = {}  # accepted, have said nothing yet
+        self._waiting: dict[socket.socket, asyncio.TimerHandle] = {}  # accepted, have said nothing yet
         self._tasks: set[asyncio.Task[None]] = set()
         listener.setblocking(False)
         loop.add_reader(listener.fileno(), self._accept)
 
     def close(self) -> None:
-        """Accepts no more; the listening socket stays the caller's."""
+        """Stops accepting; the listening socket stays the caller's."""
         self._loop.remove_reader(self._listener.fileno())
-        for connection, timer in self._silent.items():
+        for connection, timer in self._waiting.items():
             timer.cancel()
             self._loop.remove_reader(connection.fileno())
             connection.close()
-        self._silent.clear()
+        self._waiting.clear()
 
     def _accept(self) -> None:
         for _ in range(_AT_ONCE):
@@ -51,10 +51,10 @@ class Acceptor:
                 _log.warning("a connection could not be accepted", extra={"fields": {"reason": str(error)}})
                 return
             connection.setblocking(False)
-            self._silent[connection] = self._loop.call_later(_PATIENCE_S, self._refuse, connection)
-            self._loop.add_reader(connection.fileno(), self._hear, connection)
+            self._waiting[connection] = self._loop.call_later(_PATIENCE_S, self._refuse, connection)
+            self._loop.add_reader(connection.fileno(), self._receive_first, connection)
 
-    def _hear(self, connection: socket.socket) -> None:
+    def _receive_first(self, connection: socket.socket) -> None:
         try:
             data, descriptors, _, _ = socket.recv_fds(connection, _FIRST, 4)
         except BlockingIOError:
@@ -72,16 +72,16 @@ class Acceptor:
         self._refuse(connection)
 
     def _refuse(self, connection: socket.socket) -> None:
-        self._take(connection)
+        self._stop_waiting(connection)
         connection.close()
 
-    def _take(self, connection: socket.socket) -> None:
-        """It is silent no more."""
-        self._silent.pop(connection).cancel()
+    def _stop_waiting(self, connection: socket.socket) -> None:
+        """Takes the connection out of those that have sent nothing yet."""
+        self._waiting.pop(connection).cancel()
         self._loop.remove_reader(connection.fileno())
 
     def _begin(self, connection: socket.socket, data: bytes, shared: memoryview | None) -> None:
-        self._take(connection)
+        self._stop_waiting(connection)
         task = self._loop.create_task(self._hand_over(connection, data, shared))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -94,7 +94,8 @@ class Acceptor:
 
 
 def _mapped(descriptors: list[int]) -> memoryview | None:
-    """The memory of the one descriptor, to be read; None for anything but one memory file that can't shrink."""
+    """The shared memory behind a received descriptor, mapped for reading; None for anything but one memory file that
+    can't shrink."""
     try:
         if len(descriptors) != 1:
             return None

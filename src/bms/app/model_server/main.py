@@ -47,7 +47,7 @@ _log = logging.getLogger("bms.model_server")
 def main() -> int:
     """Runs until the drain is over; returns the exit status."""
     config, places = process.begin(ModelServerConfig, sys.argv)
-    sealed = process.sealed()
+    sealed = process.stdin_secrets()
     _write_logs()
     if not sealed.token:
         _log.error("can't start", extra={"fields": {"reason": "no token was handed over by the standard input"}})
@@ -118,7 +118,7 @@ def resident_bytes() -> int:
 
 
 class ModelServer:
-    """One process's life: load, serve, drain. `status` answers all the while."""
+    """One model server's life: load, serve, drain. `status` answers all the while."""
 
     def __init__(self, config: ModelServerConfig, sealed: StdinSecrets, loop: asyncio.AbstractEventLoop) -> None:
         self._config = config
@@ -145,7 +145,7 @@ class ModelServer:
             self._loop.add_signal_handler(number, self._signals.put_nowait, number)
         acceptor = Acceptor(self._loop, listener, self._connection, self._sealed.token)
         self._lifecycle.move("LOADING")
-        self._worker.submit("loading the model", self._load, self._told)
+        self._worker.submit("loading the model", self._load, self._loaded)
         watching = asyncio.ensure_future(self._watch())
         await self._signals.get()
         watching.cancel()
@@ -165,7 +165,7 @@ class ModelServer:
         return 1 if failed else 0
 
     async def _watch(self) -> None:
-        """Gives this process up when its model does not come back from a run."""
+        """Ends this process when its model does not return from a run."""
         while self._service.unattended_s < STUCK_S:
             if not self._service.unattended_s:
                 self._service.left.clear()
@@ -176,11 +176,11 @@ class ModelServer:
         self._signals.put_nowait(0)
 
     def abandoned(self) -> bool:
-        """Whether, at the end, the model's thread still runs something that does not come back."""
+        """Whether the model's thread is still inside a run that does not return, at the end."""
         return not self._worker.stop(0.2)
 
     def status(self) -> ServableStatus:
-        """What the server says of itself when asked."""
+        """The server's status, as it answers to health checks."""
         metrics, config, memory = self._service.metrics, self._config, resident_bytes()
         in_flight = self._service.inflight.in_flight
         return ServableStatus(
@@ -229,7 +229,7 @@ class ModelServer:
         gc.freeze()
         return loaded, plan
 
-    def _told(self, made: tuple[Loaded, Plan | None] | None, error: BmsError | None) -> None:
+    def _loaded(self, made: tuple[Loaded, Plan | None] | None, error: BmsError | None) -> None:
         if self._lifecycle.state != "LOADING":  # told to stop while it loaded
             return
         if made is None:
@@ -256,10 +256,8 @@ class ModelServer:
         idle.cancel()
         hurry.cancel()
         for connection in self._connections:
-            for micro_batch in list(connection.open.values()):
-                self._service.refuse(
-                    micro_batch, Unavailable("this model server is gone before the model had answered")
-                )
+            for batch in list(connection.open.values()):
+                self._service.refuse(batch, Unavailable("this model server ended before the model had answered"))
         self._lifecycle.move("END")
 
     async def _signalled(self, timeout_s: float) -> None:
@@ -269,7 +267,7 @@ class ModelServer:
 
 
 class _JsonLines(logging.Formatter):
-    """One JSON object a line. What a record carries under `fields` becomes part of it."""
+    """A log formatter: one JSON object a line. A record's `fields` become part of it."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {

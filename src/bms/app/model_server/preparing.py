@@ -1,4 +1,4 @@
-"""What a version does with images or texts before its model runs; what that needs is imported only then."""
+"""Chooses how images or texts become a model's inputs. What that needs is imported only then."""
 
 from bms.core.tensors.preprocessing import ImagePreprocess
 from bms.core.tensors.signature import Signature
@@ -8,8 +8,8 @@ from bms.serving.lifecycle.servable import Servable
 
 
 def plan_for(config: ServableConfig, signatures: dict[str, Signature]) -> Plan | None:
-    """None without preprocessing. Raises FailedPrecondition when a package or a file that it needs is missing, or no
-    signature takes what it makes."""
+    """The preparation of this version's inputs; None without preprocessing. Raises FailedPrecondition when a package or
+    a file that it needs is missing, or no signature takes what it makes."""
     options = config.preprocess
     if options is None:
         return None
@@ -21,17 +21,19 @@ def plan_for(config: ServableConfig, signatures: dict[str, Signature]) -> Plan |
     from bms.adapters.runtimes.huggingface.tokenizer_settings import tokenizer_settings
     from bms.serving.inference.preparation.texts import TextPlan, one_length
 
-    said = tokenizer_settings(config.directory, options.tokenizer)
+    settings = tokenizer_settings(config.directory, options.tokenizer)
     length = options.max_length
     if length is None:
-        known = (said.length, one_length(options, signatures))
+        known = (settings.length, one_length(options, signatures))
         length = min((one for one in known if one is not None), default=None)
-    opened = open_tokenizer(config.directory, options.tokenizer, length, config.threads, settings=said, own_length=True)
+    opened = open_tokenizer(
+        config.directory, options.tokenizer, length, config.threads, settings=settings, own_length=True
+    )
     return TextPlan(options, signatures, opened)
 
 
 def check_plan(plan: Plan | None, servable: Servable) -> None:
-    """Tries it. Raises FailedPrecondition where texts that run together change one another's answers."""
+    """Tries the preparation. Raises FailedPrecondition where texts that run together change one another's answers."""
     from bms.serving.inference.preparation.texts import TextPlan
 
     if isinstance(plan, TextPlan):

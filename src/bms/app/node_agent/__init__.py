@@ -1,1 +1,1 @@
-"""The node agent's process: the local cluster of another machine."""
+"""The node agent's process: runs workloads on its machine for a control elsewhere."""

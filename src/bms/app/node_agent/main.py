@@ -4,8 +4,8 @@
                                  [--require-isolation LEVEL]
 
 Its home is its own: environments, trees, what runs. Whatever else a workload needs comes from a control by its digest.
-SIGTERM or SIGINT ends the agent alone; workloads run on, and the next agent of the home adopts them. Where packages are
-installed from is said by the same environment variables as for `bms up` (docs/environments.md).
+SIGTERM or SIGINT ends the agent alone; workloads run on, and the next agent of the home adopts them. Packages
+are installed from where the same environment variables as for `bms up` say (docs/environments.md).
 """
 
 import argparse
@@ -49,7 +49,7 @@ _OF_A_PLATFORM = ("admin.key", "bms.db", "platform")
 
 
 class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a node agent was told. Without `host`: a Unix socket, for controls of this machine alone.
+    """The options of a node agent. Without `host`: a Unix socket, for controls of this machine alone.
 
     `advertise` is the name or address by which others reach it, `host` where none is given; `node` names the machine.
     """
@@ -65,12 +65,13 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.host and not self.advertise and _is_any(self.host):
             raise InvalidArgument(
-                f"{self.host} is every address of this machine, and others must be told one: give it with --advertise"
+                f"{self.host} means all addresses of this machine: say by --advertise which one others reach"
             )
 
 
 class AgentReady(msgspec.Struct, frozen=True, kw_only=True):
-    """An agent that can be connected to: where, and where the secret is that it asks for."""
+    """The announcement of an agent that accepts connections: its endpoint, and the path of the secret that clients
+    need."""
 
     endpoint: Endpoint
     secret: Path
@@ -116,7 +117,7 @@ async def run(settings: AgentSettings, environments: EnvironmentStore, on_ready:
 
 
 async def _listen(server: AgentServer, settings: AgentSettings, home: Home, identity: AgentIdentity) -> Endpoint:
-    """Raises Refusal when the address can't be had."""
+    """Listens at the address. Raises Refusal when it can't be had."""
     if not settings.host:
         path = str(home.run_dir() / SOCKET)
         await server.listen_unix(path)
@@ -154,7 +155,7 @@ def hold(home: Home) -> int:
 
 
 def parse_listen(text: str) -> tuple[str, int]:
-    """(host, port) of HOST:PORT; nothing of nothing. Raises InvalidArgument."""
+    """(host, port) of "HOST:PORT"; empty for empty. Raises InvalidArgument."""
     if not text:
         return "", 0
     host, _, port = text.rpartition(":")
@@ -170,8 +171,8 @@ def _is_any(host: str) -> bool:
         return False
 
 
-def _tell(home: Home, ready: AgentReady, ready_fd: int | None) -> None:
-    """What a person does next; and, where somebody waits in another process, that it is ready."""
+def _announce(home: Home, ready: AgentReady, ready_fd: int | None) -> None:
+    """Prints how to use the agent, and reports readiness to a parent that waits for it on a pipe."""
     print(
         f"the node agent of {home.root} is ready\n"
         f"  endpoint  {ready.endpoint}\n"
@@ -213,7 +214,7 @@ def main(argv: list[str]) -> int:
         hold(home)
         log_to_stderr("node agent", given.log_level)
         environments = UvEnvironments(home.root, os.environ, sources=package_sources())
-        uvloop.run(run(settings, environments, lambda ready: _tell(home, ready, given.ready_fd)))
+        uvloop.run(run(settings, environments, lambda ready: _announce(home, ready, given.ready_fd)))
     except BmsError as error:
         print(f"bms node agent: {error.message}", file=sys.stderr)
         return int(exit_code_of(error))

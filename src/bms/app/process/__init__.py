@@ -1,1 +1,2 @@
-"""What a process does first: `startup` gives up what it must not have and reads its config, `logs` writes to stderr."""
+"""The start of every process: `startup` gives up rights and reads the config, `logs` writes structured logs to
+stderr."""

@@ -11,7 +11,7 @@ _EXTRA = ("request_id", "operation", "tenant", "job", "deployment", "replica", "
 
 
 class JsonLines(logging.Formatter):
-    """Time, level, process, logger, message, the extras we use, and the traceback."""
+    """A log formatter: one JSON object with time, level, process, logger, message, extra fields, and the traceback."""
 
     def __init__(self, process: str) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class JsonLines(logging.Formatter):
 
 
 def without_secrets(text: str) -> str:
-    """`text` with the secret half of keys, and credentials after Bearer or Basic, replaced by dots."""
+    """The text with the secret half of keys, and credentials after Bearer or Basic, replaced by dots."""
     return _SECRET.sub(lambda found: f"{found[1]}.…" if found[1] else f"{found[2]}…", text)
 
 

@@ -1,4 +1,4 @@
-"""What a process of the slim part does first: give up what it must not have, and read what it is to do.
+"""The start of a slim process: gives up rights that it must not have, and reads its config.
 
 Imports nothing outside the slim part, so it works with any environment's interpreter.
 """
@@ -27,21 +27,21 @@ C = TypeVar("C", bound=msgspec.Struct)
 
 
 def begin(kind: type[C], arguments: Sequence[str]) -> tuple[C, Places]:
-    """Confines the process; what the file that its one argument names says. Exits with words when it can't."""
+    """Confines the process and reads the config file named by its one argument. Exits with a message when it can't."""
     confine()
     if len(arguments) != 2:
         _leave(f"usage: {arguments[0]} CONFIG.json", USAGE)
     try:
-        said = msgspec.json.decode(Path(arguments[1]).read_bytes(), type=ProgramFile)
-        return msgspec.json.decode(said.config, type=kind), said.places
+        program = msgspec.json.decode(Path(arguments[1]).read_bytes(), type=ProgramFile)
+        return msgspec.json.decode(program.config, type=kind), program.places
     except OSError as error:
         _leave(f"the config can't be read: {error}", CONFIG)
     except msgspec.DecodeError as error:
         _leave(f"{arguments[1]} holds no {kind.__name__} and places: {error}", CONFIG)
 
 
-def sealed() -> StdinSecrets:
-    """What was handed over by the standard input, which is empty from now on; nothing where that is no pipe."""
+def stdin_secrets() -> StdinSecrets:
+    """The secrets handed over by standard input, which is empty from now on; none where that is no pipe."""
     if not stat.S_ISFIFO(os.fstat(0).st_mode):
         return StdinSecrets()
     with open(0, "rb", closefd=False) as handed:
@@ -56,14 +56,14 @@ def sealed() -> StdinSecrets:
 
 
 def confine() -> None:
-    """No program that it starts gains rights it does not have (set-user-id), and its files are its user's alone."""
+    """Confines the process: what it starts gains no rights (set-user-id), and its files are its user's alone."""
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         _leave(f"rights can't be given up: {os.strerror(ctypes.get_errno())}", 1)
     os.umask(0o077)
 
 
 def event_loop() -> "asyncio.AbstractEventLoop":
-    """A new loop: uvloop's where the environment has it, which halves the cost of a frame, else the standard one.
+    """A new event loop: uvloop's where the environment has it, which halves the cost of a frame, else the standard one.
 
     Looked up by name when it runs: the slim part needs nothing that an environment may lack, and imports nothing of it.
     """
@@ -78,7 +78,7 @@ def event_loop() -> "asyncio.AbstractEventLoop":
 
 
 def redirect_output(path: Path) -> None:
-    """From now on stdout and stderr of this process, its libraries and its children are appended to `path`.
+    """Appends stdout and stderr of this process, its libraries and its children to `path` from now on.
 
     Done on the descriptors, so that C code is heard too; Python's streams write each line as it comes.
     """

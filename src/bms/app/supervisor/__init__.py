@@ -1,4 +1,5 @@
-"""Keeping the processes of a home alive, and ending them.
+"""Keeps the processes of a home alive, and ends them.
 
-Read in this order: supervisor, roster, services, restarts, readiness, listening, log_files, endings, stopping, memory.
+Read in this order: supervisor, service_list, services, restarts, readiness, listening, log_files, shutdown, stopping,
+memory.
 """

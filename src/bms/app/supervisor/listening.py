@@ -10,7 +10,7 @@ BACKLOG = 4096
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening TCP socket. Raises Refusal when the address is taken, unknown, or not allowed."""
+    """Opens a listening TCP socket. Raises Refusal when the address is taken, unknown, or not allowed."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

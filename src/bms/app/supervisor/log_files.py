@@ -1,4 +1,4 @@
-"""Log files of the platform's processes: appended to by the processes themselves, cut by the supervisor."""
+"""Log files of the platform's processes: the processes append to them, the supervisor truncates them."""
 
 import contextlib
 import os

@@ -1,16 +1,16 @@
-"""What the processes of a home take, as this machine sees it."""
+"""Memory used by the processes of a home, as this machine sees it."""
 
 import msgspec
 
 from bms.adapters.clusters.resources import processes
-from bms.adapters.clusters.resources.surroundings import MARK_WORKLOAD
+from bms.adapters.clusters.resources.variables import MARK_WORKLOAD
 from bms.app.home.directory import Home
 from bms.app.supervisor.shutdown import services_of, workloads_of
 from bms.app.supervisor.supervisor import running
 
 
 class Resident(msgspec.Struct, frozen=True, kw_only=True):
-    """One process. `memory` in bytes, with pages that n processes share counted as 1/n (PSS)."""
+    """The memory of one process: `memory` in bytes, with pages that n processes share counted as 1/n (PSS)."""
 
     name: str
     pid: int
@@ -18,7 +18,8 @@ class Resident(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def resident(home: Home) -> tuple[Resident, ...]:
-    """Supervisor, control, gateways, then model servers and jobs; empty when nothing runs."""
+    """The memory of each process: supervisor, control, gateways, then model servers and jobs; empty when nothing
+    runs."""
     names = {}
     if seen := running(home):
         names = {each.pid: each.name for each in seen.services} | {seen.supervisor: "supervisor"}

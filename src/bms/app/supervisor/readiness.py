@@ -1,4 +1,4 @@
-"""Whether the platform answers: one plain HTTP request, without an HTTP library in the supervisor's memory."""
+"""The supervisor's readiness probe: one plain HTTP request, without an HTTP library in the supervisor's memory."""
 
 import asyncio
 import ssl
@@ -10,7 +10,7 @@ ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is listene
 
 
 async def answers_ready(host: str, port: int, *, tls: bool = False) -> bool:
-    """Whether `GET /v2/health/ready` answers 200 now. With `tls` the certificate is not checked: who asks opened the
+    """Whether `GET /v2/health/ready` answers 200 now. With `tls` the certificate is not checked: the caller opened the
     socket itself."""
     try:
         async with asyncio.timeout(TIMEOUT_S):

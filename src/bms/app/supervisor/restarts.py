@@ -1,11 +1,12 @@
-"""When a process that ended is started again: soon, then more and more slowly, or, at the very start, never."""
+"""Decides when a process that ended is started again: with growing pauses, or, before the platform was ever ready,
+never."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class RestartPolicy:
-    """Waits in seconds. `tries` counts the starts that may fail in a row before the platform was ever ready."""
+    """The pauses in seconds. `tries` counts the starts that may fail in a row before the platform was ever ready."""
 
     first_wait_s: float = 0.05
     longest_wait_s: float = 5.0
@@ -14,7 +15,7 @@ class RestartPolicy:
 
 
 class Restarts:
-    """The history of one process, as far as it matters."""
+    """The starts and failures of one process, as far as the next restart depends on them."""
 
     def __init__(self, policy: RestartPolicy) -> None:
         self._policy = policy

@@ -1,4 +1,4 @@
-"""Which services a platform of one machine has, and what each is told."""
+"""Lists the services of a platform on one machine, each with its configuration."""
 
 import os
 import socket
@@ -14,9 +14,9 @@ CONTROL_SOCKET = "control.sock"
 BUS_SOCKET = "bus.sock"
 
 
-def roster(home: Home, settings: UpSettings, listening: socket.socket) -> list[Service]:
-    """Control first, then one gateway per slot. All inherit the listening socket: gateways to accept from it,
-    control to hand it to a new supervisor."""
+def list_services(home: Home, settings: UpSettings, listening: socket.socket) -> list[Service]:
+    """The services: control first, then one gateway per slot. All inherit the listening socket: gateways to accept from
+    it, control to hand it to a new supervisor."""
     return [
         _control(home, settings, listening),
         *(_gateway(home, settings, listening, n) for n in range(settings.gateways)),
@@ -24,7 +24,7 @@ def roster(home: Home, settings: UpSettings, listening: socket.socket) -> list[S
 
 
 def adopting_command(home: Home, listening: socket.socket) -> list[str]:
-    """What control runs when its supervisor is gone."""
+    """The command by which control starts a new supervisor when its own is gone."""
     fd = str(listening.fileno())
     return [sys.executable, "-P", "-m", "bms.app.all_in_one", "--home", str(home.root), "--adopt", fd]
 

@@ -1,4 +1,4 @@
-"""Control and gateways as processes: started, adopted, watched, told to end."""
+"""Control and gateways as processes: started, adopted, watched, signalled."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ from bms.app.supervisor.log_files import open_log
 
 
 class ServiceRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A living service, for whoever supervises it next. `started_at` is Unix time in seconds."""
+    """The record of a living service, for the next supervisor. `started_at` is Unix time in seconds."""
 
     name: str
     pid: int
@@ -28,7 +28,7 @@ class ServiceRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Service:
-    """What to start: `program` is the interpreter's arguments, `config` is written to `config_path` for it."""
+    """A service to start: `program` is the interpreter's arguments, `config` is written to `config_path` for it."""
 
     name: str
     program: tuple[str, ...]
@@ -40,7 +40,7 @@ class Service:
 
 @dataclass
 class Child:
-    """One life of a service. `process` is None for one that another supervisor started."""
+    """One process of a service. `process` is None for one that another supervisor started."""
 
     identity: ProcessIdentity
     pidfd: int
@@ -49,16 +49,16 @@ class Child:
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     def watch(self) -> None:
-        """From now on `gone` is set when it ends; call once, on the event loop."""
+        """Sets `gone` when the process ends, from now on; call once, on the event loop."""
         asyncio.get_running_loop().add_reader(self.pidfd, self._ended)
 
     def send(self, number: signal.Signals) -> None:
-        """Signals exactly this process; nothing when it is gone."""
+        """Signals exactly this process; does nothing when it is gone."""
         if not self.gone.is_set():
             processes.send(self.identity, number)
 
     def status(self) -> int | None:
-        """How it ended: its status, minus the signal's number, or None for an adopted one."""
+        """The exit status: minus the signal's number where one ended it, None for an adopted process."""
         return None if self.process is None else self.process.wait()
 
     def record(self, name: str) -> ServiceRecord:
@@ -72,7 +72,7 @@ class Child:
 
 
 def start(service: Service, environment: dict[str, str], directory: Path) -> Child:
-    """Starts it in a session of its own, so that neither Ctrl-C nor our end reaches it. Raises OSError."""
+    """Starts the service in a session of its own, so that neither Ctrl-C nor our end reaches it. Raises OSError."""
     write_private(service.config_path, msgspec.json.encode(service.config))
     log = open_log(service.log)
     try:
@@ -96,7 +96,7 @@ def start(service: Service, environment: dict[str, str], directory: Path) -> Chi
 
 
 def adopt(record: ServiceRecord) -> Child | None:
-    """The process of the record, if it still lives."""
+    """Adopts the process of the record, if it still lives."""
     identity = ProcessIdentity(record.pid, record.start_ticks)
     pidfd = processes.open_pidfd(identity)
     if pidfd is None:

@@ -1,4 +1,4 @@
-"""Ending everything that belongs to a home, whoever started it: no process and no socket stays behind."""
+"""Ends every process of a home, whoever started it, and removes its sockets."""
 
 import contextlib
 import shutil
@@ -10,7 +10,7 @@ from bms.adapters.clusters.isolation import cgroups
 from bms.adapters.clusters.local.records import Records
 from bms.adapters.clusters.resources import processes
 from bms.adapters.clusters.resources.processes import Process, ProcessIdentity
-from bms.adapters.clusters.resources.surroundings import MARK_HOME, MARK_WORKLOAD
+from bms.adapters.clusters.resources.variables import MARK_HOME, MARK_WORKLOAD
 from bms.app.exit_codes import ExitCode, Refusal
 from bms.app.home.directory import Home
 from bms.app.settings import HOME_VARIABLE

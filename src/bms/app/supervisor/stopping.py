@@ -1,4 +1,4 @@
-"""Stopping a platform from outside, also one whose supervisor is gone."""
+"""Stops a platform from outside, also one whose supervisor is gone."""
 
 import os
 import select
@@ -14,8 +14,9 @@ GRACE_S = 5.0
 
 
 def stop(home: Home, patience_s: float) -> bool:
-    """Returns when nothing of the home runs any more; False if nothing ran. Raises Refusal when that can't be."""
-    told = end_holder(home, patience_s)
+    """Stops the home's platform and returns when nothing of it runs any more; False if nothing ran. Raises Refusal when
+    that fails."""
+    ended = end_holder(home, patience_s)
     try:
         lock = home.lock()
     except Refusal:
@@ -26,7 +27,7 @@ def stop(home: Home, patience_s: float) -> bool:
         left = end_leftovers(home, GRACE_S)
     finally:
         os.close(lock)
-    return told or left > 0
+    return ended or left > 0
 
 
 def end_holder(home: Home, patience_s: float) -> bool:

@@ -1,4 +1,4 @@
-"""Keeping services alive: starts or adopts them, starts again what ends, says when all is ready, ends them in order."""
+"""Keeps services alive: starts or adopts them, restarts what ends, announces readiness, ends them in order."""
 
 import asyncio
 import signal
@@ -19,7 +19,7 @@ from bms.app.supervisor.listening import url_of
 from bms.app.supervisor.log_files import cap, tail
 from bms.app.supervisor.readiness import answers_ready, listens
 from bms.app.supervisor.restarts import RestartPolicy, Restarts
-from bms.app.supervisor.service_list import CONTROL_SOCKET, roster
+from bms.app.supervisor.service_list import CONTROL_SOCKET, list_services
 from bms.app.supervisor.services import Child, Service, ServiceRecord
 
 # What control ends with where another start would end no better: it says why in its last line.
@@ -31,7 +31,7 @@ CONTROL_STOP_S = 10.0
 
 
 class RunningServices(msgspec.Struct, frozen=True, kw_only=True):
-    """HOME/run/processes.json: what runs now, for the next supervisor and for `bms status`."""
+    """The file HOME/run/processes.json: the running services, for the next supervisor and for `bms status`."""
 
     url: str
     supervisor: int
@@ -40,7 +40,7 @@ class RunningServices(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class PlatformReady:
-    """The platform answers at `url`, `seconds` after the supervisor began."""
+    """The announcement that the platform answers at `url`, `seconds` after the supervisor began."""
 
     url: str
     seconds: float
@@ -60,7 +60,7 @@ def recorded_services(home: Home) -> tuple[ServiceRecord, ...]:
 
 
 class Supervisor:
-    """One platform on one machine, for as long as `run` runs."""
+    """Supervises one platform on one machine, for as long as `run` runs."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Supervisor:
         self._settings = settings
         self._url = url_of(listening, settings.scheme)
         self._listening = listening
-        self._services = roster(home, settings, listening)
+        self._services = list_services(home, settings, listening)
         self._environment = service_environment(home.mark)
         self._policy = policy or RestartPolicy()
         self._adopted = adopted
@@ -85,7 +85,7 @@ class Supervisor:
         self._begun = time.monotonic()
 
     async def run(self, on_ready: Callable[[PlatformReady], None]) -> None:
-        """Returns when it was told to stop and gateways and control have ended.
+        """Runs until it is told to stop and gateways and control have ended.
 
         Raises Refusal when a service can't be brought to run in the first place; then, too, none is left.
         """
@@ -112,7 +112,7 @@ class Supervisor:
         self._stopping.set()
 
     async def _keep(self, service: Service) -> None:
-        """One service, from its start or adoption to the platform's end."""
+        """Keeps one service running, from its start or adoption to the platform's end."""
         restarts = Restarts(self._policy)
         child = self._children.get(service.name)
         while True:
@@ -133,16 +133,17 @@ class Supervisor:
             wait = restarts.wait_after(time.monotonic() - begun, self._was_ready)
             if wait is None:
                 words = tail(service.log)
-                said = words.rstrip().rpartition("\n")[2].partition(f"bms {service.name}: ")[2]
+                error_line = words.rstrip().rpartition("\n")[2].partition(f"bms {service.name}: ")[2]
                 raise Refusal(
                     ExitCode.KEEPS_FAILING,
                     f"{service.name} ended {restarts.failures} times at its start, last with {ending_text(status)}"
-                    + (f": {said}" if said else f". The end of {service.log}:\n{words}"),
+                    + (f": {error_line}" if error_line else f". The end of {service.log}:\n{words}"),
                 )
             await asyncio.sleep(wait)
 
     def _start(self, service: Service) -> Child | None:
-        """None when the machine can't right now, on a platform that was ready; raises OSError on a new one."""
+        """Starts a service; None when the machine can't right now, on a platform that was ready; raises OSError on a
+        new one."""
         try:
             return services.start(service, self._environment, self._home.root)
         except OSError as error:
@@ -167,7 +168,7 @@ class Supervisor:
         on_ready(PlatformReady(self._url, time.monotonic() - self._begun))
 
     def _all_know(self) -> bool:
-        """Whether every gateway has a snapshot: who asks on the shared socket hears of any one of them alone."""
+        """Whether every gateway has a snapshot: a request on the shared socket reaches only one of them."""
         return all(self._home.snapshot(slot).exists() for slot in range(self._settings.gateways))
 
     async def _cap_logs(self) -> None:
@@ -178,7 +179,7 @@ class Supervisor:
                     self._say(f"{path} was full: its content is in {path}.1")
 
     async def _stop(self) -> None:
-        """Gateways first, so that they answer what they have accepted; then control."""
+        """Ends gateways first, so that they answer what they have accepted; then control."""
         self._stopping.set()
         gateways = [child for name, child in self._children.items() if name != "control"]
         await self._end(gateways, self._settings.drain_s)
@@ -215,7 +216,7 @@ class Supervisor:
 
 
 def ending_text(status: int | None) -> str:
-    """How a process ended, for people."""
+    """The exit status for people."""
     if status is None:
         return "unseen"
     return f"status {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"

@@ -1,7 +1,7 @@
-"""Rows of numbers on which conversions go wrong: large whole numbers, magnitudes, and what lies beside a split.
+"""Makes rows of numbers on which conversions go wrong: large whole numbers, extreme magnitudes, values beside a split.
 
-A data set shows what is usual. A child that rounds doubles is right on most of it and wrong on the next unix time; one
-that compares `<` where its parent has `<=` differs only on a threshold.
+A data set shows what is usual. A converted model that rounds doubles is right on most of it and wrong on the next unix
+time; one that compares `<` where its parent has `<=` differs only on a threshold.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,8 @@ _BASES, _COLUMNS, _SPLITS = 8, 64, 400
 
 
 def awkward_rows(rows: Array, dtype: DType, splits: Sequence[tuple[int, float]]) -> Array:
-    """[many, features] of `dtype`, made of these real rows; `splits` are (feature, threshold) of trees within.
+    """Awkward rows, [many, features] of `dtype`, made of these real rows; `splits` are (feature, threshold) of trees
+    within.
 
     Every column in turn holds large values (of very many columns, some), then a missing one.
     """
@@ -47,7 +48,8 @@ def awkward_rows(rows: Array, dtype: DType, splits: Sequence[tuple[int, float]])
 
 
 def _beside(threshold: float, kind: np.dtype[np.generic]) -> list[float]:
-    """The threshold, its neighbours in this type, and in single precision, to which trees round what they compare."""
+    """The threshold and its neighbours in this type, and in single precision, to which trees round what they
+    compare."""
     if kind.kind != "f":
         return [float(np.floor(threshold)), float(np.floor(threshold)) + 1]
     found: list[float] = []

@@ -1,8 +1,8 @@
-"""Task: a version in another format, proved to answer as its parent before it is left as output.
+"""Task: converts a version to another format, and proves that it answers as its parent before it is left as output.
 
 Inputs: `artifact` (the parent's files) and `data` (a data set's version, all of whose splits are compared). Parameters:
-`servable` (the parent's ServableConfig), `target` ("onnx"), `tolerance` (largest difference of any output). What the
-proof is: `proof`.
+`servable` (the parent's ServableConfig), `target` ("onnx"), `tolerance` (largest difference of any output). The proof
+is described in `proof`.
 """
 
 import json
@@ -61,7 +61,7 @@ CONVERTERS: dict[tuple[str, str], tuple[Callable[[ServableConfig, Signature], Co
 
 
 class Parent(NamedTuple):
-    """How the parent is served, and what it answers to all rows; `notes` say for people how real ones were joined."""
+    """The parent as it is served, with its answers to all rows; `notes` tell people how real rows were joined."""
 
     own: dict[str, Signature]  # without those that preparation adds
     served: dict[str, Signature]
@@ -71,12 +71,13 @@ class Parent(NamedTuple):
 
 
 def main(job: Any) -> dict[str, object]:
-    """Returns what was compared. Raises FailedPrecondition when no candidate answers as its parent does."""
+    """Runs the task, and returns what was compared. Raises FailedPrecondition when no candidate answers as its parent
+    does."""
     wanted = msgspec.convert(job.parameters["servable"], ServableConfig)
     config = msgspec.structs.replace(wanted, directory=str(job.inputs["artifact"]))
     target, tolerance = str(job.parameters["target"]), float(job.parameters["tolerance"])
     if (wanted.runtime, target) not in CONVERTERS:
-        raise Unimplemented(f"no way from {wanted.runtime!r} to {target!r}")
+        raise Unimplemented(f"{wanted.runtime!r} can't be converted to {target!r}")
     convert, file = CONVERTERS[wanted.runtime, target]
     model = job.output / "model"
     model.mkdir(parents=True)
@@ -98,13 +99,13 @@ def main(job: Any) -> dict[str, object]:
         "labels": parent.own[DEFAULT].labels,
         "preprocess": msgspec.to_builtins(wanted.preprocess),
         "signatures": msgspec.to_builtins(parent.own),
-        "metadata": {"converted_from": wanted.runtime, **_told(proved)},
+        "metadata": {"converted_from": wanted.runtime, **_metadata(proved)},
     }
     (job.output / "version.json").write_text(json.dumps(made))
     job.metric("largest_difference", proved.largest)
     report = {"rows": proved.rows, "refused_by_parent": proved.refused, "asked_in_mixed_company": proved.again}
-    told = {"differences": proved.differences, "tolerance": tolerance, "largest_difference": proved.largest}
-    return {**report, **told, "joined": parent.notes}
+    figures = {"differences": proved.differences, "tolerance": tolerance, "largest_difference": proved.largest}
+    return {**report, **figures, "joined": parent.notes}
 
 
 def _default(parent: Servable) -> Signature:
@@ -118,7 +119,8 @@ def _default(parent: Servable) -> Signature:
 
 
 def _parent(model: Servable, plan: Plan | None, data: Any, splits: Sequence[tuple[int, float]]) -> Parent:
-    """Raises FailedPrecondition where data and model can't be joined, and where the parent takes none of a split."""
+    """Opens the parent and asks it all rows. Raises FailedPrecondition where data and model can't be joined, and where
+    the parent takes none of a split."""
     served = model if plan is None else PreparedServable(model, plan)
     manifest = read_manifest(data)
     answers: list[Answered] = []
@@ -154,7 +156,7 @@ def _rows(model: Servable, plan: Plan | None, question: Question) -> Array | Non
 
 
 def _leave_example(directory: str, model: Path, parent: Parent) -> None:
-    """The child is tried and warmed up with what its parent is, else with rows like those of the data."""
+    """Leaves an example for verification and warm-up: the parent's, else rows like those of the data."""
     own = Path(directory, EXAMPLE)
     if read_example(directory) is not None:
         (model / EXAMPLE).write_bytes(own.read_bytes())
@@ -167,7 +169,7 @@ def _leave_example(directory: str, model: Path, parent: Parent) -> None:
 def _first_proved(
     job: Any, ways: Iterator[bytes], path: Any, parent: Parent, child: ServableConfig, tolerance: float
 ) -> Proved:
-    """The proof of the first candidate that keeps it, which then lies at `path`. Raises what the first failed of."""
+    """The proof of the first candidate that passes it, which then lies at `path`. Raises the first one's failure."""
     failures: list[BmsError] = []
     for number, candidate in enumerate(ways):
         job.progress(min(0.9, 0.5 + 0.15 * number), "comparing with the parent")
@@ -183,7 +185,8 @@ def _first_proved(
 
 
 def _proved(parent: Parent, child: ServableConfig, tolerance: float) -> Proved:
-    """The child is opened by its own runtime with the signatures that it is registered with, as a server opens it."""
+    """The proof of one candidate, opened by its own runtime with the signatures that it is registered with, as a server
+    opens it."""
     try:
         servable = open_servable(child)
     except BmsError as error:
@@ -195,8 +198,8 @@ def _proved(parent: Parent, child: ServableConfig, tolerance: float) -> Proved:
         servable.close()
 
 
-def _told(proved: Proved) -> dict[str, str]:
-    """For people, kept with the child."""
+def _metadata(proved: Proved) -> dict[str, str]:
+    """Metadata for people, kept with the child."""
     return {
         "largest_difference": f"{proved.largest:.3g}",
         "proved_on": _counted(proved.rows),

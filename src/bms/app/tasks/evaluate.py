@@ -1,4 +1,4 @@
-"""Task: how good a version is on one split of a data set.
+"""Task: measures how good a version is on one split of a data set.
 
 Inputs: `artifact` (the version's files) and `data` (a data set's version). Parameters: `servable` (a
 ServableConfig) and `split`. All metrics of the model's kind are measured; which there are: `core/metrics.py`.
@@ -40,7 +40,7 @@ def main(job: Any) -> dict[str, object]:
 def evaluated(
     servable: Servable, manifest: Manifest, columns: Mapping[str, Any], progress: Progress, random: np.random.Generator
 ) -> dict[str, Any]:
-    """The report on the rows of one split."""
+    """The evaluation report on the rows of one split."""
     if manifest.label is None:
         raise FailedPrecondition("the data set has no labels: a version can only be evaluated on labelled data")
     given = fed(servable.signatures, manifest, columns)

@@ -1,4 +1,4 @@
-"""The job that turns what a person has into TFRecord splits with a schema and statistics.
+"""Task: imports a data set: turns files into TFRecord splits with a schema and statistics.
 
 Parameters: see ImportParameters; input: "source", a file or an unpacked directory, except for samples.
 Output: {train,validation,test}-00000-of-0000N.tfrecord, dataset.json, statistics.json.
@@ -30,7 +30,7 @@ STATISTICS = "statistics.json"
 
 
 class ImportJobContext(Protocol):
-    """What this task needs of the process that runs it."""
+    """The part of the job's context that this task needs."""
 
     @property
     def parameters(self) -> dict[str, Any]: ...
@@ -43,9 +43,8 @@ class ImportJobContext(Protocol):
 
 
 class ImportParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`label` names the column to be predicted; None: the only one the source itself marks as a label.
-    `split` None: the source's own splits, or the usual shares. `sample` is needed for format "sample" alone, `reading`
-    is for format "csv"."""
+    """The parameters of the import. `label` names the column to be predicted; None: the only one the source itself
+    marks as a label."""
 
     format: Literal["sample", "images", "csv", "npz", "jsonl", "parquet", "tfrecord"]
     sample: str | None = None
@@ -79,8 +78,8 @@ def main(job: ImportJobContext) -> dict[str, object]:
 
     job.progress(0.4, f"read {table.rows} rows; dividing and describing them")
     labels = table.numbers(target.name) if target is not None and target.kind == "label" else None
-    splits, said = divide(table.rows, table.parts, parameters.split, parameters.seed, labels)
-    table = replace(table, findings=(*table.findings, *said))
+    splits, findings = divide(table.rows, table.parts, parameters.split, parameters.seed, labels)
+    table = replace(table, findings=(*table.findings, *findings))
     statistics = describe(table, None if target is None else target.name, splits)
 
     job.progress(0.7, "writing TFRecord files")

@@ -1,9 +1,9 @@
-"""Task: what an artifact is, whether it is a model that runs, and how it is called.
+"""Task: recognises what an artifact is, and verifies that it is a model that runs, and how it is called.
 
 Input: `artifact` (the version's files). Parameters: `servable` (a ServableConfig; its directory is filled in here),
 `labels` (what its maker calls the classes, if anything) and, where the artifact is still to be recognised, `recognise`
 (the environment that its maker asked for). What is recognised runs at once if this process's environment will do for
-it. It is a process of its own, which a hostile file may crash.
+it. The task is a process of its own, which a hostile file may crash.
 """
 
 import os
@@ -37,7 +37,7 @@ PATIENCE_S = 5.0  # for the runs that measure
 
 
 class VerifyJobContext(Protocol):
-    """What this task needs of the job that it is."""
+    """The part of the job's context that this task needs."""
 
     @property
     def parameters(self) -> Mapping[str, object]: ...
@@ -56,7 +56,7 @@ class VerifyJobContext(Protocol):
 
 
 class RequestedPackages(msgspec.Struct, frozen=True, kw_only=True):
-    """What a version's maker asked to be installed."""
+    """The packages that a version's maker asked for."""
 
     requirements: tuple[str, ...] = ()
     python: str | None = None
@@ -65,7 +65,7 @@ class RequestedPackages(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def main(job: VerifyJobContext) -> dict[str, object]:
-    """Findings as builtins. Raises a BmsError that says why the artifact is refused."""
+    """Runs the task, and returns its findings as builtins. Raises a BmsError that says why the artifact is refused."""
     config = servable_config(job)
     labels = msgspec.convert(job.parameters.get("labels", ()), tuple[str, ...])
     if "recognise" not in job.parameters:
@@ -88,14 +88,14 @@ def main(job: VerifyJobContext) -> dict[str, object]:
     )
     if not found.at_home:
         return _built(Findings(recognised=found))
-    said = found.description
+    description = found.description
     config = msgspec.structs.replace(
         config,
         runtime=found.runtime,
-        signatures=config.signatures or said.signatures,
-        preprocess=config.preprocess or said.preprocess,
+        signatures=config.signatures or description.signatures,
+        preprocess=config.preprocess or description.preprocess,
     )
-    return _built(Findings(recognised=found, verified=_verified(job, config, labels or said.labels)))
+    return _built(Findings(recognised=found, verified=_verified(job, config, labels or description.labels)))
 
 
 def _built(findings: Findings) -> dict[str, object]:
@@ -153,16 +153,17 @@ def _verified(job: VerifyJobContext, config: ServableConfig, labels: tuple[str, 
 def _configured(
     directory: str, signatures: Mapping[str, Signature], apart: Mapping[str, str], streaming: Collection[str]
 ) -> dict[str, Signature]:
-    """With what the artifact says of itself for clients that read a configuration. Raises FailedPrecondition."""
-    said = described(directory)
-    made = configured(signatures, said.max_batch_size, said.formats)
+    """The config with what the artifact says of itself for clients that read a configuration. Raises
+    FailedPrecondition."""
+    description = described(directory)
+    made = configured(signatures, description.max_batch_size, description.formats)
     for name, signature in made.items():
         check_configured(name, signature, "it answers part by part" if name in streaming else apart.get(name, ""))
     return {name: msgspec.structs.replace(one, streams=name in streaming) for name, one in made.items()}
 
 
 def _try_without_optional(servable: Servable, name: str) -> None:
-    """Raises FailedPrecondition where a model does not run without an input that it calls optional."""
+    """Runs the model without its optional inputs. Raises FailedPrecondition where it does not run without one."""
     signature: Signature = servable.signatures[name]
     optional = [spec.name for spec in signature.inputs if spec.optional]
     if not optional:
@@ -176,14 +177,14 @@ def _try_without_optional(servable: Servable, name: str) -> None:
         except BmsError as error:
             left_out = ", ".join(repr(one) for one in optional if one not in given)
             raise FailedPrecondition(
-                f"signature {name!r} says that {left_out} may be left out, and the model does not run without: "
+                f"signature {name!r} says that {left_out} may be left out, but the model does not run without it: "
                 f"{error.message}"
             ) from error
 
 
 def _try_prepared(directory: str, plan: Plan, servable: Servable) -> None:
-    """Runs the maker's example of what is prepared, images or texts, where there is one. Raises FailedPrecondition
-    where it is neither that nor an example of the model's own signatures."""
+    """Runs the maker's example of images or texts through the preprocessing, where there is one. Raises
+    FailedPrecondition where it is neither that nor an example of the model's own signatures."""
     example = read_example(directory)
     try:
         own = examples_of(example, servable.signatures)
@@ -214,7 +215,7 @@ def servable_config(job: VerifyJobContext) -> ServableConfig:
 
 
 def _unread(*parts: object) -> tuple[str, ...]:
-    """What of the artifact none of these read, each once."""
+    """The parts of the artifact that none of these read, each once."""
     return tuple(dict.fromkeys(key for part in parts if isinstance(part, PartlyRead) for key in part.unread))
 
 

@@ -1,4 +1,4 @@
-"""`bms audit`: who did what."""
+"""`bms audit`: the audit log."""
 
 import itertools
 from typing import Annotated
@@ -17,7 +17,7 @@ def audit(
     subject: Annotated[str | None, typer.Option(help="Only of the thing with this id or name.")] = None,
     limit: Annotated[int, typer.Option(help="How many at most.")] = 50,
 ) -> None:
-    """Who did what, newest first."""
+    """Show the audit log: who did what, newest first."""
     session.out.many(
         itertools.islice(session.client.audit.list(name=name, subject=subject), limit),
         {

@@ -1,4 +1,4 @@
-"""`bms database`: which database holds a home's books, and moving them to another."""
+"""`bms database`: shows which database holds a home's data, and moves it to another."""
 
 import asyncio
 import os
@@ -13,14 +13,14 @@ from bms.cli.command import noun
 from bms.cli.output.printing import CommandOutput
 from bms.core.errors import InvalidArgument
 
-app = noun("The database that holds a home's books.")
+app = noun("The database that holds a home's data.")
 HomeOption = Annotated[Path, typer.Option(help="The home on this machine.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 @app.command()
 def show(home: HomeOption = DEFAULT_HOME, json: Json = False) -> None:
-    """Which database a home is in use with, and the platform's identity, which both have."""
+    """Show which database a home uses, and the platform's identity, which both record."""
     from bms.app.home.database_move import look
 
     found = look(home.expanduser().resolve())
@@ -36,7 +36,7 @@ def move(
     sqlite: Annotated[bool, typer.Option("--sqlite", help="Back to SQLite in the home.")] = False,
     json: Json = False,
 ) -> None:
-    """Move a home's books to an empty database, which it remembers from then on. Nothing may run on the home.
+    """Move a home's data to an empty database, which it uses from then on. Nothing may run on the home.
 
     BMS_DATABASE_URL names it: postgresql://USER:PASSWORD@HOST:PORT/NAME. What there was is kept: a database elsewhere
     as it is, but no home starts with it any more; SQLite in the home as bms.db.moved.

@@ -1,4 +1,4 @@
-"""`bms dataset`: data sets and their versions."""
+"""`bms dataset`: imports, lists and deletes data sets and their versions."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from bms.cli.command import CommandSession, command, noun
+from bms.cli.confirmation import Yes, be_sure
 from bms.cli.options.values import parse_numbers
 from bms.cli.pages.dataset_page import show_version
-from bms.cli.sure import Yes, be_sure
 from bms.core.errors import InvalidArgument, NotFound
 from bms.core.workloads.resources import size_text
 
@@ -22,16 +22,16 @@ def import_(
     session: CommandSession,
     name: Name,
     path: Annotated[Path | None, typer.Argument(help="A file or directory; or give --sample.")] = None,
-    sample: Annotated[str | None, typer.Option(help="A real data set that comes along, like digits.")] = None,
+    sample: Annotated[str | None, typer.Option(help="A built-in data set, like digits.")] = None,
     format: Annotated[
         str | None, typer.Option(help="images, csv, npz, jsonl, parquet or tfrecord; else the files' names tell it.")
     ] = None,
-    label: Annotated[str | None, typer.Option(help="The column that says the class.")] = None,
+    label: Annotated[str | None, typer.Option(help="The column that holds the class.")] = None,
     split: Annotated[
         str | None,
         typer.Option(help="Shares like train=0.8,validation=0.1,test=0.1; without, a source's own splits are kept."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Decides who is in which part.")] = 0,
+    seed: Annotated[int, typer.Option(help="The seed that assigns rows to splits.")] = 0,
     description: Annotated[str, typer.Option(help="What it is.")] = "",
     column: Annotated[
         list[str] | None,
@@ -46,7 +46,7 @@ def import_(
     encoding: Annotated[str | None, typer.Option(help="CSV: like cp1252, gb18030 or utf-16; else UTF-8.")] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is imported.")] = True,
 ) -> None:
-    """Import the next version of a data set, and report what was understood and doubted."""
+    """Import the next version of a data set, and report what was detected and what is doubtful."""
     datasets = session.client.datasets
     shares = None if split is None else parse_numbers(split.split(","))
     if (path is None) == (sample is None):
@@ -97,7 +97,9 @@ def list_(session: CommandSession) -> None:
 
 @command(app)
 def versions(
-    session: CommandSession, name: Name, all: Annotated[bool, typer.Option("--all", help="Deleted ones, too.")] = False
+    session: CommandSession,
+    name: Name,
+    all: Annotated[bool, typer.Option("--all", help="Include deleted ones.")] = False,
 ) -> None:
     """List a data set's versions, newest first."""
     session.out.many(
@@ -118,7 +120,7 @@ def versions(
 def show(
     session: CommandSession, name: Name, version: Annotated[int, typer.Argument(help="The version's number.")]
 ) -> None:
-    """One version: what is in it, and what its import understood and doubted."""
+    """Show one version: what is in it, and what its import detected and doubted."""
     show_version(session, session.client.datasets.version(name, version))
 
 
@@ -126,7 +128,7 @@ def show(
 def statistics(
     session: CommandSession, name: Name, version: Annotated[int, typer.Argument(help="The version's number.")]
 ) -> None:
-    """Counts and measures of a version, as JSON."""
+    """Show a version's counts and measures, as JSON."""
     session.out.raw(session.client.datasets.statistics(name, version))
 
 

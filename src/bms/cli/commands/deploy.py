@@ -1,4 +1,4 @@
-"""`bms deploy`: the shortest way from a model, or a file, to a served name."""
+"""`bms deploy`: serves a model, or a model file, under a name with one command."""
 
 import os
 from pathlib import Path
@@ -46,7 +46,9 @@ def deploy(
     what: Annotated[str, typer.Argument(metavar="NAME|PATH", help="A model's name, or a file or directory to push.")],
     name: Annotated[str | None, typer.Option(help="The name clients call; by default the model's.")] = None,
     version: Annotated[int | None, typer.Option(help="Serve this version; by default the newest ready one.")] = None,
-    alias: Annotated[str | None, typer.Option(help="Serve, and from then on follow, what this alias names.")] = None,
+    alias: Annotated[
+        str | None, typer.Option(help="Serve the version that this alias points at, and follow it when it moves.")
+    ] = None,
     replicas: Annotated[int | None, typer.Option(help="Model servers per version.")] = None,
     cpu: Cpu = None,
     memory: Memory = None,

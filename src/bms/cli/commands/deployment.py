@@ -1,4 +1,4 @@
-"""`bms deployment`: what is served under which name."""
+"""`bms deployment`: creates, changes, lists and stops deployments."""
 
 from typing import Annotated
 
@@ -8,14 +8,16 @@ from bms.cli.command import CommandSession, command, noun
 from bms.cli.options.batching import Batch, BatchObjective, BatchPolicy, BatchSizes, BatchWait
 from bms.cli.options.resources import Cpu, Gpu, GpuMemory, Memory
 from bms.cli.pages.gate_table import measured
-from bms.cli.serving import DialectOption, Force, SpecOptions, apply, parse_targets, settled, show_status
+from bms.cli.serving import DialectOption, Force, SpecOptions, apply, parse_targets, show_status, wait_until_serving
 from bms.core.errors import InvalidArgument, NotFound
 from bms.core.formats.shortening import shortened
 from bms.sdk.deployments import Target
 
-app = noun("What is served under which name.")
+app = noun("Which versions are served under which name.")
 Name = Annotated[str, typer.Argument(help="The deployment's name.")]
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it serves all that is wanted.")]
+Wait = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="Wait until the deployment serves all that its spec wants.")
+]
 
 
 @command(app, "set")
@@ -46,7 +48,7 @@ def set_(
         bool | None,
         typer.Option(
             "--share-weights/--own-weights",
-            help="Whether several replicas have a model's large weights in memory once; runs of few rows take longer.",
+            help="Whether replicas share one copy of a model's large weights in memory; runs of few rows take longer.",
         ),
     ] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds a request may take.")] = None,
@@ -54,7 +56,7 @@ def set_(
     force: Force = False,
     wait: Wait = True,
 ) -> None:
-    """Make a deployment, or change what is given of it."""
+    """Create a deployment, or change the options that are given."""
     options = SpecOptions(
         replicas=replicas,
         cpu=cpu,
@@ -116,13 +118,13 @@ REASON_SHOWN = 240  # characters in a table; --json has all
 
 @command(app)
 def status(session: CommandSession, name: Name) -> None:
-    """What a deployment serves now, and what is on its way."""
+    """Show what a deployment serves now, and which replicas are starting or ending."""
     show_status(session, session.client.deployments.status(name))
 
 
 @command(app)
 def replicas(session: CommandSession, name: Name) -> None:
-    """The replicas that a deployment has, and had lately: `bms logs NAME --replica ID` shows what one wrote."""
+    """List the replicas that a deployment has, and had lately: `bms logs NAME --replica ID` shows what one wrote."""
     session.out.many(
         session.client.deployments.replicas(name),
         {
@@ -139,7 +141,7 @@ def replicas(session: CommandSession, name: Name) -> None:
 
 @command(app)
 def revisions(session: CommandSession, name: Name) -> None:
-    """What a deployment was told to serve, newest first."""
+    """List what a deployment was set to serve, newest first."""
     session.out.many(
         session.client.deployments.revisions(name),
         {
@@ -157,30 +159,30 @@ def revisions(session: CommandSession, name: Name) -> None:
 def rollback(
     session: CommandSession,
     name: Name,
-    to: Annotated[int | None, typer.Option(help="The revision; by default the one before.")] = None,
+    to: Annotated[int | None, typer.Option(help="The revision to return to; by default the one before.")] = None,
     wait: Wait = True,
 ) -> None:
-    """Serve again what an earlier revision meant."""
+    """Return to what an earlier revision served."""
     session.client.deployments.rollback(name, to=to)
-    show_status(session, settled(session, name) if wait else session.client.deployments.status(name))
+    show_status(session, wait_until_serving(session, name) if wait else session.client.deployments.status(name))
 
 
 @command(app)
 def stop(session: CommandSession, name: Name) -> None:
-    """Run nothing for a name, and keep its settings."""
+    """Stop all replicas of a deployment, and keep its settings."""
     session.client.deployments.stop(name)
     show_status(session, session.client.deployments.status(name))
 
 
 @command(app)
 def start(session: CommandSession, name: Name, wait: Wait = True) -> None:
-    """Serve again what was stopped."""
+    """Start a stopped deployment again."""
     session.client.deployments.start(name)
-    show_status(session, settled(session, name) if wait else session.client.deployments.status(name))
+    show_status(session, wait_until_serving(session, name) if wait else session.client.deployments.status(name))
 
 
 @command(app)
 def delete(session: CommandSession, name: Name) -> None:
-    """Stop serving a name."""
+    """Delete a deployment."""
     session.client.deployments.delete(name)
     session.out.say(f"deleted {name}", {})

@@ -1,4 +1,4 @@
-"""`bms down`: stops the platform of a home, and all it runs."""
+"""`bms down`: stops the platform of a home, and everything it runs."""
 
 from pathlib import Path
 from typing import Annotated

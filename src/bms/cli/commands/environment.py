@@ -1,4 +1,4 @@
-"""`bms environment`: what models and jobs run in."""
+"""`bms environment`: the Python environments of models and jobs."""
 
 import sys
 from typing import Annotated
@@ -11,14 +11,14 @@ from bms.core.errors import InvalidArgument
 from bms.core.workloads.resources import size_text
 from bms.sdk.environments import Environment
 
-app = noun("What models and jobs run in: Python, and the packages they asked for.")
+app = noun("The Python and packages of models and jobs.")
 Digest = Annotated[str, typer.Argument(help="Its digest, or the beginning of it.")]
 _SHOWN = 12  # digits of a digest
 
 
 @command(app, "list")
 def list_(session: CommandSession) -> None:
-    """List the environments of one's models and jobs: all for the operator."""
+    """List the environments of your models and jobs: all for the operator."""
     session.out.many(
         session.client.environments.list(),
         {
@@ -29,7 +29,7 @@ def list_(session: CommandSession) -> None:
             "BUILT IN": lambda one: f"{one.built_s:.1f} s" if one.built_s else "",
             "VERSIONS": lambda one: one.versions,
             "JOBS": lambda one: one.jobs,
-            "REQUIREMENTS": _asked,
+            "REQUIREMENTS": _requirements_text,
         },
         "no environments: all runs in the platform's own",
     )
@@ -37,7 +37,7 @@ def list_(session: CommandSession) -> None:
 
 @command(app)
 def show(session: CommandSession, digest: Digest) -> None:
-    """One environment."""
+    """Show one environment."""
     one = _find(session, digest)
     session.out.one(
         one,
@@ -45,7 +45,7 @@ def show(session: CommandSession, digest: Digest) -> None:
             "environment": one.digest,
             "state": one.state,
             "python": one.python,
-            "requirements": _asked(one),
+            "requirements": _requirements_text(one),
             "index": one.index,
             "packages": one.packages or "",
             "resolved to": one.lock,
@@ -64,7 +64,7 @@ def log(
     digest: Digest,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Until the build has ended.")] = False,
 ) -> None:
-    """What its last build said."""
+    """Show the log of an environment's last build."""
     write = log_writer()
     for piece in session.client.environments.log(_find(session, digest).digest, follow=follow):
         write(piece)
@@ -72,13 +72,13 @@ def log(
 
 @command(app)
 def lock(session: CommandSession, digest: Digest) -> None:
-    """The lock file it was installed from: exact versions with their hashes."""
+    """Print the lock file that an environment was installed from: exact versions with their hashes."""
     sys.stdout.write(session.client.environments.lock(_find(session, digest).digest))
 
 
 @command(app)
 def prune(session: CommandSession) -> None:
-    """Remove all that no version that may be served, and no job that has not ended, needs. For the operator."""
+    """Remove all environments that no servable version and no unfinished job needs. For the operator."""
     pruned = session.client.environments.prune()
     count = len(pruned.removed)
     session.out.say(f"{count} environment{'' if count == 1 else 's'} removed, {size_text(pruned.freed)} freed", pruned)
@@ -101,6 +101,6 @@ def _short(digest: str) -> str:
     return digest.removeprefix("sha256:")[:_SHOWN]
 
 
-def _asked(one: Environment) -> str:
+def _requirements_text(one: Environment) -> str:
     said = ", ".join(one.requirements) + (" by a lock file" if one.locked else "")
     return (said if len(said) < 100 else f"{said[:99]}…").strip()

@@ -1,4 +1,4 @@
-"""`bms job`: training and other programs that run to their end."""
+"""`bms job`: training and other programs that run to completion."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ from bms.core.workloads.resources import size_text
 from bms.sdk.jobs import Job
 from bms.sdk.models import Version
 
-app = noun("Training and other programs that run to their end.")
+app = noun("Training and other programs that run to completion.")
 Id = Annotated[str, typer.Argument(help="The job's id.")]
 
 
@@ -45,17 +45,17 @@ def train(
         Path | None, typer.Option(help="A requirements.txt that says what the code needs.")
     ] = None,
     lock: Annotated[Path | None, typer.Option(help="A lock file: exact versions with hashes.")] = None,
-    index: Annotated[str, typer.Option(help="One of the operator's package indexes, by name.")] = "",
+    index: Annotated[str, typer.Option(help="The name of one of the operator's package indexes.")] = "",
     python: Annotated[str | None, typer.Option(help="A Python version, like 3.11; else the platform's.")] = None,
     name: Annotated[str, typer.Option(help="What to call the job.")] = "",
     cpu: JobCpu = None,
     memory: JobMemory = None,
     gpu: JobGpu = None,
     timeout: Annotated[str, typer.Option(help="How long it may run, like 90s, 15m or 12h.")] = "1h",
-    attempts: Annotated[int, typer.Option(help="How often it may be tried.")] = 1,
+    attempts: Annotated[int, typer.Option(help="How often the job may be attempted.")] = 1,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show progress until it ends.")] = True,
 ) -> None:
-    """Train by a recipe, or by code of your own; with --model, until the version that comes of it is verified.
+    """Train a model by a recipe, or by code of your own; with --model, wait until the version it produces is verified.
 
     Code of your own has a function `main(job)` in the file --entry, which reads its data by `job.dataset()` and saves
     what it made by `job.save_model(model)`: see docs/training.md. That becomes the version.
@@ -83,7 +83,7 @@ def train(
 
 @command(app)
 def recipes(session: CommandSession) -> None:
-    """The ready-made training programs."""
+    """List the ready-made training programs."""
     session.out.many(
         session.client.jobs.recipes(),
         {"NAME": lambda one: one.name, "": lambda one: one.title, "PARAMETERS": lambda one: one.parameters},
@@ -114,7 +114,7 @@ def list_(
 
 @command(app)
 def show(session: CommandSession, id: Id) -> None:
-    """One job."""
+    """Show one job."""
     _show(session, session.client.jobs.get(id))
 
 
@@ -130,7 +130,7 @@ def log(
     id: Id,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Until it ends.")] = False,
 ) -> None:
-    """A job's output."""
+    """Print a job's output."""
     write = log_writer()
     for piece in session.client.jobs.log(id, follow=follow):
         write(piece)
@@ -142,7 +142,7 @@ def output(
     id: Id,
     to: Annotated[Path | None, typer.Option(help="Write them to this directory; without it they are listed.")] = None,
 ) -> None:
-    """The files that a job made: what it left in `job.output`."""
+    """List the files that a job made: what it left in `job.output`."""
     files = session.client.jobs.output(id)
     if to is None:
         columns = {"FILE": lambda file: file.path, "SIZE": lambda file: size_text(file.size)}
@@ -157,14 +157,14 @@ def output(
 
 @command(app)
 def cancel(session: CommandSession, id: Id) -> None:
-    """Stop a job for good."""
+    """Cancel a job for good."""
     job = session.client.jobs.cancel(id)
     session.out.say(f"job {job.id} is being cancelled" if not job.ended else f"job {job.id} is {job.state}", job)
 
 
 @command(app)
 def retry(session: CommandSession, id: Id) -> None:
-    """Run an ended job again, as a new one."""
+    """Repeat an ended job, as a new one."""
     job = session.client.jobs.retry(id)
     session.out.say(f"job {job.id} repeats it", job)
 
@@ -215,6 +215,6 @@ def _compared(report: Mapping[str, object]) -> dict[str, str]:
 
 
 def _dataset(text: str) -> tuple[str, str]:
-    """The name of the job's input and the data set's reference; the input is called "data" unless said."""
+    """The name of the job's input and the data set's reference; the input is called "data" by default."""
     name, sign, reference = text.partition("=")
     return (name, reference) if sign else ("data", text)

@@ -1,4 +1,4 @@
-"""`bms key`: what programs show to act as a user."""
+"""`bms key`: creates, lists and revokes API keys."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -13,21 +13,21 @@ from bms.cli.options.durations import parse_duration
 from bms.cli.output.printing import CommandOutput
 from bms.sdk.tenants import Key
 
-app = noun("What programs show to act as a user.")
+app = noun("API keys, with which programs act as a user.")
 
 
 @command(app)
 def create(
     session: CommandSession,
     name: Annotated[str, typer.Argument(help="What to call it.")] = "key",
-    user: Annotated[str | None, typer.Option(help="Whom it acts as; by default whoever asks.")] = None,
+    user: Annotated[str | None, typer.Option(help="The user that the key acts as; by default your own.")] = None,
     scope: Annotated[list[str] | None, typer.Option(help="Allow only this, like inference:invoke; repeatable.")] = None,
-    expires: Annotated[str | None, typer.Option(help="How long it is good, like 12h or 30d.")] = None,
+    expires: Annotated[str | None, typer.Option(help="How long the key is valid, like 12h or 30d.")] = None,
     rate: Annotated[float | None, typer.Option(help="Predictions per second at most.")] = None,
     burst: Annotated[int | None, typer.Option(help="Predictions at once above that rate.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the key alone, for scripts.")] = False,
 ) -> None:
-    """Make a key. Its text is shown this once."""
+    """Create an API key. Its text is shown this once."""
     ends = None if expires is None else datetime.now(UTC) + timedelta(seconds=parse_duration(expires))
     made = session.client.keys.create(
         name, user=user, scopes=frozenset(scope or ()), expires_at=ends, rate_per_s=rate, burst=burst
@@ -41,7 +41,7 @@ def create(
 
 @command(app, "list")
 def list_(session: CommandSession, user: Annotated[str | None, typer.Option(help="Only this user's.")] = None) -> None:
-    """List keys, without their secrets."""
+    """List API keys, without their secrets."""
     session.out.many(
         session.client.keys.list(user=user),
         {
@@ -61,11 +61,9 @@ def list_(session: CommandSession, user: Annotated[str | None, typer.Option(help
 def revoke(
     session: CommandSession,
     id: Annotated[str, typer.Argument(help="The key's id.")],
-    force: Annotated[
-        bool, typer.Option(help="Even the last one with which anybody could administer the tenant.")
-    ] = False,
+    force: Annotated[bool, typer.Option(help="Even the last key that can administer the tenant.")] = False,
 ) -> None:
-    """End a key for good, everywhere within a second."""
+    """Revoke a key for good, everywhere within a second."""
     key = session.client.keys.revoke(id, force=force)
     session.out.say(f"revoked {key.id}", key)
 
@@ -75,7 +73,7 @@ def recover(
     home: Annotated[Path, typer.Option(help="The home on this machine whose key was lost.")] = DEFAULT_HOME,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Make a new admin key for a home on this machine, whether its platform runs or not.
+    """Create a new admin key for a home on this machine, whether its platform runs or not.
 
     Whoever may read the home's files may do this. The key becomes HOME/admin.key; the user `admin` is an enabled owner
     again. Keys that were lost stay good until they are revoked.

@@ -1,4 +1,4 @@
-"""`bms logs`: what the replicas of a deployment write, those that ended included."""
+"""`bms logs`: prints the logs of a deployment's replicas, ended ones included."""
 
 import sys
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def logs(
         bool, typer.Option("--previous", "-p", help="Of the last replica that ended, such as one that crashed.")
     ] = False,
 ) -> None:
-    """What the replicas of a deployment write: prints, warnings, errors with their traces.
+    """Print what the replicas of a deployment write: prints, warnings, errors with their traces.
 
     Without more, of those that run; where none does, of the last that ended. Where there are several, each line begins
     with its replica. A log that grew over 16 MiB begins with a line that says how much is gone; of ended replicas the
@@ -52,8 +52,8 @@ def logs(
 
 
 class Lines:
-    """Puts pieces together to whole lines, each replica's for itself; `write` gets the replica, the line without its
-    end, and whether lines of several replicas are among one another."""
+    """Joins pieces of logs to whole lines, separately for each replica; `write` gets the replica, the line without its
+    end, and whether lines of several replicas are interleaved."""
 
     def __init__(self, write: Callable[[Replica, str, bool], None]) -> None:
         self._write = write
@@ -85,7 +85,7 @@ def _as_text(replica: Replica, line: str, several: bool) -> None:
 
 
 class _Said(msgspec.Struct):
-    """A line of the model server's own."""
+    """A structured log line (JSON) of the model server."""
 
     at: datetime
     level: str
@@ -95,8 +95,7 @@ class _Said(msgspec.Struct):
 
 
 def readable(line: str) -> list[str]:
-    """A line of the model server's own, which is JSON, as a person reads it, its trace in lines of their own; any other
-    as it is."""
+    """Formats a model server's JSON log line for people, its trace in lines of their own; any other line as it is."""
     try:
         said = msgspec.json.decode(line, type=_Said)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):

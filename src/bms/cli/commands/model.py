@@ -1,4 +1,4 @@
-"""`bms model`: models, their versions and aliases."""
+"""`bms model`: pushes, lists, converts and evaluates models' versions, and moves aliases."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from bms.cli.command import CommandSession, command, noun
-from bms.cli.options.gates import FORM, asked, asked_for, gate_of, value_text
+from bms.cli.confirmation import Yes, be_sure
+from bms.cli.options.gates import FORM, gate_of, gate_text, matches_gate, value_text
 from bms.cli.options.version import (
     AllowPickle,
     Batched,
@@ -33,7 +34,6 @@ from bms.cli.output.writing import write_pieces
 from bms.cli.pages.gate_table import measured, show_gates
 from bms.cli.pages.version_page import show_version, version_meant
 from bms.cli.pushing import VerificationLog, newest_ready, push
-from bms.cli.sure import Yes, be_sure
 from bms.core.errors import InvalidArgument
 from bms.core.workloads.resources import size_text
 from bms.sdk.models import Version
@@ -69,13 +69,17 @@ def push_(
     image: Image = None,
     text: Text = None,
     label: Label = None,
-    metric: Annotated[list[str] | None, typer.Option(help="NAME=NUMBER to keep with it; repeatable.")] = None,
-    note: Annotated[list[str] | None, typer.Option(help="NAME=TEXT to keep with it; repeatable.")] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="A metric to store with the version, NAME=NUMBER; repeatable.")
+    ] = None,
+    note: Annotated[
+        list[str] | None, typer.Option(help="A note to store with the version, NAME=TEXT; repeatable.")
+    ] = None,
     allow_pickle: AllowPickle = False,
-    alias: Annotated[str | None, typer.Option(help="Then point this alias at it.")] = None,
+    alias: Annotated[str | None, typer.Option(help="Point this alias at the new version.")] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is verified.")] = True,
 ) -> None:
-    """Upload the next version of a model: what it is is found out, and it is run once before anybody may use it."""
+    """Upload the next version of a model: its format is detected, and it is run once before anybody may use it."""
     options = VersionOptions(
         runtime=runtime,
         requirement=requirement,
@@ -112,7 +116,7 @@ def create(
     description: Annotated[str, typer.Option(help="What it is for.")] = "",
     gate: GateOption = None,
 ) -> None:
-    """Make a model without versions."""
+    """Create a model without versions."""
     model = session.client.models.create(name, description=description, gates=[gate_of(text) for text in gate or ()])
     session.out.say(f"made model {model.name}", model)
 
@@ -128,7 +132,7 @@ def list_(
             "NAME": lambda model: model.name,
             "NEWEST": lambda model: model.newest.number if model.newest else "",
             "STATE": lambda model: model.newest.state if model.newest else "no version",
-            "GATES": lambda model: [asked(gate) for gate in model.gates],
+            "GATES": lambda model: [gate_text(gate) for gate in model.gates],
             "MADE": lambda model: model.created_at,
             "DESCRIPTION": lambda model: model.description,
         },
@@ -153,7 +157,7 @@ def versions(session: CommandSession, name: Name) -> None:
             "SIZE": lambda version: size_text(version.size),
             "METRICS": lambda version: version.metrics,
             "GATES": lambda version: [
-                f"{one.metric} {value_text(one)}" for one in version.gate_results if asked_for(one, gates)
+                f"{one.metric} {value_text(one)}" for one in version.gate_results if matches_gate(one, gates)
             ],
             "MADE": lambda version: version.created_at,
             "": lambda version: version.reason,
@@ -164,7 +168,7 @@ def versions(session: CommandSession, name: Name) -> None:
 
 @command(app)
 def show(session: CommandSession, name: NameOf, version: NumberOrNewest = None) -> None:
-    """Everything about a version: the newest, unless one is named by its number or by an alias."""
+    """Show everything about a version: the newest, unless one is named by its number or by an alias."""
     show_version(session, version_meant(session, name, version))
 
 
@@ -175,7 +179,7 @@ def log(
     version: NumberOrNewest = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it is verified.")] = False,
 ) -> None:
-    """What verifying a version said: how its environment was built, how it loaded, why it was refused."""
+    """Print the log of a version's verification: how its environment was built, how it loaded, why it was refused."""
     models = session.client.models
     meant = version_meant(session, name, version)
     said = VerificationLog(session, meant)
@@ -196,8 +200,8 @@ def alias(
     session: CommandSession,
     name: Name,
     alias: Annotated[str, typer.Argument(help="The alias.")],
-    version: Annotated[int | None, typer.Argument(help="Where it is to point; left out: show it.")] = None,
-    force: Annotated[bool, typer.Option(help="Pass over gates; admins only.")] = False,
+    version: Annotated[int | None, typer.Argument(help="The version to point it at; left out: show the alias.")] = None,
+    force: Annotated[bool, typer.Option(help="Ignore the model's gates; admins only.")] = False,
     delete: Annotated[bool, typer.Option(help="Delete the alias.")] = False,
 ) -> None:
     """Show, move or delete an alias: what deployments that follow it serve."""
@@ -226,7 +230,7 @@ def convert(
     `bms job show` says what was compared; a refused child leaves a note on its parent: see docs/conversion.md.
     """
     job = session.client.models.convert(name, version, to, tolerance=tolerance)
-    session.out.say(f"job {job.id} converts it: `bms job wait {job.id}`", job)
+    session.out.say(f"job {job.id} does the conversion: `bms job wait {job.id}`", job)
 
 
 @command(app)
@@ -234,14 +238,14 @@ def evaluate(
     session: CommandSession,
     name: Name,
     version: Number,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait, and show how it stands with them.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait, and show the results.")] = False,
 ) -> None:
     """Start the jobs that measure a model's gates on a version; what is being measured already is not begun again."""
     jobs = list(session.client.models.evaluate(name, version))
     if wait:
         for job in jobs:
             if job.ran_already:
-                session.out.say(f"job {job.id} runs already: it is waited for, and none begun beside it")
+                session.out.say(f"job {job.id} already measures this: waiting for it")
         return show_gates(session, name, measured(session, name, version, [job.id for job in jobs]))
     columns = {
         "JOB": lambda job: job.id,
@@ -257,10 +261,10 @@ def gates(
     name: Name,
     version: Annotated[int | None, typer.Argument(help="The version; by default the newest ready one.")] = None,
     set: Annotated[list[str] | None, typer.Option(help=f"{FORM}: instead of those there are; repeatable.")] = None,
-    clear: Annotated[bool, typer.Option(help="Ask for nothing any more.")] = False,
+    clear: Annotated[bool, typer.Option(help="Remove all gates.")] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait while some are being measured.")] = False,
 ) -> None:
-    """How a version stands with what its model asks for, or, with --set, change that.
+    """Show whether a version passes its model's gates, or, with --set, change the gates.
 
     Versions that are ready already are measured on new gates by `bms model evaluate`.
     """
@@ -269,22 +273,22 @@ def gates(
         if version is not None or (set and clear):
             raise InvalidArgument("gates are of the model and not of a version: give --set or --clear alone")
         changed = models.change(name, gates=[gate_of(text) for text in set or ()])
-        wanted = ", ".join(map(asked, changed.gates))
+        wanted = ", ".join(map(gate_text, changed.gates))
         how = f"\nversions that are ready already are measured on them by `bms model evaluate {name} VERSION`"
-        return session.out.say(f"{name} asks for {wanted}{how}" if wanted else f"{name} asks for nothing", changed)
+        return session.out.say(f"{name} has gates {wanted}{how}" if wanted else f"{name} has no gates", changed)
     number = version if version is not None else newest_ready(session, name)
     return show_gates(session, name, measured(session, name, number) if wait else models.gates(name, number))
 
 
 @command(app)
 def offline(session: CommandSession, name: Name, version: Number) -> None:
-    """Withdraw a version; it may be published again."""
+    """Take a version out of use; it may be published again."""
     session.out.say(f"version {version} of {name} is offline", session.client.models.take_offline(name, version))
 
 
 @command(app)
 def publish(session: CommandSession, name: Name, version: Number) -> None:
-    """Offer an offline version again."""
+    """Make an offline version available again."""
     session.out.say(f"version {version} of {name} is ready", session.client.models.publish(name, version))
 
 

@@ -1,4 +1,4 @@
-"""`bms node`: this machine as a node, whose agent runs models and jobs of a platform elsewhere."""
+"""`bms node`: runs this machine as a node of a platform elsewhere."""
 
 import os
 import sys
@@ -28,16 +28,19 @@ def start(
         str, typer.Option(help="HOST:PORT for platforms of other machines; left out: a socket of this one.")
     ] = "",
     advertise: Annotated[str, typer.Option(help="The name or address by which others reach this machine.")] = "",
-    name: Annotated[str, typer.Option(help="What the machine is called; its host name unless told otherwise.")] = "",
+    name: Annotated[str, typer.Option(help="The machine's name; by default its host name.")] = "",
     require_isolation: Annotated[
-        Isolated, typer.Option(help="Refuse to start where less keeps workloads in: docs/isolation.md.")
+        Isolated,
+        typer.Option(
+            help="Refuse to start where this machine offers less isolation than this level: docs/isolation.md."
+        ),
     ] = Isolated.none,
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready and go on in background.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background; return when ready.")] = False,
 ) -> None:
-    """Run this machine's node agent, and say what `bms up` must be told.
+    """Run this machine's node agent, and print what `bms up` must be given.
 
-    Where packages are installed from is said by BMS_INDEX_URL and its like, as for `bms up`. An agent that ends leaves
-    models and jobs running for the next one of the home; `bms node stop` ends them, too.
+    Package indexes are set by BMS_INDEX_URL and its like, as for `bms up`. An agent that ends leaves models and jobs
+    running for the next one of the home; `bms node stop` ends them, too.
     """
     root = home.expanduser().resolve()
     command = [sys.executable, "-P", "-m", "bms.app.node_agent", "--home", str(root)]

@@ -1,4 +1,4 @@
-"""`bms profile`: the server and key that commands use unless told otherwise."""
+"""`bms profile`: the server and key that commands use by default."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,13 +13,13 @@ from bms.cli.connection import ServerConnection, key_of, of_home, read_profile
 from bms.core.errors import InvalidArgument, NotFound
 from bms.sdk.transport.addresses import check_url
 
-app = noun("The server and key that commands use unless told otherwise.")
+app = noun("The server and key that commands use by default.")
 
 
 @app.command("set")
 def set_(
     url: Annotated[str | None, typer.Option(help="The server, like http://127.0.0.1:8000.")] = None,
-    home: Annotated[str | None, typer.Option(help="Take both from the platform of this home.")] = None,
+    home: Annotated[str | None, typer.Option(help="Take address and key from the platform of this home.")] = None,
     key: Annotated[str | None, typer.Option(help="The key, or @FILE that holds it; asked for if left out.")] = None,
     ca: Annotated[Path | None, typer.Option(help="A file of authorities to believe over https, PEM.")] = None,
 ) -> None:
@@ -39,7 +39,7 @@ def set_(
 
 @app.command()
 def show() -> None:
-    """Where commands go unless told otherwise. The key's secret half is not shown."""
+    """Show where commands go by default. The key's secret half is not shown."""
     path = client_settings().profile
     profile = read_profile(path)
     if profile is None:

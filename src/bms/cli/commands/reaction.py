@@ -1,4 +1,4 @@
-"""`bms reaction`: what was to follow from events and could not be done."""
+"""`bms reaction`: event handlers' work that failed."""
 
 import enum
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from bms.cli.command import CommandSession, command, noun
 
-app = noun("What was to follow from events and could not be done yet, or at all. For the operator.")
+app = noun("Failed reactions to events, to retry or to drop. For the operator.")
 Id = Annotated[str, typer.Argument(help="Its id, from `bms reaction list`.")]
 
 
@@ -20,7 +20,7 @@ class ReactionState(enum.StrEnum):
 def list_(
     session: CommandSession, state: Annotated[ReactionState | None, typer.Option(help="Only these.")] = None
 ) -> None:
-    """List what waits for another try, and dead letters, of all tenants."""
+    """List failed reactions that wait for a retry, and those that were given up, of all tenants."""
     session.out.many(
         session.client.reactions.list(state=state.value if state else None),
         {
@@ -41,13 +41,13 @@ def list_(
 
 @command(app)
 def retry(session: CommandSession, id: Id) -> None:
-    """Try it now, and from then on until it is done."""
+    """Retry a reaction now, and from then on until it is done."""
     again = session.client.reactions.retry(id)
     session.out.say(f"{again.handler} is tried again after event {again.number}, {again.event}", again)
 
 
 @command(app)
 def dismiss(session: CommandSession, id: Id) -> None:
-    """Forget it: it is not tried any more, and what waits behind it goes on."""
+    """Drop a reaction: it is not tried any more, and what waits behind it goes on."""
     gone = session.client.reactions.dismiss(id)
     session.out.say(f"{gone.handler} is not tried any more after event {gone.number}, {gone.event}", gone)

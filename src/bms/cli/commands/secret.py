@@ -1,4 +1,4 @@
-"""`bms secret`: values that models send to the servers they forward to."""
+"""`bms secret`: values that models send to their upstreams."""
 
 import sys
 from typing import Annotated
@@ -19,7 +19,7 @@ def set_(
         list[str] | None, typer.Option(help="Send it to this host alone, like api.example.com; repeatable.")
     ] = None,
 ) -> None:
-    """Set or replace a secret: asked for without showing it, or the first line of the standard input.
+    """Set or replace a secret: you are asked for it without echo, or it is the first line of the standard input.
 
     Replicas that run keep the former value until they are started again.
     """

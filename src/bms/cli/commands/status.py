@@ -1,4 +1,4 @@
-"""`bms status`: how the platform is doing."""
+"""`bms status`: shows the state of the platform."""
 
 import sys
 from datetime import datetime
@@ -21,7 +21,7 @@ app = typer.Typer(add_completion=False)
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """All that `bms status --json` prints. `processes` are this machine's, known only with --home."""
+    """What `bms status --json` prints. `processes` are this machine's, known only with --home."""
 
     url: str
     ready: bool
@@ -32,7 +32,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 @command(app)
 def status(session: CommandSession) -> None:
-    """How the platform is doing. Exit status 6 when it does not answer predictions."""
+    """Show the state of the platform. Exit status 6 when it does not answer predictions."""
     client, connection = session.client, session.connection
     ready = _ready(session)
     report = Report(
@@ -91,7 +91,7 @@ def _show(session: CommandSession, report: Report) -> None:
             "",
         )
     if system.unread_usage:
-        out.say(f"\n{system.unread_usage} usage events were written by a later release: use one to have them booked")
+        out.say(f"\n{system.unread_usage} usage events were written by a later release: start that one to count them")
     if lacking := [each for each in system.isolation.protections if not each.on]:
         out.say("")
         out.many(lacking, {"NOT PROTECTED": lambda each: each.name, "WHY": lambda each: each.lacking}, "")

@@ -1,4 +1,4 @@
-"""`bms tenant`: isolated customers of the platform."""
+"""`bms tenant`: creates, lists and deletes tenants."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from bms.cli.command import CommandSession, command, noun
-from bms.cli.sure import Yes, be_sure
+from bms.cli.confirmation import Yes, be_sure
 from bms.sdk.tenants import Tenant
 
-app = noun("Isolated customers of the platform.")
+app = noun("Tenants: isolated customers of the platform.")
 
 
 @command(app)
@@ -18,7 +18,7 @@ def create(
     id: Annotated[str, typer.Argument(help="Its name, for good.")],
     owner: Annotated[str, typer.Option(help="Name of its first user.")] = "admin",
 ) -> None:
-    """Make a tenant with an owner. The owner's key is shown this once."""
+    """Create a tenant with an owner. The owner's key is shown this once."""
     made = session.client.tenants.create(id, owner=owner)
     session.out.one(made, {"tenant": made.tenant.id, "owner": made.owner.name, "key": made.key.text})
     session.out.say("Keep the key now: it is not shown again.")
@@ -26,9 +26,9 @@ def create(
 
 @command(app, "list")
 def list_(
-    session: CommandSession, all: Annotated[bool, typer.Option("--all", help="Deleted ones, too.")] = False
+    session: CommandSession, all: Annotated[bool, typer.Option("--all", help="Include deleted ones.")] = False
 ) -> None:
-    """List tenants: all for the operator, one's own for others."""
+    """List tenants: all for the operator, your own for others."""
     columns: dict[str, Callable[[Tenant], object]] = {
         "TENANT": lambda tenant: tenant.id,
         "STATE": _state,
@@ -43,7 +43,7 @@ def delete(
     session: CommandSession,
     id: Annotated[str, typer.Argument(help="The tenant's name.")],
     force: Annotated[bool, typer.Option("--force", help="Also while it serves or runs jobs.")] = False,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until nothing of it is left.")] = True,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until everything it owned is gone.")] = True,
     yes: Yes = False,
 ) -> None:
     """Delete a tenant with all it owns. Its books are kept, and its name stays taken.
@@ -62,7 +62,7 @@ def delete(
 
 @command(app)
 def whoami(session: CommandSession) -> None:
-    """Who the key acts as."""
+    """Show whom the key acts as."""
     me = session.client.tenants.whoami()
     scopes = sorted(me.scopes) or "all of the role"
     session.out.one(me, {"tenant": me.tenant, "user": me.user, "role": me.role, "key": me.key, "scopes": scopes})

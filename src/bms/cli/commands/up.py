@@ -1,4 +1,4 @@
-"""`bms up`: the platform on this machine."""
+"""`bms up`: runs the platform on this machine."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ app = typer.Typer(add_completion=False)
 
 
 class Isolated(StrEnum):
-    """The levels of core/workloads/isolation.py as a choice on the command line."""
+    """The isolation levels of core/workloads/isolation.py as a choice on the command line."""
 
     none = "none"
     basic = "basic"
@@ -29,16 +29,18 @@ class Isolated(StrEnum):
 @app.command()
 def up(
     home: Annotated[Path, typer.Option(help="Where everything is kept; made if missing.")] = DEFAULT_HOME,
-    host: Annotated[str, typer.Option(help="The address to listen on; others than this machine's own need care.")] = (
-        "127.0.0.1"
-    ),
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; any but a loopback address opens the port to other machines.")
+    ] = ("127.0.0.1"),
     port: Annotated[int, typer.Option(help="The port to listen on; 0: any free one.")] = 8000,
-    gateways: Annotated[int, typer.Option(help="Processes that answer requests.")] = 1,
+    gateways: Annotated[int, typer.Option(help="How many gateway processes answer requests.")] = 1,
     tls_cert: Annotated[Path | None, typer.Option(help="Serve https with this certificate (its chain, PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The certificate's key, PEM.")] = None,
     openai_tokens: Annotated[
         Path | None,
-        typer.Option(help="A file like cl100k_base.tiktoken: what token ids that OpenAI's clients send mean as texts."),
+        typer.Option(
+            help="A tiktoken file such as cl100k_base.tiktoken, to decode token ids that OpenAI's clients send."
+        ),
     ] = None,
     index_url: Annotated[str, typer.Option(help="Install packages from this index. [env: BMS_INDEX_URL]")] = "",
     extra_index_url: Annotated[
@@ -52,34 +54,41 @@ def up(
     ] = None,
     offline: Annotated[bool, typer.Option(help="Install from --find-links and the cache alone.")] = False,
     require_isolation: Annotated[
-        Isolated, typer.Option(help="Refuse to start where less keeps workloads in: docs/isolation.md.")
+        Isolated,
+        typer.Option(
+            help="Refuse to start where this machine offers less isolation than this level: docs/isolation.md."
+        ),
     ] = Isolated.none,
     verification_timeout: Annotated[
-        float, typer.Option(help="Seconds that a version may take to be loaded and tried.")
+        float, typer.Option(help="Seconds that verification may take to load and run a version.")
     ] = 300.0,
     allow_upstream: Annotated[
         list[str] | None,
-        typer.Option(help="Let models forward to this network or HOST:PORT, not public ones alone; repeatable."),
+        typer.Option(help="Also let models call this network or HOST:PORT, not only public addresses; repeatable."),
     ] = None,
     allow_origin: Annotated[
         list[str] | None,
-        typer.Option(help="Let pages of this origin read answers in browsers, https://app.example, or *; repeatable."),
+        typer.Option(
+            help="Let browser pages of this origin read answers (CORS): https://app.example, or *; repeatable."
+        ),
     ] = None,
     trust_proxy: Annotated[
         list[str] | None,
-        typer.Option(help="Believe what proxies of this network say of their clients, 10.0.0.0/8; repeatable."),
+        typer.Option(
+            help="Trust the client addresses that proxies in this network forward, e.g. 10.0.0.0/8; repeatable."
+        ),
     ] = None,
     node_agent_endpoint: Annotated[
         str,
         typer.Option(
             "--node-agent",
-            help="Run models and jobs where this agent is, as later starts do; none: here again. [env: BMS_NODE_AGENT]",
+            help="Run models and jobs on this agent's machine, also at later starts; none: here. [env: BMS_NODE_AGENT]",
         ),
     ] = "",
     node_agent_secret: Annotated[
         Path | None, typer.Option(help="The file that holds the agent's secret. [env: BMS_NODE_AGENT_SECRET]")
     ] = None,
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when ready and go on in background.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background; return when ready.")] = False,
 ) -> None:
     """Run the platform on this machine until Ctrl-C or `bms down`.
 

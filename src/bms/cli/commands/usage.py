@@ -1,4 +1,4 @@
-"""`bms usage`: what was used, from the books."""
+"""`bms usage`: sums of usage, by key, model, day and more."""
 
 import sys
 from collections.abc import Callable
@@ -34,7 +34,7 @@ _GROUPS: dict[str, Callable[[Any], object]] = {
 
 
 class _Line(NamedTuple):
-    """What was used of one meter by one group."""
+    """One printed row: the usage of one meter by one group."""
 
     row: Any
     meter: str
@@ -72,7 +72,7 @@ def usage(
     meters: Annotated[bool, typer.Option("--meters", help="Every meter on a line of its own, with its unit.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Single events as CSV, for spreadsheets.")] = False,
 ) -> None:
-    """What was used, summed up from the books."""
+    """Show usage, summed up."""
     start = None if since is None else datetime.now(UTC) - timedelta(seconds=parse_duration(since))
     names = _deployment_names(session)
     if deployment is not None:

@@ -1,4 +1,4 @@
-"""`bms user`: people and programs of a tenant."""
+"""`bms user`: creates, changes and deletes users of a tenant."""
 
 from typing import Annotated
 
@@ -6,13 +6,13 @@ import typer
 
 from bms.cli.command import CommandSession, command, noun
 
-app = noun("People and programs of a tenant.")
+app = noun("Users of a tenant: people and programs.")
 Role = Annotated[str, typer.Option(help="owner, admin, developer or viewer.")]
 
 
 @command(app)
 def create(session: CommandSession, name: str, role: Role = "developer") -> None:
-    """Make a user. It can do nothing before it has a key: `bms key create --user NAME`."""
+    """Create a user. It can do nothing before it has a key: `bms key create --user NAME`."""
     user = session.client.users.create(name, role=role)
     session.out.one(user, {"user": user.name, "role": user.role, "id": user.id})
 
@@ -41,7 +41,7 @@ def change(
     disabled: Annotated[bool | None, typer.Option("--disable/--enable", help="Whether its keys work.")] = None,
     force: Annotated[bool, typer.Option(help="Even the last owner, or the last one who has a key.")] = False,
 ) -> None:
-    """Change a role, disable or enable."""
+    """Change a user's role, or disable or enable it."""
     changed = session.client.users.change(user, role=role, disabled=disabled, force=force)
     session.out.one(changed, {"user": changed.name, "role": changed.role, "disabled": changed.disabled})
 

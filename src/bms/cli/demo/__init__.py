@@ -1,4 +1,4 @@
-"""`bms demo`: the main job on real data, through the public API alone.
+"""`bms demo`: trains, converts, deploys and meters a model on real data, through the public API alone.
 
-Reading order: story (the seven chapters), stage (the platform they play on), telling (what is printed), steady.
+Reading order: story (the seven chapters), stage (the platform they run on), teller (what is printed), steady.
 """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bms.cli.demo.stage import platform
 from bms.cli.demo.story import Story
-from bms.cli.demo.telling import Teller
+from bms.cli.demo.teller import Teller
 from bms.sdk import Client
 
 

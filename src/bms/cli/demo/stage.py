@@ -1,4 +1,4 @@
-"""The platform that the demo plays on: started on a given or temporary home, stopped at the end unless kept."""
+"""The platform that the demo runs on: started on a given or temporary home, stopped at the end unless kept."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ PATIENCE_S = 300  # a machine that starts it for the first time reads and compil
 
 
 class Stage(NamedTuple):
-    """Where the platform answers, and how to be its admin."""
+    """The address of the demo's platform, and the connection of its admin."""
 
     home: Path
     url: str
@@ -30,7 +30,7 @@ class _Endpoint(msgspec.Struct):
 
 @contextmanager
 def platform(home: Path | None, port: int, keep: bool) -> Iterator[Stage]:
-    """A running platform. A temporary home is removed at the end; with `keep`, home and platform stay."""
+    """Starts a platform for the block. A temporary home is removed at the end; with `keep`, home and platform stay."""
     place = home or Path(tempfile.mkdtemp(prefix="bms-demo-"))
     started = _bms("up", "--home", str(place), "--port", str(port), "--detach")
     if started.returncode != 0:

@@ -1,4 +1,4 @@
-"""A steady stream of predictions, to see what clients feel while something changes behind the name they call."""
+"""A constant load of predictions, to measure what clients experience during a change."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ import httpx
 
 @dataclass
 class Felt:
-    """What the clients of a stream felt. Latencies in seconds; `failures` holds a few descriptions."""
+    """What the clients of a load experienced. Latencies in seconds; `failures` holds a few descriptions."""
 
     answered: int = 0
     failed: int = 0
@@ -19,13 +19,13 @@ class Felt:
     failures: list[str] = field(default_factory=list)
 
     def percentile(self, share: float) -> float:
-        """Seconds below which `share` (0 to 1) of the answers came; 0 without answers."""
+        """The seconds within which `share` (0 to 1) of the answers came; 0 without answers."""
         ordered = sorted(self.latencies)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
 class SteadyStream:
-    """`per_second` requests, each sent at its appointed time whether or not earlier ones were answered."""
+    """A load of `per_second` requests, each sent at its appointed time whether or not earlier ones were answered."""
 
     def __init__(self, url: str, key: str, path: str, body: bytes, *, per_second: float = 100.0) -> None:
         """`path` is an OIP v2 infer path, `body` its JSON."""
@@ -35,7 +35,7 @@ class SteadyStream:
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Until `stop`; then until the last answer."""
+        """Sends requests until `stop`; then waits for the last answer."""
         headers = {"authorization": f"Bearer {self._key}", "content-type": "application/json"}
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
         async with (

@@ -12,7 +12,7 @@ import numpy as np
 from bms.adapters.datasets.reader import load_split, read_manifest
 from bms.cli.demo.stage import Stage
 from bms.cli.demo.steady import Felt, SteadyStream
-from bms.cli.demo.telling import Bar, Teller
+from bms.cli.demo.teller import Bar, Teller
 from bms.cli.options.gates import bound_text
 from bms.core.errors import AlreadyExists, FailedPrecondition, Internal
 from bms.core.workloads.resources import size_text
@@ -70,7 +70,7 @@ class Story:
             self._client.models.create(NAME, description="handwritten digits", gates=[GATE])
         job = self._client.jobs.train(recipe=RECIPE, datasets={"data": NAME}, model=NAME, parameters=parameters)
         with self._teller.progress("training") as bar:
-            self._client.jobs.wait(job.id, lambda seen: bar(seen.progress, _words(seen)))
+            self._client.jobs.wait(job.id, lambda seen: bar(seen.progress, _progress_text(seen)))
         with self._teller.progress("verifying, converting, measuring the gate") as bar:
             parent, child = self._family(job.id, bar)
         assert child.measurement is not None
@@ -107,7 +107,7 @@ class Story:
             made = [version for version in (parent, child) if version is not None]
             if (under_way := self._under_way(made)) is not None:
                 deadline = time.monotonic() + SETTLE_S
-                bar((2 * len(made) - 1) / 4, f"{under_way.name}, {_words(under_way)}")
+                bar((2 * len(made) - 1) / 4, f"{under_way.name}, {_progress_text(under_way)}")
             time.sleep(POLL_S)
         raise Internal(f"version and child of job {job} were not ready after {SETTLE_S:.0f} s without a job of theirs")
 
@@ -237,14 +237,14 @@ class Story:
     def _job_bar(self, job: str | None, bar: Bar) -> None:
         if job is not None:
             seen = self._client.jobs.get(job)
-            bar(seen.progress, _words(seen))
+            bar(seen.progress, _progress_text(seen))
 
 
 def _measured(version: Version) -> bool:
     return bool(version.gate_results) and not any(result.measuring for result in version.gate_results)
 
 
-def _words(job: Job) -> str:
+def _progress_text(job: Job) -> str:
     return job.message or job.state
 
 

@@ -1,1 +1,1 @@
-"""Options that several commands take, and the short forms in which people write them."""
+"""Options that several commands take, and the parsers of their short forms."""

@@ -1,4 +1,4 @@
-"""Lengths of time as people write them."""
+"""Parses durations such as `15m`."""
 
 import re
 
@@ -10,7 +10,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|d|w)")
 
 
 def parse_duration(text: str) -> float:
-    """Seconds from `90s`, `15m`, `12h`, `30d`, `2w`. Raises InvalidArgument."""
+    """Parses seconds from `90s`, `15m`, `12h`, `30d`, `2w`. Raises InvalidArgument."""
     found = _DURATION.fullmatch(text.strip())
     if not found:
         raise InvalidArgument(f"{text!r} is not a length of time: write for example 90s, 15m, 12h, 30d or 2w")

@@ -1,4 +1,4 @@
-"""The options that say what must be installed, as the environment they come to."""
+"""The options that say which packages to install, as an environment spec."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,8 @@ def environment_given(
     python: str | None = None,
     requirements_file: Path | None = None,
 ) -> EnvironmentSpec | None:
-    """None where nothing was said. Raises InvalidArgument for a file that can't be read or used."""
+    """The environment spec that the options make; None where none was given. Raises InvalidArgument for a file that
+    can't be read or used."""
     if not (requirements or lock or index or python or requirements_file):
         return None
     listed = () if requirements_file is None else parse_requirements(_text(requirements_file))

@@ -1,4 +1,4 @@
-"""Gates as the command line reads and writes them: `accuracy:fruit:test>=0.9`, `rmse:price<=30`."""
+"""Parses and formats gates: `accuracy:fruit:test>=0.9`, `rmse:price<=30`."""
 
 import math
 import re
@@ -13,8 +13,8 @@ _GATE = re.compile(r"\s*([^:<>=]+):([^:<>=]+)(?::([^:<>=]+))?(>=|<=)\s*(\S+)\s*"
 
 
 def gate_of(text: str) -> Gate:
-    """Raises BadParameter for what is not of that form; which metrics there are, and which way is better, the server
-    says."""
+    """Parses a gate. Raises BadParameter for what is not of that form; which metrics there are, and which way is
+    better, the server says."""
     found = _GATE.fullmatch(text)
     number = _number(found[5]) if found is not None else None
     if found is None or number is None:
@@ -24,25 +24,25 @@ def gate_of(text: str) -> Gate:
     return Gate(metric=metric, dataset=dataset, split=split, minimum=minimum, maximum=maximum)
 
 
-def asked(gate: Gate) -> str:
-    """In short: `rmse ≤ 30`."""
+def gate_text(gate: Gate) -> str:
+    """Formats a gate briefly: `rmse ≤ 30`."""
     return f"{gate.metric} {'≥' if gate.maximum is None else '≤'} {_bound(gate):g}"
 
 
 def bound_text(gate: Gate | GateResult | GateStanding) -> str:
-    """`at least 0.9`."""
+    """Formats a gate's bound: `at least 0.9`."""
     return f"at {'least' if gate.maximum is None else 'most'} {_bound(gate):g}"
 
 
 def value_text(result: GateResult) -> str:
-    """What was measured, in short."""
+    """Formats a measured value briefly."""
     if result.value is None:
         return "not measurable" if result.reason else "being measured"
     return f"{result.value:.4g}"
 
 
-def asked_for(result: GateResult, gates: Iterable[Gate]) -> bool:
-    """Whether one of the gates that a model has now asks for what was measured."""
+def matches_gate(result: GateResult, gates: Iterable[Gate]) -> bool:
+    """Whether a measured result belongs to one of the gates that a model has now."""
     return any(
         (gate.metric, gate.split) == (result.metric, result.split) and gate.dataset in (result.gate, result.dataset)
         for gate in gates

@@ -1,4 +1,4 @@
-"""The options that say how much of a machine a model server or a job gets."""
+"""The resource options of model servers and jobs."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ JobGpu = Annotated[int | None, typer.Option("--gpu", help="GPUs of the job.")]
 def resources_given(
     cpu: float | None, memory: str | None, gpu: int | None, gpu_memory: str | None = None
 ) -> dict[str, int | float]:
-    """Limits by name, of those that were given. Raises InvalidArgument."""
+    """The limits that were given, by name. Raises InvalidArgument."""
     given: dict[str, int | float | None] = {
         "cpu": cpu,
         "memory": None if memory is None else parse_size(memory),

@@ -1,4 +1,4 @@
-"""Short forms that several commands read: images, texts, pairs, values and numbers by name."""
+"""Parsers of short forms that several commands take: images, texts, pairs, values and numbers by name."""
 
 import math
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ T = TypeVar("T", ImagePreprocess, TextPreprocess)
 
 
 def parse_image(text: str) -> ImagePreprocess:
-    """`input=x,mode=L,height=8,width=8,…` as an ImagePreprocess. Raises InvalidArgument."""
+    """Parses `input=x,mode=L,height=8,width=8,…` as an ImagePreprocess. Raises InvalidArgument."""
     given: dict[str, object] = dict(parse_pairs(text.split(",")))
     for several in ("mean", "std"):
         if several in given:
@@ -31,7 +31,7 @@ def parse_image(text: str) -> ImagePreprocess:
 
 
 def parse_text(text: str) -> TextPreprocess:
-    """`max_length=128,types=token_type_ids,…`, or nothing, as a TextPreprocess. Raises InvalidArgument."""
+    """Parses `max_length=128,types=token_type_ids,…`, or nothing, as a TextPreprocess. Raises InvalidArgument."""
     given: dict[str, object] = dict(parse_pairs(text.split(",") if text.strip() else []))
     return _converted("text", given, TextPreprocess, "max_length=128,types=token_type_ids")
 
@@ -47,7 +47,7 @@ def _converted(option: str, given: dict[str, object], kind: type[T], example: st
 
 
 def parse_pairs(texts: Iterable[str]) -> list[tuple[str, str]]:
-    """`NAME=VALUE` texts, split. Raises InvalidArgument."""
+    """Splits `NAME=VALUE` texts. Raises InvalidArgument."""
     pairs = []
     for text in texts:
         name, sign, value = text.partition("=")
@@ -58,12 +58,13 @@ def parse_pairs(texts: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def parse_values(texts: Iterable[str]) -> dict[str, object]:
-    """`NAME=VALUE` texts by name: values are JSON, and what has none of its marks is a text. Raises InvalidArgument."""
+    """Parses `NAME=VALUE` texts by name: values are JSON, and what has none of its marks is a text. Raises
+    InvalidArgument."""
     return {name: _value(name, text) for name, text in parse_pairs(texts)}
 
 
 def parse_numbers(texts: Iterable[str]) -> dict[str, float]:
-    """`NAME=NUMBER` texts by name. Raises InvalidArgument, also for what is not finite."""
+    """Parses `NAME=NUMBER` texts by name. Raises InvalidArgument, also for what is not finite."""
     return {name: _number(name, text) for name, text in parse_pairs(texts)}
 
 
@@ -71,9 +72,7 @@ def _value(name: str, text: str) -> object:
     try:
         return msgspec.json.decode(text)
     except RecursionError:
-        raise InvalidArgument(
-            f"{name!r} has more levels of lists and objects in one another than can be read"
-        ) from None
+        raise InvalidArgument(f"{name!r} nests lists and objects more deeply than can be read") from None
     except UnicodeEncodeError:
         raise InvalidArgument(f"{name!r} is not text of UTF-8") from None
     except msgspec.DecodeError as error:

@@ -1,4 +1,4 @@
-"""What `bms model push` and `bms deploy` may say of the version that they make; most of it is found out."""
+"""The options of `bms model push` and `bms deploy` that describe the new version; most of it is detected."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from bms.sdk.models import NewVersion, Version
 from bms.sdk.nouns.columns import parse_column, tensor_text
 from bms.sdk.nouns.signatures import EnvironmentSpec, Preprocess, Signature, TensorSpec
 
-Runtime = Annotated[str, typer.Option("--runtime", help="onnx, sklearn …; found out if left out.")]
+Runtime = Annotated[str, typer.Option("--runtime", help="onnx, sklearn …; detected if left out.")]
 Requirement = Annotated[
     list[str] | None, typer.Option("--requirement", help="A package it needs to run, beside its runtime's; repeatable.")
 ]
@@ -32,12 +32,12 @@ Input = Annotated[
     list[str] | None,
     typer.Option(
         "--input",
-        help="What it takes, where its format does not tell: 'x FP32 [-1, 64]', 'y FP32? [-1]' (may be left out); "
+        help="An input, where the format does not declare it: 'x FP32 [-1, 64]', 'y FP32? [-1]' (may be left out); "
         "repeatable.",
     ),
 ]
 Output = Annotated[
-    list[str] | None, typer.Option("--output", help="What it gives; found by running it if left out; repeatable.")
+    list[str] | None, typer.Option("--output", help="An output; detected by running the model if left out; repeatable.")
 ]
 Columns = Annotated[
     list[str] | None,
@@ -83,7 +83,7 @@ Label = Annotated[
     list[str] | None, typer.Option("--label", help="Name of a class, in the order of scores; repeatable.")
 ]
 AllowPickle = Annotated[
-    bool, typer.Option("--allow-pickle", help="It holds a pickle, which runs code in its own process.")
+    bool, typer.Option("--allow-pickle", help="Allow a pickled model, which runs its own code in its model server.")
 ]
 _TENSOR = re.compile(r"\s*(\S+?)[\s:]+([A-Z]+\d*)(\?)?\s*\[\s*(-?\d+(?:\s*,\s*-?\d+)*)?\s*\]\s*")
 LEVELS = 6  # of a category, that are shown
@@ -115,15 +115,15 @@ class VersionOptions:
     allow_pickle: bool = False
 
     def columns(self) -> list[TensorSpec]:
-        """Raises InvalidArgument for what can't be read."""
+        """The declared columns, parsed. Raises InvalidArgument for what can't be read."""
         return [parse_column(text) for text in self.column or ()]
 
     def formats(self) -> dict[str, str]:
-        """By the names of inputs. Raises InvalidArgument for what can't be read."""
+        """The image formats, by the names of inputs. Raises InvalidArgument for what can't be read."""
         return dict(parse_pairs(self.format or []))
 
     def version(self) -> NewVersion:
-        """Raises InvalidArgument for what can't be read."""
+        """The request's settings for the version. Raises InvalidArgument for what can't be read."""
         signature = Signature(
             inputs=tuple(parse_tensor(text) for text in self.input or ()),
             outputs=tuple(parse_tensor(text) for text in self.output or ()),
@@ -153,7 +153,7 @@ class VersionOptions:
 
 
 def parse_tensor(text: str) -> TensorSpec:
-    """`x FP32 [-1, 64]` as a TensorSpec, `x FP32? [-1, 64]` as an optional one. Raises InvalidArgument."""
+    """Parses `x FP32 [-1, 64]` as a TensorSpec, `x FP32? [-1, 64]` as an optional one. Raises InvalidArgument."""
     found = _TENSOR.fullmatch(text)
     if not found:
         raise InvalidArgument(
@@ -168,7 +168,7 @@ def parse_tensor(text: str) -> TensorSpec:
 
 
 def name_for(path: Path) -> str:
-    """The model's name that a path suggests: `Iris Model.tar.gz` → `Iris-Model`. Raises InvalidArgument."""
+    """Suggests a model's name for a path: `Iris Model.tar.gz` → `Iris-Model`. Raises InvalidArgument."""
     name = _NAME.sub("-", path.resolve().name.partition(".")[0]).strip("-._")
     if not name:
         raise InvalidArgument(f"{str(path)!r} suggests no name for the model: give one with --name")
@@ -176,7 +176,7 @@ def name_for(path: Path) -> str:
 
 
 def detected(version: Version) -> str:
-    """What was found out of a version's files, in a few lines for people."""
+    """Describes what was detected in a version's files, in a few lines for people."""
     environment = ", ".join(version.environment.requirements) or "the platform's own"
     lines = [f"{version.format or version.runtime} (runtime {version.runtime}), environment: {environment}"]
     for name, signature in version.signatures.items():
@@ -187,13 +187,14 @@ def detected(version: Version) -> str:
 
 
 def streams_alone(version: Version) -> bool:
-    """Whether who names no signature is answered part by part, or not at all: verification notes it."""
+    """Whether the default signature only streams its answer: verification notes it."""
     streaming = [f"answers of {name}" in version.metadata for name in version.signatures]
     return bool(streaming) and (all(streaming) or f"answers of {DEFAULT}" in version.metadata)
 
 
 def signature_text(signature: Signature, most: int = 40) -> str:
-    """`age number, city text? → label INT64 [-1]`; of a side with more tensors than `most`, those first ones."""
+    """Formats a signature: `age number, city text? → label INT64 [-1]`; of a side with more tensors than `most`, those
+    first ones."""
     return " → ".join(_side(side, most) for side in (signature.inputs, signature.outputs))
 
 

@@ -1,1 +1,1 @@
-"""What commands print: tables for people, JSON for programs, and text of others made harmless."""
+"""Output of commands: tables for people, JSON for programs, and untrusted text made harmless."""

@@ -1,4 +1,4 @@
-"""Logs on their way out: to a terminal with control characters shown, not done; to files and pipes as they are."""
+"""Writes logs: to a terminal with control characters made visible, to files and pipes as they are."""
 
 import codecs
 import sys
@@ -8,7 +8,7 @@ from bms.cli.output.visible import visible
 
 
 def log_writer() -> Callable[[bytes], None]:
-    """What writes pieces of a log to stdout."""
+    """A function that writes pieces of a log to stdout."""
     if not sys.stdout.isatty():
         return _raw
     shown = Shown()
@@ -21,7 +21,7 @@ def log_writer() -> Callable[[bytes], None]:
 
 
 class Shown:
-    """Pieces, which end anywhere, as text for a terminal. A lone \\r would write over a line."""
+    """Converts pieces of a log, which end anywhere, to text for a terminal. A lone \\r would write over a line."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")

@@ -1,4 +1,4 @@
-"""What commands print: tables for people, JSON for programs, progress to stderr where somebody looks at it."""
+"""Prints results: tables for people, JSON for programs, progress to stderr on a terminal."""
 
 import json
 import math
@@ -23,13 +23,13 @@ Cell = object
 
 
 class Advance(Protocol):
-    """Hears how far something is: `share` 0 to 1, None where nobody knows."""
+    """A callback for progress: `share` 0 to 1, None where it is unknown."""
 
     def __call__(self, share: float | None, message: str = "") -> None: ...
 
 
 class CommandOutput:
-    """Where one command's answer goes."""
+    """The output of one command, for people or as JSON."""
 
     def __init__(self, json: bool) -> None:
         self.json = json
@@ -37,7 +37,7 @@ class CommandOutput:
         self._width = self._console.width if sys.stdout.isatty() else None
 
     def one(self, thing: object, fields: Mapping[str, Cell]) -> None:
-        """One thing: as JSON whole, for people the named fields, empty ones left out."""
+        """Prints one thing: as JSON whole, for people the named fields, empty ones left out."""
         if self.json:
             self.raw(thing)
             return
@@ -46,7 +46,7 @@ class CommandOutput:
             print(line)
 
     def many(self, things: Iterable[object], columns: Mapping[str, Callable[[Any], Cell]], empty: str) -> None:
-        """A list: as JSON array, for people a table, or the sentence `empty`."""
+        """Prints a list: as JSON array, for people a table, or the sentence `empty`."""
         if self.json:
             self.raw(list(things))
             return
@@ -60,14 +60,14 @@ class CommandOutput:
             print(line)
 
     def say(self, text: str, thing: object = None) -> None:
-        """A sentence for people, or `thing` for programs."""
+        """Prints a sentence for people, or `thing` for programs."""
         if not self.json:
             print(visible(text))
         elif thing is not None:
             self.raw(thing)
 
     def raw(self, thing: object) -> None:
-        """JSON, indented on a terminal; float32 in their shortest form, which reads back as the same bits."""
+        """Prints JSON, indented on a terminal; float32 in their shortest form, which reads back as the same bits."""
         options = orjson.OPT_SERIALIZE_NUMPY | (orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0)
         try:
             text = orjson.dumps(thing, default=_plain, option=options).decode()
@@ -81,7 +81,7 @@ class CommandOutput:
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Advance]:
-        """A bar on stderr for long work; nothing where no person looks at it."""
+        """Shows a progress bar on stderr; nothing where it is no terminal."""
         console = Console(stderr=True)
         if self.json or not console.is_terminal:
             yield lambda share, message="": None
@@ -104,7 +104,7 @@ class CommandOutput:
 
 
 def cell(value: Cell) -> str:
-    """A value as a person reads it."""
+    """Formats a value for people."""
     if value is None or (isinstance(value, Mapping | Sequence | frozenset | set) and not value):
         return ""
     if isinstance(value, datetime):
@@ -121,7 +121,7 @@ def cell(value: Cell) -> str:
 
 
 def ago(then: datetime, now: datetime | None = None) -> str:
-    """`3 min ago`; `in 2 h` for what is to come."""
+    """Formats a time relative to now: `3 min ago`; `in 2 h` for the future."""
     seconds = ((now or datetime.now(UTC)) - then).total_seconds()
     size = abs(seconds)
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):

@@ -1,4 +1,4 @@
-"""Tables as lines of text: each column is as wide as what stands in it; none is cut or left out, however narrow a
+"""Formats tables as lines of text: each column is as wide as its content; none is cut or left out, however narrow a
 terminal is. There the last column, where sentences stand, is wrapped below itself if it has room."""
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ _CONSOLE = Console()
 
 
 def table(rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
-    """Lines of `rows`, of which each has as many cells, without line ends. `width` of a terminal; None: nothing is
-    wrapped, as programs want it."""
+    """Formats `rows`, of which each has as many cells, as lines without line ends. `width` of a terminal; None: nothing
+    is wrapped, as programs want it."""
     *first, _ = [max(map(cell_len, column)) for column in zip(*rows, strict=True)] if rows else [0]
     left = sum(first) + GAP * len(first)
     lines = []

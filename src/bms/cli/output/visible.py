@@ -1,4 +1,4 @@
-"""Text of others on a terminal: what would move the cursor, change colours or turn the reading is shown, not done."""
+"""Makes untrusted text safe for a terminal: control characters and direction marks are shown, not executed."""
 
 import re
 
@@ -6,7 +6,7 @@ _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u206
 
 
 def visible(text: str) -> str:
-    """`text` with control characters in the form in which Python writes them; line ends and tabs stay."""
+    """Replaces control characters in `text` by their Python escapes; line ends and tabs stay."""
     return _HIDDEN.sub(lambda found: ascii(found[0])[1:-1], text)
 
 

@@ -1,1 +1,1 @@
-"""One thing as a command shows it to people: a version, a data set, a version's gates."""
+"""Detailed views of one thing: a version, a data set, a version's gates."""

@@ -1,4 +1,4 @@
-"""A version of a data set for people: what is in it, its columns, and what its import understood and doubted."""
+"""The view of a data set's version: what is in it, its columns, and what its import detected and doubted."""
 
 import msgspec
 
@@ -10,7 +10,7 @@ _UNDERSTOOD = ("understood",)
 
 
 def show_version(session: CommandSession, version: DatasetVersion) -> None:
-    """As JSON the version, with its `report` once it is imported."""
+    """Prints a version; as JSON with its `report` once it is imported."""
     ready = version.state == "ready"
     report = session.client.datasets.report(version.dataset, version.number) if ready else None
     if session.out.json:

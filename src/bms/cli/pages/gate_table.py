@@ -1,4 +1,4 @@
-"""A version's gates as commands show them: waited for with a bar, then a table."""
+"""Waits for a version's gates with a progress bar, and prints them as a table."""
 
 from collections.abc import Sequence
 
@@ -8,15 +8,15 @@ from bms.sdk.models import GateStanding
 
 
 def measured(session: CommandSession, model: str, number: int, jobs: Sequence[str] = ()) -> tuple[GateStanding, ...]:
-    """Once none is being measured: jobs, and the environments built for them, have limits of their own."""
+    """Waits until no gate is being measured: jobs, and the environments built for them, have limits of their own."""
     with session.out.progress(f"measuring the gates of version {number}") as bar:
 
-        def told(found: tuple[GateStanding, ...]) -> None:
+        def show(found: tuple[GateStanding, ...]) -> None:
             left = [one for one in found if one.state == "measuring"]
             share = 1 - len(left) / len(found) if found else None
             bar(share, ", ".join(f"{one.metric} on {one.dataset}" for one in left))
 
-        return session.client.models.wait_gates(model, number, told, jobs=jobs, timeout_s=None)
+        return session.client.models.wait_gates(model, number, show, jobs=jobs, timeout_s=None)
 
 
 def show_gates(session: CommandSession, model: str, standings: Sequence[GateStanding]) -> None:

@@ -1,4 +1,4 @@
-"""Everything about a version, as commands show it; and which version is meant where none is said."""
+"""The view of a model's version, and which version a command's arguments mean."""
 
 import json
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ from bms.sdk.models import GateResult, GateStanding, Version
 
 
 class VersionPage(Version, frozen=True, kw_only=True):
-    """All that is shown of a version: with what keeps its processes in on this platform, and the aliases that point at
-    it."""
+    """Everything that is shown of a version: with the platform's isolation, and the aliases that point at it."""
 
     isolation: Isolation = Isolation()
     aliases: tuple[str, ...] = ()
 
 
 def version_meant(session: CommandSession, name: str, number: int | None) -> Version:
-    """That of `NAME NUMBER`, `NAME@NUMBER` or `NAME@ALIAS`; of `NAME` the newest, whatever came of it. Where no number
-    was given it is said which was taken. Raises InvalidArgument for a version that is said twice, and NotFound."""
+    """Resolves `NAME NUMBER`, `NAME@NUMBER` or `NAME@ALIAS`; for `NAME` alone the newest version, whatever its state.
+    Where no number was given, prints the version that was chosen. Raises InvalidArgument for a version that is given
+    twice, and NotFound."""
     models = session.client.models
     model, sign, which = name.partition("@")
     if sign and number is not None:
@@ -53,7 +53,7 @@ def _parameters(version: Version) -> list[str]:
 
 
 def show_version(session: CommandSession, version: Version) -> None:
-    """With how it stands with the gates that its model has now."""
+    """Prints a version, with the state of its model's gates."""
     costs = version.measurement
     isolation = session.client.system.status().isolation
     aliases = tuple(
@@ -80,7 +80,7 @@ def show_version(session: CommandSession, version: Version) -> None:
             "python": version.environment.python,
             "isolation": words(isolation),
             "metrics": version.metrics,
-            **gates_told(standings, version.gate_results),
+            **gate_lines(standings, version.gate_results),
             "loads in": f"{costs.load_ns / 1e6:.0f} ms" if costs else "",
             "one row takes": f"{costs.infer_ns / 1e6:.3f} ms" if costs else "",
             "memory": size_text(costs.memory) if costs else "",
@@ -92,8 +92,9 @@ def show_version(session: CommandSession, version: Version) -> None:
     )
 
 
-def gates_told(standings: Sequence[GateStanding], results: Sequence[GateResult]) -> dict[str, str]:
-    """What was measured, by what and on which data, and what is asked of it; what no gate asks for any more says so."""
+def gate_lines(standings: Sequence[GateStanding], results: Sequence[GateResult]) -> dict[str, str]:
+    """Describes gate results: the metric, its data, the bound asked for; results that no gate asks for any more say
+    so."""
     told: dict[str, str] = {}
     for standing in standings:
         result = standing.result

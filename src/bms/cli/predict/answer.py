@@ -1,4 +1,4 @@
-"""How `bms predict` shows what a model answered: arrays, or a table with a row for each that was asked."""
+"""Prints a model's answer: arrays, or a table with one row per input row."""
 
 import sys
 import warnings
@@ -18,8 +18,8 @@ _WIDEST = 16  # columns that one output may become
 
 
 @contextmanager
-def told_warnings() -> Iterator[None]:
-    """What the server says beside its answer goes to stderr."""
+def warnings_to_stderr() -> Iterator[None]:
+    """Prints the server's notes on an answer to stderr."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RoundedWarning)
         yield
@@ -40,7 +40,7 @@ def show(session: CommandSession, prediction: Prediction) -> None:
 
 
 def show_parts(session: CommandSession, parts: Iterable[Prediction]) -> None:
-    """Each as it comes, on a line of its own: one text as it is, anything else as JSON."""
+    """Prints each part as it comes, on a line of its own: one text as it is, anything else as JSON."""
     for part in parts:
         outputs = {name: _listed(array) for name, array in part.outputs.items()}
         array = next(iter(part.outputs.values())) if len(part.outputs) == 1 else None
@@ -60,7 +60,7 @@ def _listed(array: Array) -> Any:
 
 
 def show_rows(session: CommandSession, prediction: Prediction) -> None:
-    """A table with the number of each row, where every output has a few values for it."""
+    """Prints a table with the number of each row, where every output has a few values for it."""
     outputs = prediction.outputs
     counts = {array.shape[:1] for array in outputs.values()}
     flat = all(array.ndim == 1 or (array.ndim == 2 and array.shape[1] <= _WIDEST) for array in outputs.values())
@@ -79,7 +79,7 @@ def show_rows(session: CommandSession, prediction: Prediction) -> None:
 
 
 def number_text(value: float) -> str:
-    """With seven digits, but whole numbers with all of theirs."""
+    """Formats a number with seven digits, but whole numbers with all of theirs."""
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.7g}"
 
 

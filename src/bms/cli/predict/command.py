@@ -1,4 +1,4 @@
-"""`bms predict`: asks a served model."""
+"""`bms predict`: sends a prediction to a served model."""
 
 import sys
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from bms.cli.command import CommandSession, command
-from bms.cli.predict.answer import show, show_parts, show_rows, told_warnings
-from bms.cli.predict.asking import example_of
+from bms.cli.predict.answer import show, show_parts, show_rows, warnings_to_stderr
 from bms.cli.predict.data import existing, is_table, parameters, read_data, typed, with_bytes
+from bms.cli.predict.example_command import example_of
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.sdk.contents import Classes
 from bms.sdk.tables.csv_cells import CsvCells
@@ -32,7 +32,10 @@ def predict(
     text: Annotated[str | None, typer.Option(help="A text, or - for stdin.")] = None,
     example: Annotated[
         bool,
-        typer.Option("--example", help="The first row that its version was verified with, its maker's or made up."),
+        typer.Option(
+            "--example",
+            help="Send the first row that the version was verified with: its maker's example, or a synthetic one.",
+        ),
     ] = False,
     top: Annotated[
         int | None,
@@ -40,9 +43,9 @@ def predict(
             help="How many classes to show of an image or a text, where the model tells classes; by default 5.", min=1
         ),
     ] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="Its outputs as they are, where it tells classes, too.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Print outputs as they are, also of a classifier.")] = False,
     version: Annotated[int | None, typer.Option(help="Ask this version.")] = None,
-    alias: Annotated[str | None, typer.Option(help="Ask what this alias names.")] = None,
+    alias: Annotated[str | None, typer.Option(help="Ask the version that this alias points at.")] = None,
     param: Annotated[
         list[str] | None,
         typer.Option(
@@ -82,7 +85,7 @@ def predict(
     if stream:
         if data is None and not example:
             raise InvalidArgument('--stream takes the model\'s inputs by --data, such as \'{"prompt": ["to be"]}\'')
-        with told_warnings():
+        with warnings_to_stderr():
             given = (
                 _example(session, name, version, alias) if data is None else _read(session, name, data, version, alias)
             )
@@ -90,7 +93,7 @@ def predict(
         return
     if data is not None or example:
         given = _example(session, name, version, alias) if data is None else _read(session, name, data, version, alias)
-        with told_warnings():
+        with warnings_to_stderr():
             prediction = client.predict(
                 name,
                 given,

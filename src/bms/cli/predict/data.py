@@ -1,4 +1,4 @@
-"""What `bms predict --data` may be: JSON in any form of a request, CSV, lines of JSON, NumPy's files."""
+"""Reads the input of `bms predict --data`: JSON in any form of a request, CSV, JSON lines, NumPy's files."""
 
 import binascii
 import json
@@ -24,7 +24,7 @@ _LINES = (".jsonl", ".ndjson")
 
 
 def read_data(text: str) -> Any:
-    """Inputs as `Client.predict` takes them; of CSV its cells, for `typed` to say what they mean.
+    """Reads inputs as `Client.predict` takes them; of CSV its cells, for `typed` to convert.
 
     Raises InvalidArgument for what can't be read, NotFound for a file that is not there.
     """
@@ -44,7 +44,7 @@ def read_data(text: str) -> Any:
 
 
 def parameters(given: Sequence[str]) -> dict[str, Any]:
-    """What `--param NAME=VALUE` says, a value that is no JSON as the text that it is. Raises InvalidArgument."""
+    """Parses `--param NAME=VALUE`; a value that is no JSON is a text. Raises InvalidArgument."""
     said: dict[str, Any] = {}
     for one in given:
         name, equals, text = one.partition("=")
@@ -60,7 +60,7 @@ def parameters(given: Sequence[str]) -> dict[str, Any]:
 
 
 def with_bytes(value: Any) -> Any:
-    """`value` with bytes in the place of each `{"b64": "…"}`, as requests have it. Raises InvalidArgument."""
+    """Replaces each `{"b64": "…"}` in `value` by its bytes, as requests do. Raises InvalidArgument."""
     if isinstance(value, list):
         return [with_bytes(each) for each in value]
     if not isinstance(value, Mapping):
@@ -74,8 +74,8 @@ def with_bytes(value: Any) -> Any:
 
 
 def typed(cells: CsvCells, taken: tuple[TensorInfo, ...]) -> OrderedTable:
-    """CSV in the types that a model takes; columns that it does not name in those that they show. Commas are decimal
-    points where an import would read them so.
+    """Converts CSV cells to the types that a model takes; columns that it does not name to those that they suggest.
+    Commas are decimal points where an import would read them so.
 
     Raises InvalidArgument, naming column and row, for a cell of another type, and for a first line of numbers that
     names no column.
@@ -95,7 +95,7 @@ def typed(cells: CsvCells, taken: tuple[TensorInfo, ...]) -> OrderedTable:
 
 
 def is_table(data: Any) -> bool:
-    """Whether its values are named and in rows, so that answers are shown so, too."""
+    """Whether the values are named and in rows, so that answers are shown as a table, too."""
     return isinstance(data, OrderedTable) or (isinstance(data, list) and bool(data) and isinstance(data[0], Mapping))
 
 
@@ -122,7 +122,7 @@ def _from_text(content: bytes, where: str) -> Any:
 def _cells(text: str, where: str) -> CsvCells:
     """Of CSV with the separator that it shows, as an import finds it."""
     found = separator_of(StringIO(text, newline=""))
-    return read_cells("".join(text.splitlines(keepends=True)[found.said_in :]), where, found.text)
+    return read_cells("".join(text.splitlines(keepends=True)[found.sep_lines :]), where, found.text)
 
 
 def _lines(text: str, where: str) -> Any:

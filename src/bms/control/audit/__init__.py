@@ -1,1 +1,1 @@
-"""Who changed what, and when: a reading of the events, which are never changed or deleted."""
+"""The audit: who changed what, and when. It reads the log of events, which are never changed or deleted."""

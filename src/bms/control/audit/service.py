@@ -1,4 +1,4 @@
-"""Listing of a tenant's events, newest first."""
+"""Lists a tenant's events, newest first, for the audit."""
 
 from datetime import datetime
 from typing import Protocol
@@ -11,7 +11,7 @@ from bms.core.pages import Page, PageRequest
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One event as the audit shows it; `number` orders all events of the platform. Names are those of users and keys,
-    also of deleted ones; empty for others, whose subject is a name."""
+    also of deleted ones; empty for other subjects, whose id is a name already."""
 
     number: int
     name: str
@@ -24,12 +24,16 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditTx(Protocol):
+    """Reads the log of events inside one transaction."""
+
     async def entries(self, tenant: str, page: PageRequest, name: str | None, subject: str | None) -> Page[AuditEntry]:
         """Newest first; filters match exactly. `subject` is an id or a name, also of a deleted user or key."""
         ...
 
 
 class AuditService:
+    """Use case of the audit: lists events for those who may read them."""
+
     def __init__(self, store: Store[AuditTx]) -> None:
         self._store = store
 

@@ -1,3 +1,5 @@
-"""Usage: the books. Events come in exactly once; sums are derived. Reading order: nouns, blocks, unpacking, ports,
-service, csv; of what is held over a time: pieces, held_blocks, booking, sweep.
+"""Metering: usage events are stored exactly once, and summed when asked.
+
+Reading order: nouns, blocks, unpacking, ports, service, csv; for what is held over a time (cores, memory, storage):
+pieces, held_blocks, booking, sweep.
 """

@@ -1,4 +1,4 @@
-"""How the books are kept: events that share what they are billed to, a minute at most, in one block with its sums.
+"""Stores usage events in blocks: events with equal labels, within a minute at most, share one row with their sums.
 
 A batch of a thousand events of one key is one row to write instead of a thousand, and sums are sums of sums. The block
 holds every event, by column, as MessagePack. Formats:
@@ -33,7 +33,8 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class UsageBlock(msgspec.Struct, frozen=True, kw_only=True):
-    """Events of one source with equal labels, in order of seq: `seq` is the first's, others may lie between them.
+    """A block of usage events of one source with equal labels, in order of seq: `seq` is the first's, others may lie
+    between them.
 
     `more` are the sums of meters that not every request has. `revision` is None where its events have several: those of
     before blocks were made by it, too.
@@ -63,7 +64,8 @@ class UsageBlock(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pack(source: str, runs: Iterable[UsageRun]) -> list[UsageBlock]:
-    """Each event of `runs` in one block. Times and amounts of more than 63 bits are kept as nearly as can be."""
+    """Packs the events of `runs` into blocks, each event into one. Times and amounts of more than 63 bits are kept as
+    nearly as can be."""
     groups: dict[object, _Group] = {}
     for run in runs:
         for seq, attempt in enumerate(run.attempts, run.first):
@@ -94,14 +96,14 @@ def _by_span(seqs: list[int], attempts: list[Attempt]) -> Iterable[_Group]:
 
 
 def _blocks(source: str, seqs: list[int], attempts: list[Attempt]) -> Iterator[UsageBlock]:
-    """One block, or as many as it takes to keep to MAX_EVENTS and to sums of 64 bits."""
+    """The block, or as many as it takes to keep to MAX_EVENTS and to sums of 64 bits."""
     if len(seqs) <= MAX_EVENTS:
         block = _block(source, seqs, attempts)
         amounts = [getattr(block, name) for name in OF_EVERY_REQUEST]
         if max(block.last_at, *amounts, *block.more.values()) <= _LARGEST:
             yield block
             return
-        if len(seqs) == 1:  # one that can't be true must not keep the others from the books
+        if len(seqs) == 1:  # one that can't be true must not keep the others from being stored
             yield _block(source, seqs, [_bounded(attempts[0])])
             return
     half = len(seqs) // 2
@@ -110,7 +112,7 @@ def _blocks(source: str, seqs: list[int], attempts: list[Attempt]) -> Iterator[U
 
 
 def _bounded(attempt: Attempt) -> Attempt:
-    """With every amount as near to what it says as can be kept."""
+    """The event with every amount as near to the given one as can be stored."""
     kept = {name: max(0, min(getattr(attempt, name), _LARGEST)) for name in _amounts}
     more = tuple([(name, max(0, min(amount, _LARGEST))) for name, amount in attempt.more])
     return msgspec.structs.replace(attempt, **kept, more=more)
@@ -161,13 +163,14 @@ def _block(source: str, seqs: list[int], attempts: list[Attempt]) -> UsageBlock:
 
 
 def column(values: list[Any]) -> Any:
-    """The one value where all are equal."""
+    """The values as a column: the one value where all are equal."""
     first = values[0]
     return first if first == values[-1] and values.count(first) == len(values) else values
 
 
 def by_meter(further: Iterable[Quantities]) -> dict[str, list[int | None]]:
-    """A column for each meter that any of them has, by name; one that is named twice counts by its sum."""
+    """A column for each meter that any of the events has, by name; a meter named twice in an event counts by its
+    sum."""
     each: list[dict[str, int]] = []
     for pairs in further:
         found: dict[str, int] = {}

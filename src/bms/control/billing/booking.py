@@ -1,7 +1,7 @@
-"""Booking of allotments: the whole hours and days of what is open, and all the time of what was closed.
+"""Books what is held over time: the whole hours and days of open allotments, and all the time of closed ones.
 
-What is booked, its numbers, and how far each allotment is booked are one transaction, so that whatever is killed, and
-however many do it at once, every moment is counted once. What is not booked yet, questions count for themselves
+What is booked, its numbers, and how far each allotment is booked are one transaction, so that every moment is counted
+once, however many processes book at once and whichever is killed. Sums include what is not booked yet
 (`UsageService.sums`), so nobody waits for this.
 """
 
@@ -20,12 +20,14 @@ _PIECES = 1000  # of one of them, and about as many of all, so that nobody waits
 
 
 class AllotmentBilling:
+    """Writes the usage events of allotments."""
+
     def __init__(self, store: Store[UsageTx], clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
     async def step(self) -> int:
-        """Books all that can be; how many pieces."""
+        """Books all that can be booked now; returns how many pieces."""
         booked = 0
         async with self._store.read() as tx:
             waiting = bool(await tx.due(whole_spans(milliseconds(self._clock.now())), 1))

@@ -1,4 +1,4 @@
-"""Usage events as CSV (RFC 4180) that no spreadsheet takes for formulae."""
+"""Usage events as CSV (RFC 4180), with cells that no spreadsheet takes for formulae."""
 
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ async def lines(batches: AsyncIterator[list[UsageEvent]]) -> AsyncIterator[bytes
 
 
 def _value(event: UsageEvent, name: str) -> str | int:
-    """Times in ISO 8601 to the nanosecond, in UTC."""
+    """The field as text: times in ISO 8601 to the nanosecond, in UTC."""
     if name in FURTHER:
         return sum(amount for meter, amount in event.more if meter == name)
     if name == _OTHERS:
@@ -39,7 +39,8 @@ def _value(event: UsageEvent, name: str) -> str | int:
 
 
 def _cell(value: str | int) -> str:
-    """Request ids come from clients: a text that begins like a formula gets an apostrophe before it."""
+    """The cell, quoted where needed. Request ids come from clients: a text that begins like a formula gets an
+    apostrophe before it."""
     text = str(value)
     if isinstance(value, str) and text.startswith(_FORMULA):
         text = "'" + text

@@ -1,4 +1,4 @@
-"""Pieces of time in blocks of the books, beside those of requests: see `blocks`, format 3."""
+"""Stores pieces of allotted time in blocks of usage events: see `blocks`, format 3."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,7 +11,7 @@ _LARGEST = (1 << 63) - 1
 
 
 def pack_held(events: Sequence[UsageEvent]) -> list[UsageBlock]:
-    """Each piece in one block with others that are billed alike and begin in the same minute."""
+    """Packs pieces into blocks: those that are billed alike and begin in the same minute share one."""
     groups: dict[object, list[UsageEvent]] = {}
     for each in events:
         labels = (each.tenant, each.deployment, each.model, each.version, each.of, each.at // SPAN_NS)
@@ -20,7 +20,7 @@ def pack_held(events: Sequence[UsageEvent]) -> list[UsageBlock]:
 
 
 def _blocks(events: Sequence[UsageEvent]) -> Iterator[UsageBlock]:
-    """One block, or as many as it takes to keep to MAX_EVENTS and to sums of 63 bits."""
+    """The block, or as many as it takes to keep to MAX_EVENTS and to sums of 63 bits."""
     if len(events) <= MAX_EVENTS:
         block = _block(events)
         if len(events) == 1 or max(block.more.values(), default=0) <= _LARGEST:

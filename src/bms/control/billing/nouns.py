@@ -1,4 +1,4 @@
-"""What people ask of the books: filters, sums, single events."""
+"""The nouns of billing: filters of usage, sums, allotments that are not billed, runs that can't be read."""
 
 from datetime import datetime
 from typing import Literal, get_args
@@ -16,7 +16,7 @@ _FIRST_YEAR, _LAST_YEAR = 1678, 2261  # whole years whose nanoseconds since 1970
 
 
 class UsageFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events: all that match every given one. `start` is included, `end` is not."""
+    """A filter of usage events: all that match every given field. `start` is included, `end` is not."""
 
     key: str | None = None
     deployment: str | None = None
@@ -40,7 +40,7 @@ class UsageFilter(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidArgument(f"version {str(self.version)[:40]} is not a version's number")
 
     def matches(self, event: UsageEvent) -> bool:
-        """Whether it is one of these."""
+        """Whether the filter selects this event."""
         labels = ("key", "deployment", "model", "version")
         if any(getattr(self, name) not in (None, getattr(event, name)) for name in labels):
             return False
@@ -50,7 +50,8 @@ class UsageFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UsageSum(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Sums over some events; the fields that were grouped by say which. `hour` and `day` are when each begins."""
+    """Sums over a group of events; the fields that were grouped by identify it. `hour` and `day` are when each
+    begins."""
 
     key: str | None = None
     deployment: str | None = None
@@ -71,8 +72,8 @@ class UsageSum(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class UnbilledAllotment(msgspec.Struct, frozen=True, kw_only=True):
-    """An allotment (`control.platform.allotments`) of which not all is in the books. Times are Unix milliseconds; all
-    before `booked_until` is in the books."""
+    """An allotment (`control.platform.allotments`) that is not wholly billed. Times are Unix milliseconds; all before
+    `booked_until` is billed."""
 
     number: int
     of: Held
@@ -88,8 +89,8 @@ class UnbilledAllotment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnreadUsageRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A run of a version that was not known when it came: events `first` to `last` of `source`, of which those up to
-    `after` are in the books already. `record` is its MessagePack."""
+    """A run of usage events in a version that was unknown when it came: events `first` to `last` of `source`, of which
+    those up to `after` are stored already. `record` is its MessagePack."""
 
     source: str
     first: int
@@ -101,7 +102,7 @@ class UnreadUsageRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def meters(text: str) -> frozenset[str] | None:
-    """From `rows,input_tokens`; None for all. Raises InvalidArgument naming what is no meter."""
+    """Parses a list of meters, `rows,input_tokens`; None for all. Raises InvalidArgument naming what is no meter."""
     names = frozenset(part.strip() for part in text.split(",") if part.strip())
     if unknown := sorted(names - BY_NAME.keys()):
         raise InvalidArgument(f"there is no meter {', '.join(unknown)[:200]}: use some of {', '.join(BY_NAME)}")
@@ -109,7 +110,7 @@ def meters(text: str) -> frozenset[str] | None:
 
 
 def dimensions(text: str) -> tuple[Dimension, ...]:
-    """From `key,model`. Raises InvalidArgument naming what can't be grouped by."""
+    """Parses a list of what to group by, `key,model`. Raises InvalidArgument naming what can't be grouped by."""
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     known: tuple[Dimension, ...] = get_args(Dimension)
     if unknown := [name for name in names if name not in known]:
@@ -118,19 +119,19 @@ def dimensions(text: str) -> tuple[Dimension, ...]:
 
 
 def nanoseconds(time: datetime) -> int:
-    """Since 1970."""
+    """The time in nanoseconds since 1970."""
     whole = int(time.timestamp() // 1)
     return whole * 10**9 + time.microsecond * 1000
 
 
 def by_meter(row: UsageSum) -> list[UsageSum]:
-    """A row for each meter of which anything was used, in the order of their names: what one row tells, no other does,
-    so that rows still add up."""
+    """Splits a sum into a row for each meter that was used, in the order of their names: no figure is in two rows, so
+    that rows still add up."""
     plain = msgspec.structs.replace(row, requests=0, ok=0, errors=0, rows=0, bytes_in=0, bytes_out=0, compute_ns=0)
     found = []
     for meter, quantity in row.quantities.items():
-        told = {meter: quantity} if meter in UsageSum.__struct_fields__ else {}
+        used = {meter: quantity} if meter in UsageSum.__struct_fields__ else {}
         if meter == REQUESTS:
-            told |= {"ok": row.ok, "errors": row.errors}
-        found.append(msgspec.structs.replace(plain, meter=meter, quantities={meter: quantity}, **told))
+            used |= {"ok": row.ok, "errors": row.errors}
+        found.append(msgspec.structs.replace(plain, meter=meter, quantities={meter: quantity}, **used))
     return found

@@ -1,8 +1,7 @@
-"""Time that something was held, cut into pieces as the books keep them: no piece lies in two hours, of what is stored
-in two days (UTC).
+"""Cuts the time that something was held into billable pieces: none spans two hours, or, for storage, two days (UTC).
 
-A piece's quantities are differences of what the whole time since the opening comes to, rounded down, so that pieces add
-up to the whole, however they are cut, and nothing is too small to be counted in the end.
+A piece's quantities are differences of the rounded totals since the opening, so that pieces add up to the whole,
+however they are cut, and nothing is too small to be counted in the end.
 """
 
 from collections.abc import Iterator
@@ -13,21 +12,21 @@ from bms.core.usage import Quantities, UsageEvent
 
 SOURCE = "allotments"
 SPAN_MS: dict[Held, int] = {"replicas": 3_600_000, "jobs": 3_600_000, "storage": 86_400_000}
-_MOST = 1 << 62  # of one piece's quantity: the books' columns have 63 bits
+_MOST = 1 << 62  # of one piece's quantity: the columns have 63 bits
 
 
 def whole_spans(now: int) -> dict[Held, int]:
-    """Up to when what is open can be booked for good, by what it is of."""
+    """The time up to which open allotments can be billed for good, by the kind of what they are of."""
     return {of: now // span * span for of, span in SPAN_MS.items()}
 
 
 def bookable_until(one: UnbilledAllotment, now: int) -> int:
-    """How far it can be booked for good: to its end, or to that of the last whole hour or day."""
+    """The time up to which this allotment can be billed for good: its end, or that of the last whole hour or day."""
     return whole_spans(now)[one.of] if one.closed_at is None else one.closed_at
 
 
 def pieces(one: UnbilledAllotment, until: int, first: int = 1) -> Iterator[UsageEvent]:
-    """What is not in the books of its time before `until`, numbered from `first` on; none where that is over."""
+    """The pieces before `until` that are not billed yet, numbered from `first` on; none where that is over."""
     begin, seq = one.booked_until, first
     while begin < until:
         end = min(until, _end_of_piece(one, begin))

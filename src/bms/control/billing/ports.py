@@ -1,4 +1,4 @@
-"""What billing needs stored."""
+"""The repositories that billing needs."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -12,10 +12,10 @@ from bms.core.usage import UsageEvent
 
 
 class UsageTx(Protocol):
-    """The books inside one transaction: events are added and read, never changed."""
+    """The repository of usage events inside one transaction: events are added and read, never changed."""
 
     async def high_water(self, source: str) -> int:
-        """The highest seq of `source` that is in the books, 0 for none; nobody else adds to it until the end."""
+        """The highest stored seq of `source`, 0 for none; nobody else adds to it until the end."""
         ...
 
     async def add(self, source: str, blocks: Sequence[UsageBlock], last: int) -> None:
@@ -27,61 +27,61 @@ class UsageTx(Protocol):
         ...
 
     async def put_aside(self, unread: Sequence[UnreadUsageRun]) -> None:
-        """Keeps runs that can't be read here; `add` counts their numbers as come."""
+        """Keeps runs that this release can't read; `add` counts their numbers as received."""
         ...
 
     async def unread(self, version: int, after: tuple[str, int], limit: int) -> list[UnreadUsageRun]:
-        """Of those that were put aside, of versions up to `version`, the first after a (source, first)."""
+        """The runs that were put aside, of versions up to `version`, after the (source, first) given."""
         ...
 
     async def unread_events(self) -> int:
-        """How many events wait in runs that were put aside."""
+        """The number of events in runs that were put aside."""
         ...
 
     async def take_unread(self, one: UnreadUsageRun) -> bool:
-        """Removes it; False where somebody else has."""
+        """Removes the run; False where another process has."""
         ...
 
     async def unbooked(self, tenant: str) -> list[UnbilledAllotment]:
-        """All of the tenant's."""
+        """All unbilled allotments of the tenant."""
         ...
 
     async def due(self, ends: Mapping[Held, int], limit: int) -> list[UnbilledAllotment]:
-        """Of all tenants, those that were closed, and of what is open, those that are not booked up to what `ends` says
-        of what they are `of`, in Unix milliseconds. The oldest first."""
+        """The allotments of all tenants that can be billed: closed ones, and open ones not billed up to what `ends`
+        says for their kind, in Unix milliseconds. The oldest first."""
         ...
 
     async def book(self, one: UnbilledAllotment, until: int) -> None:
-        """Notes how far it is booked now. One that was closed and is booked to its end is forgotten."""
+        """Records how far the allotment is billed now. A closed one that is billed to its end is deleted."""
         ...
 
     async def sums(
         self, tenant: str, wanted: UsageFilter, by: Sequence[Label], beside: Iterable[UsageEvent] = ()
     ) -> list[UsageSum]:
-        """Of the books, and of events `beside` them that match. One row per group that has events, in the order of what
-        is grouped by; without groups, one row."""
+        """Sums over the stored events, and over events `beside` them that match. One row per group that has events, in
+        the order of what is grouped by; without groups, one row."""
         ...
 
     async def events(self, tenant: str, wanted: UsageFilter, page: PageRequest) -> Page[UsageEvent]:
-        """Newest first."""
+        """The events that match, newest first."""
         ...
 
 
 class OrphanAllotmentsTx(Protocol):
-    """Allotments beside what they are of, inside one transaction."""
+    """The repository that compares allotments with the rows that they are of, inside one transaction."""
 
     async def close_strays(self, at: datetime) -> int:
-        """Closes those that are open and whose subject has ended or was deleted; how many."""
+        """Closes open allotments whose subject has ended or was deleted; returns how many."""
         ...
 
     async def close_unseen(self, running: Collection[str], at: datetime) -> int:
-        """Closes those of replicas and attempts that are open and whose process is not among `running`; how many."""
+        """Closes open allotments of replicas and attempts whose process is not among `running`; returns how many."""
         ...
 
     async def led(self, lease: str) -> tuple[str, datetime] | None:
-        """Who held the lease last, and until when; None where nobody ever did."""
+        """The last holder of the lease, and when it runs out; None where nobody ever held it."""
         ...
 
     async def open_missing(self, at: datetime, limit: int, device_memory: int) -> int:
-        """Opens those of what runs or is kept and has none, at most `limit` of each kind; how many."""
+        """Opens allotments for what runs or is kept without one, at most `limit` of each kind; returns how many."""
         ...

@@ -1,4 +1,4 @@
-"""The books: events come in exactly once, however often they are shipped; sums are made from them when asked."""
+"""Use cases of billing: stores usage events exactly once, however often they are shipped, and sums them when asked."""
 
 import logging
 from collections.abc import AsyncIterator, Sequence
@@ -22,15 +22,17 @@ _READ_AT_ONCE = 100  # runs
 
 
 class UsageService:
+    """Stores, sums and lists usage events."""
+
     def __init__(self, store: Store[UsageTx], clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self.put_aside = 0  # events, since the start
 
     async def ingest(self, source: str, runs: Sequence[UsageRun | UnreadRun]) -> int:
-        """The highest seq of `source` that is committed now: what may be acknowledged.
+        """Stores shipped events, and returns the highest stored seq of `source`: what may be acknowledged.
 
-        Events that are in the books are passed over. What follows a gap is not taken: the shipper repeats from the
+        Events that are stored already are passed over. What follows a gap is not taken: the shipper repeats from the
         number acknowledged. Runs of an unknown version are put aside and count as committed: `read_again` books them
         once they can be read. Raises InvalidArgument for runs that are empty, or not in order of seq.
         """
@@ -54,8 +56,8 @@ class UsageService:
         return last
 
     async def read_again(self) -> int:
-        """Books what was put aside and can be read by now; how many events. Each run in a transaction of its own: one
-        that turns out to be damaged is left where it is."""
+        """Stores what was put aside and can be read by now; returns how many events. Each run has a transaction of its
+        own: one that turns out to be damaged is left where it is."""
         booked, place = 0, ("", 0)
         while True:
             async with self._store.read() as tx:
@@ -97,8 +99,8 @@ class UsageService:
     async def sums(
         self, tenant: str, wanted: UsageFilter, by: Sequence[Dimension] = (), meters: frozenset[str] | None = None
     ) -> list[UsageSum]:
-        """Of what is in the books, and of time that is not yet, up to now. `meters`: the only ones that are told as
-        quantities; None: all."""
+        """Sums of the stored events, and of allotted time that is not billed yet, up to now. `meters`: the only ones to
+        show as quantities; None: all."""
         labels = [each for each in by if each != "meter"]
         async with self._store.read() as tx:
             now = milliseconds(self._clock.now())
@@ -113,7 +115,7 @@ class UsageService:
             return await tx.events(tenant, wanted, page)
 
     async def all_events(self, tenant: str, wanted: UsageFilter) -> AsyncIterator[list[UsageEvent]]:
-        """Newest first, in batches, each of its own transaction; for exports of any size."""
+        """The events that match, newest first, in batches, each of its own transaction; for exports of any size."""
         after: str | None = None
         while True:
             page = await self.events(tenant, wanted, PageRequest(limit=MAX_LIMIT, after=after))
@@ -139,7 +141,8 @@ def _check(runs: Sequence[UsageRun | UnreadRun]) -> None:
 
 
 def _following(high: int, runs: Sequence[UsageRun | UnreadRun]) -> list[UsageRun | UnreadRun]:
-    """What of `runs`, which are in order, follows `high` without a gap; a run that can't be read is not cut."""
+    """The part of `runs`, which are in order, that follows `high` without a gap; a run that can't be read is not
+    cut."""
     found: list[UsageRun | UnreadRun] = []
     for run in runs:
         if run.last <= high:

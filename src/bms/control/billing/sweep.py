@@ -1,7 +1,7 @@
-"""The sweep of allotments: what a lost end left open is closed, what holds something and has none is given one.
+"""Repairs allotments: closes those whose subject has ended, and opens those that are missing.
 
-Where both changes are one transaction, there is nothing to be found; but releases of before there were allotments
-started what runs now, and rows may be mended by hand.
+Since both changes are one transaction, there is usually nothing to repair; but what runs now may have been started by a
+release without allotments, and rows may be edited by hand.
 """
 
 from collections.abc import Collection
@@ -15,6 +15,8 @@ _AT_ONCE = 200  # of each kind of thing, in one transaction
 
 
 class AllotmentSweep:
+    """Closes and opens allotments that don't agree with what runs or is stored."""
+
     def __init__(
         self, store: Store[OrphanAllotmentsTx], clock: Clock, device_memory: DeviceMemory = no_devices
     ) -> None:
@@ -23,7 +25,8 @@ class AllotmentSweep:
         self._device_memory = device_memory
 
     async def after_start(self, running: Collection[str], lease: str, holder: str) -> int:
-        """Ends what ran when control was last there and does not run now, before anything is started; how many.
+        """Closes the allotments of what ran when control was last there and does not run now, before anything is
+        started; returns how many.
 
         It held until nobody led any more, by `lease`: a platform that was down for a night, or a machine that lost its
         power, held nothing meanwhile. Where another control leads, its processes are its business.
@@ -36,7 +39,8 @@ class AllotmentSweep:
             return await tx.close_unseen(running, min(now, led[1]))
 
     async def step(self) -> tuple[int, int]:
-        """How many were opened and closed, from now on: nothing is counted for the time before."""
+        """Repairs allotments; returns how many were opened and closed, from now on: nothing is counted for the time
+        before."""
         opened, more = 0, 1
         async with self._store.write() as tx:
             closed = await tx.close_strays(self._clock.now())

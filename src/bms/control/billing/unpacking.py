@@ -1,4 +1,4 @@
-"""From a block of the books back to its events; the formats are described in `blocks`."""
+"""Unpacks a block of usage events; the formats are described in `blocks`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,10 +14,10 @@ _decode = msgspec.msgpack.Decoder(list[Any]).decode
 
 
 def unpack(block: UsageBlock) -> Iterator[UsageEvent]:
-    """Its events, as they were. Raises Unimplemented for a block of a later format."""
+    """The block's events, as they were. Raises Unimplemented for a block of a later format."""
     if block.format > HELD_FORMAT:
         raise Unimplemented(
-            f"a block of the books has format {block.format}, and this release reads {HELD_FORMAT} at most: use a "
+            f"a block of usage events has format {block.format}, and this release reads {HELD_FORMAT} at most: use a "
             "newer one"
         )
     columns = _decode(block.events)

@@ -1,4 +1,4 @@
-"""Deleting data sets and their versions. What is left says what there was; its files go with the next collection."""
+"""Deletes data sets and their versions. Their rows stay as lineage; their files go with the next garbage collection."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,8 @@ from bms.core.events import Event, Payload
 
 
 class DatasetDeletion:
-    """Emits `dataset.version_deleted` (the subject is the version's id) and `dataset.deleted` (the data set's)."""
+    """Deletes data sets. Emits `dataset.version_deleted` (the subject is the version's id) and `dataset.deleted` (the
+    data set's)."""
 
     def __init__(self, store: Store[DatasetsTx], clock: Clock, in_use: InUse) -> None:
         self._store = store
@@ -89,7 +90,8 @@ async def _version(tx: DatasetsTx, tenant: str, name: str, number: int) -> Datas
 
 
 def _deleted(version: DatasetVersion) -> DatasetVersion:
-    """Keeps what it was made of, and how many rows it had: that is the lineage of what was trained on it."""
+    """The version as deleted. It keeps what it was made of, and how many rows it had: the lineage of what was trained
+    on it."""
     return msgspec.structs.replace(version, state="deleted")
 
 

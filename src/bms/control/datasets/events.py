@@ -1,4 +1,4 @@
-"""What happens to data sets and their versions."""
+"""Events of data sets and their versions."""
 
 from bms.core.events import Payload
 

@@ -1,4 +1,4 @@
-"""The format of uploaded files, told by their names. Pure."""
+"""Recognises the format of uploaded files by their names. Pure."""
 
 import re
 from collections import Counter
@@ -22,31 +22,32 @@ _ARCHIVE = re.compile(r".*\.(zip|tar|tgz|gz|bz2|xz|zst|7z)", re.IGNORECASE)
 _SHOWN = 5
 
 
-def format_of(paths: Iterable[str], said: Format | None = None) -> Format:
-    """What is `said`, or what files of these names are; those that no format knows count for nothing beside others.
+def format_of(paths: Iterable[str], declared: Format | None = None) -> Format:
+    """The format: `declared` where it is given, else that of files of these names, without those that no format knows.
 
     Raises InvalidArgument for an archive, and where no name tells, or names tell several formats.
     """
     names = _meant(paths)
     if len(names) == 1 and _ARCHIVE.fullmatch(names[0]):
         raise InvalidArgument(f"{names[0][:80]} is an archive: unpack it, and import what was in it")
-    if said is not None:
-        return said
+    if declared is not None:
+        return declared
     found: Counter[Format] = Counter()
     for name in names:
         found.update(format for format, pattern in _FORMATS.items() if pattern.fullmatch(name))
     choice = f"say the format: {', '.join(_FORMATS)}"
     if not found:
         shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-        raise InvalidArgument(f"no name says what these files are ({shown or 'there are none'}): {choice}")
+        raise InvalidArgument(f"no file name shows the format ({shown or 'there are none'}): {choice}")
     if len(found) > 1:
-        told = " and ".join(f"{count} of {format}" for format, count in found.most_common())
-        raise InvalidArgument(f"the files are of several formats, {told}: {choice}")
+        counts = " and ".join(f"{count} of {format}" for format, count in found.most_common())
+        raise InvalidArgument(f"the files are of several formats, {counts}: {choice}")
     return next(iter(found))
 
 
 def _meant(paths: Iterable[str]) -> list[str]:
-    """Without those that systems leave, and without names that begin with a dot where there are others."""
+    """The names that count: without files that operating systems leave, and without dot files where there are
+    others."""
     named = {path: PurePosixPath(path) for path in paths}
     kept = [path for path, place in named.items() if not is_junk(place)]
     return [path for path in kept if not has_dot(named[path])] or kept

@@ -1,4 +1,4 @@
-"""What a version's import is to run, for whoever submits it as a job. Pure."""
+"""Builds the job that imports a version of a data set, and reads its report. Pure."""
 
 import msgspec
 
@@ -24,7 +24,7 @@ class ImportJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImportTaskReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What the task answers; other fields of it are passed over."""
+    """The report of the import task; other fields of it are passed over."""
 
     splits: dict[str, dict[str, object]]
     labels: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Dataset, DatasetVersion, and what one is imported from."""
+"""The nouns of data sets: Dataset, DatasetVersion, and the source of an import."""
 
 from datetime import datetime
 from typing import Literal
@@ -14,8 +14,8 @@ SPLIT = ("train", "validation", "test")
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where rows come from: a real data set that needs no download, by name, or uploaded files of one format, which
-    None leaves to their names."""
+    """The source of rows: a built-in data set that needs no download, by name, or uploaded files of one format; None:
+    the format that their names show."""
 
     sample: str | None = None  # "digits"
     tree: str | None = None  # digest of uploaded files
@@ -29,8 +29,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class ImportRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a version is made from its source. `split` maps train, validation and test to their shares; None: the splits
-    that the source has by itself, or the usual shares."""
+    """A request to import a version. `split` maps train, validation and test to their shares; None: the splits that the
+    source has by itself, or the usual shares."""
 
     source: Source
     label: str | None = None  # the column that says the class; None: the format's own, if it has any

@@ -1,4 +1,4 @@
-"""What the datasets feature needs stored."""
+"""The repository that data sets need."""
 
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
@@ -24,26 +24,26 @@ class DatasetsTx(EventSink, AllotmentSink, Protocol):
     """
 
     async def dataset(self, tenant: str, name: str) -> Dataset | None:
-        """Deleted ones too: a name's numbers go on where they ended."""
+        """The data set of that name, deleted ones too: a name's numbers go on where they ended."""
         ...
 
     async def held_dataset(self, tenant: str, name: str) -> Dataset | None:
-        """The same; until this transaction ends, no other one holds it."""
+        """As `dataset`, and locked: until this transaction ends, no other one holds it."""
         ...
 
     async def datasets(self, tenant: str, page: PageRequest) -> Page[Dataset]:
-        """Live ones in order of name."""
+        """Live data sets in order of name."""
         ...
 
     async def newest(self, tenant: str, datasets: Collection[str]) -> dict[str, Newest]:
-        """The newest version of each of these that has one."""
+        """The newest version of each of these data sets that has one."""
         ...
 
     async def add_dataset(self, dataset: Dataset) -> None: ...
     async def save_dataset(self, dataset: Dataset) -> Dataset: ...
 
     async def next_number(self, tenant: str, name: str) -> int:
-        """The number of the data set's next version, nobody else's until this transaction ends."""
+        """The number of the data set's next version, reserved until this transaction ends."""
         ...
 
     async def version(self, tenant: str, dataset: str, number: int) -> DatasetVersion | None: ...
@@ -54,20 +54,20 @@ class DatasetsTx(EventSink, AllotmentSink, Protocol):
     async def versions(
         self, tenant: str, dataset: str, page: PageRequest, *, every: bool = False
     ) -> Page[DatasetVersion]:
-        """Newest first; `every`: deleted ones, too."""
+        """The versions of a data set, newest first; `every`: deleted ones, too."""
         ...
 
     async def kept_versions(self, tenant: str, dataset: str) -> list[DatasetVersion]:
-        """All that are not deleted, by number."""
+        """All versions that are not deleted, by number."""
         ...
 
     async def add_version(self, version: DatasetVersion) -> None: ...
     async def importing(self, before: datetime) -> list[DatasetVersion]:
-        """Of all tenants: those that were made before then and are neither ready nor failed yet, by age."""
+        """Versions of all tenants that were made before then and are neither ready nor failed yet, by age."""
         ...
 
     async def save_version(self, version: DatasetVersion) -> DatasetVersion: ...
 
     async def trees(self, tenant: str) -> frozenset[str]:
-        """Digests of all trees its versions speak of, sources included, of deleted versions none."""
+        """Digests of all trees that the versions refer to, sources included, but for deleted versions."""
         ...

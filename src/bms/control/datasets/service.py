@@ -1,6 +1,6 @@
-"""Use cases of data sets: import, look, resolve a reference, read what a version holds.
+"""Use cases of data sets: import, look, resolve a reference, read the files of a version.
 
-Running an import is not this feature's business: `dataset.import_requested` asks for it, `finish_import` tells.
+Another feature runs the import: `dataset.import_requested` asks for it, and `finish_import` is called at its end.
 """
 
 from datetime import datetime
@@ -33,8 +33,8 @@ MAX_STATISTICS = 16 << 20
 
 
 class DatasetService:
-    """Emits `dataset.created`, `dataset.import_requested`, `dataset.ready` and `dataset.failed`; the subject is
-    the data set's id for the first, the version's for the others."""
+    """Data sets and their versions. Emits `dataset.created`, `dataset.import_requested`, `dataset.ready` and
+    `dataset.failed`; the subject is the data set's id for the first, the version's for the others."""
 
     def __init__(self, store: Store[DatasetsTx], objects: ObjectStore, clock: Clock) -> None:
         self._store = store
@@ -44,8 +44,8 @@ class DatasetService:
     async def start_import(
         self, tenant: str, by: str, name: str, request: ImportRequest, description: str = ""
     ) -> DatasetVersion:
-        """The next version of `name`, importing; the data set is made with its first, or with the first after it was
-        deleted, whose number goes on from what there was.
+        """Begins the next version of `name`, importing; the data set is made with its first version, or with the first
+        after it was deleted, whose number goes on from what there was.
 
         Raises InvalidArgument for a name or request that is wrong, NotFound for files that were not uploaded.
         """
@@ -80,7 +80,7 @@ class DatasetService:
         return version
 
     async def importing(self, before: datetime) -> list[DatasetVersion]:
-        """Of all tenants: versions that were made before then and are still imported. For the platform's loops."""
+        """Versions of all tenants that were made before then and are still imported. For the platform's loops."""
         async with self._store.read() as tx:
             return await tx.importing(before)
 
@@ -95,7 +95,7 @@ class DatasetService:
     async def finish_import(
         self, tenant: str, id: str, *, tree: str | None, report: dict[str, object], reason: str = ""
     ) -> DatasetVersion:
-        """Makes an importing version ready by what its job left, or failed for `reason` or for what is missing.
+        """Makes an importing version ready from its job's output, or failed for `reason` or for what is missing.
 
         A version that is ready or failed already stays as it is.
         """
@@ -121,7 +121,7 @@ class DatasetService:
             return await self._dataset(tx, tenant, name)
 
     async def datasets(self, tenant: str, page: PageRequest) -> Page[ListedDataset]:
-        """By name, each with its newest version."""
+        """Data sets by name, each with its newest version."""
         async with self._store.read() as tx:
             found = await tx.datasets(tenant, page)
             newest = await tx.newest(tenant, [each.name for each in found.items])
@@ -129,7 +129,7 @@ class DatasetService:
         return Page(items=items, next=found.next)
 
     async def versions(self, tenant: str, name: str, page: PageRequest, *, every: bool = False) -> Page[DatasetVersion]:
-        """Newest first; `every`: deleted ones, too, also of a data set that was deleted."""
+        """Versions of a data set, newest first; `every`: deleted ones, too, also of a data set that was deleted."""
         async with self._store.read() as tx:
             if not every or await tx.dataset(tenant, name) is None:
                 await self._dataset(tx, tenant, name)
@@ -159,7 +159,7 @@ class DatasetService:
         return newest
 
     async def files(self, tenant: str, name: str, number: int) -> Tree:
-        """All files of a ready version."""
+        """The files of a ready version."""
         version = _ready(await self.version(tenant, name, number))
         assert version.tree is not None, "a ready version has a tree"
         return await get_tree(self._objects, tenant, version.tree)
@@ -171,7 +171,7 @@ class DatasetService:
         raise NotFound(f"{name}@{number} has no file {path[:200]!r}: list its files first")
 
     async def statistics(self, tenant: str, name: str, number: int) -> dict[str, object]:
-        """What the import counted and measured of each column and split."""
+        """The statistics of each column and split, as the import computed them."""
         entry = await self.file(tenant, name, number, STATISTICS)
         if entry.size > MAX_STATISTICS:
             raise FailedPrecondition(f"the statistics of {name}@{number} have {entry.size} bytes: download the file")
@@ -213,15 +213,15 @@ class DatasetService:
         return dataset
 
     def _about(self, kind: type[OfDatasetVersion], version: DatasetVersion, actor: str) -> Event[Payload]:
-        said = kind(dataset=version.dataset, number=version.number, reason=version.reason)
-        return self._event(said, version.tenant, version.id, actor)
+        event = kind(dataset=version.dataset, number=version.number, reason=version.reason)
+        return self._event(event, version.tenant, version.id, actor)
 
     def _event(self, payload: Payload, tenant: str, subject: str, actor: str) -> Event[Payload]:
         return Event(payload=payload, tenant=tenant, subject=subject, actor=actor, at=self._clock.now())
 
 
 def _with_format(request: ImportRequest, tree: Tree) -> ImportRequest:
-    """The request with the format of its files. Raises InvalidArgument where their names don't tell it."""
+    """The request with the format of its files. Raises InvalidArgument where their names don't show it."""
     format = format_of((file.path for file in tree.files), request.source.format)
     source = msgspec.structs.replace(request.source, format=format)
     return msgspec.structs.replace(request, source=source)
@@ -244,7 +244,7 @@ def _ready(version: DatasetVersion) -> DatasetVersion:
 
 
 def parse_reference(text: str) -> tuple[str, int | None]:
-    """Name and number; None: the newest ready version. Raises InvalidArgument."""
+    """Parses a reference into name and number; None: the newest ready version. Raises InvalidArgument."""
     name, at, number = text.partition("@")
     if at and not (number.isascii() and number.isdecimal() and 0 < int(number) < 2**31):
         raise InvalidArgument(f"{text[:80]!r} names no version of a data set: write NAME or NAME@NUMBER, e.g. digits@3")

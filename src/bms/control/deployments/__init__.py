@@ -1,7 +1,7 @@
-"""Deployments: what a tenant wants served under a name, and the loop that makes it so.
+"""Deployments: the versions that a tenant wants served under a name, and the controller that brings this about.
 
-Read nouns, events and ports; then planning (pure: what is wanted and seen becomes actions), reconciliation (the loop
-that carries them out), views (what people and gateways are told). At the top is what these share, and what people ask:
-service, rollback, repository, catalog, resolving, reading, changes, health, logs, signatures, batching, in_use,
+Read nouns, events and ports; then planning (pure: desired and observed state become actions), reconciliation (the loop
+that carries them out), views (what people and gateways are shown). At the top are what these share, and the use cases:
+service, rollback, repository, catalog, resolving, rows, changes, health, logs, signatures, batching, in_use,
 trees_in_use.
 """

@@ -1,4 +1,4 @@
-"""How requests may be put together: what a deployment can ask for."""
+"""Limits and checks of a deployment's batching options."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ _SECONDS = (("max_wait_s", 0.0, 10.0), ("objective_s", 0.001, 60.0))
 
 
 def within(batching: Batching, signatures: Mapping[str, Signature]) -> Batching:
-    """The same with no more rows in a run than the version says that it takes."""
+    """The options with no more rows in a run than the version allows."""
     most = min([one.max_batch_size for one in signatures.values() if one.max_batch_size], default=0)
     if not most:
         return batching
@@ -25,13 +25,13 @@ def within(batching: Batching, signatures: Mapping[str, Signature]) -> Batching:
 
 
 def rows_together(batching: Batching, runtime: str, signatures: Mapping[str, Signature]) -> int:
-    """How many rows of several requests may run together. With an engine none do: each is sent by itself, so that it
-    can be given up by itself."""
+    """How many rows of several requests may run together. With an engine none do: each request is sent by itself, so
+    that it can be cancelled by itself."""
     return 1 if runtime in ENGINES else within(batching, signatures).rows_together
 
 
 def check_batching(batching: Batching) -> None:
-    """Raises InvalidArgument naming the first field that is out of range, and its range."""
+    """Checks batching options. Raises InvalidArgument naming the first field that is out of range, and its range."""
     if not 1 <= batching.max_rows <= MOST_ROWS:
         raise InvalidArgument(f"batching is out of range: max_rows is 1 to {MOST_ROWS}, not {batching.max_rows}")
     for name, low, high in _SECONDS:

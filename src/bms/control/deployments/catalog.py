@@ -1,4 +1,4 @@
-"""`BulkCatalog` over the models' own rows: asked for one thing, or for many models at once."""
+"""Implements `BulkCatalog` on the rows of the models feature: looks up one model, or many at once."""
 
 from collections.abc import Collection, Iterable, Mapping
 
@@ -39,7 +39,7 @@ class ModelCatalog:
 
 
 class KnownModels:
-    """What held of some models at one moment: `Known`."""
+    """A snapshot of some models' aliases and versions at one moment: implements `Known`."""
 
     def __init__(self, aliases: Iterable[Alias], facts: Iterable[VersionFacts]) -> None:
         self._aliases: dict[tuple[str, str], dict[str, int]] = {}
@@ -48,11 +48,11 @@ class KnownModels:
             self._aliases.setdefault((alias.tenant, alias.model), {})[alias.name] = alias.version
 
     async def aliases(self, tenant: str, model: str) -> dict[str, int]:
-        """Also empty for a model that is not there."""
+        """The model's aliases; empty for a model that is not there."""
         return self._aliases.get((tenant, model), {})
 
     async def version(self, tenant: str, model: str, number: int) -> VersionFacts:
-        """Raises NotFound for one that never was."""
+        """The version. Raises NotFound for one that never was."""
         found = self._facts.get((tenant, model, number))
         if found is None:
             raise NotFound(_no_version(model, number))

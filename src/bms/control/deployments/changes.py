@@ -1,4 +1,4 @@
-"""Which deployments events speak of, so that nobody has to read everything again after one of them."""
+"""Collects which deployments some events concern, so that only their rows are read again."""
 
 import logging
 from collections.abc import Iterable
@@ -18,8 +18,9 @@ _CATALOGUE = Catalogue([of_deployments, of_models])
 
 
 class ChangedDeployments(msgspec.Struct, kw_only=True):
-    """Ids, and models as (tenant, name). Too much is harmless, too little is not: `everything`, after an event of
-    these nouns that this program can't read. `suspected`: replicas that seem to have failed."""
+    """The deployments that events may have changed: ids, and models as (tenant, name). Too many are harmless, too few
+    are not: `everything` is set by an event of these nouns that this program can't read. `suspected`: replicas that
+    seem to have failed."""
 
     deployments: set[str] = msgspec.field(default_factory=set)
     suspected: set[str] = msgspec.field(default_factory=set)
@@ -27,7 +28,8 @@ class ChangedDeployments(msgspec.Struct, kw_only=True):
     everything: bool = False
 
     def note(self, event: Event[Payload]) -> None:
-        """Every event of a deployment or a replica says the deployment's id; one of a version says its model."""
+        """Takes in events. Every event of a deployment or a replica has the deployment's id; one of a version has its
+        model."""
         match event.payload:
             case ReplicaSuspected(id=id, replica=replica):
                 self.deployments.add(id)
@@ -42,7 +44,7 @@ class ChangedDeployments(msgspec.Struct, kw_only=True):
                 self.models.add((event.tenant, event.subject))
 
     async def affected(self, tx: DeploymentsTx) -> list[str]:
-        """Ids of the deployments that may mean something else now, in order."""
+        """Ids of the deployments that may have another meaning now, in order."""
         if self.everything:
             return sorted(await tx.active_ids())
         found = set(self.deployments)

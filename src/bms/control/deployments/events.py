@@ -1,4 +1,4 @@
-"""What happens to deployments and their replicas."""
+"""Events of deployments and their replicas."""
 
 from bms.core.events import Payload
 

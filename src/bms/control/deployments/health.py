@@ -1,11 +1,11 @@
-"""What model servers say of themselves: asked beside the loop, so that one that hangs delays nothing."""
+"""Polls model servers for their health, in tasks of its own, so that one that hangs delays nothing."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
 
 from bms.control.deployments.nouns import Replica
 from bms.control.deployments.ports import ReplicaProbe
-from bms.control.deployments.probe_schedule import Turns
+from bms.control.deployments.probe_schedule import ProbeSchedule
 from bms.control.platform.keyed_tasks import KeyedTasks
 from bms.core.clock import Clock
 from bms.core.workloads.programs import ServableStatus
@@ -14,76 +14,77 @@ SILENT_S, SILENT_TRIES = 30.0, 5  # unanswered for so long and so often: it hang
 
 
 class Health:
-    """The last word of each watched replica. `changed` is set when one's state became another, or one seems to hang."""
+    """The last health answer of each watched replica. `changed` is set when a replica's state changed, or when one
+    seems to hang."""
 
     def __init__(self, probe: ReplicaProbe, clock: Clock) -> None:
         self._probe = probe
         self._clock = clock
-        self._chores = KeyedTasks()
+        self._tasks = KeyedTasks()
         self._watched: dict[str, Replica] = {}
-        self._said: dict[str, ServableStatus] = {}
-        self._turns = Turns()
+        self._statuses: dict[str, ServableStatus] = {}
+        self._schedule = ProbeSchedule()
         self._unanswered: dict[str, tuple[float, int]] = {}  # since when, how often
         self._timer: asyncio.TimerHandle | None = None
         self.changed = asyncio.Event()
 
     @property
-    def said(self) -> Mapping[str, ServableStatus]:
-        """By replica, of those that answered the last time they were asked."""
-        return self._said
+    def statuses(self) -> Mapping[str, ServableStatus]:
+        """The status by replica, of those that answered the last time they were asked."""
+        return self._statuses
 
     @property
     def watched(self) -> Mapping[str, Replica]:
-        """By replica, of those that are asked."""
+        """The watched replicas by id."""
         return self._watched
 
     def silent(self) -> frozenset[str]:
-        """Those that have not answered for long."""
+        """Replicas that have not answered for long."""
         now = self._clock.monotonic()
         return frozenset(
             id for id, (since, tries) in self._unanswered.items() if now - since >= SILENT_S and tries >= SILENT_TRIES
         )
 
-    def excuse(self) -> None:
-        """Whoever did not answer until now may have: we were blind, and silence is counted anew."""
+    def reset_silence(self) -> None:
+        """Restarts the count of silence for all replicas, since this process itself could not ask them."""
         self._unanswered.clear()
 
     def watch(self, replicas: Iterable[Replica]) -> None:
-        """From now on these are asked, each when it is its turn, and all others are forgotten."""
+        """Watches exactly these replicas from now on; all others are forgotten."""
         before, self._watched = self._watched, {replica.id: replica for replica in replicas}
         for gone in before.keys() - self._watched.keys():
             self._probe.let_go(gone)
-            self._turns.forget(gone)
-            self._said.pop(gone, None)
+            self._schedule.forget(gone)
+            self._statuses.pop(gone, None)
             self._unanswered.pop(gone, None)
         self._ask_due()
 
-    def hurry(self, replica: str) -> None:
-        """Ask this one now, however recently it was asked."""
-        self._turns.forget(replica)
+    def probe_now(self, replica: str) -> None:
+        """Asks this replica now, however recently it was asked."""
+        self._schedule.forget(replica)
         self._ask_due()
 
-    async def settled(self) -> None:
-        """Returns when every question was answered or given up."""
-        await self._chores.settled()
+    async def idle(self) -> None:
+        """Waits until every question is answered or given up."""
+        await self._tasks.idle()
 
     async def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
-        await self._chores.close()
+        await self._tasks.close()
         for replica in self._watched:
             self._probe.let_go(replica)
         self._watched = {}
 
     def _ask_due(self) -> None:
-        """Asks those whose turn it is; the next turn comes by itself."""
+        """Asks the replicas whose time has come."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if not self._watched:
             return
-        due, next_in = self._turns.take(self._watched, self._unanswered, self._clock.monotonic())
+        due, next_in = self._schedule.take(self._watched, self._unanswered, self._clock.monotonic())
         for replica in due:
             self._ask(replica)
         self._timer = asyncio.get_running_loop().call_later(next_in, self._ask_due)
@@ -94,16 +95,16 @@ class Health:
             if replica.id in self._watched:
                 self._note(replica, status)
 
-        self._chores.start(replica.id, ask)
+        self._tasks.start(replica.id, ask)
 
     def _note(self, replica: Replica, status: ServableStatus | None) -> None:
-        before = self._said.get(replica.id)
+        before = self._statuses.get(replica.id)
         if status is None:
-            self._said.pop(replica.id, None)
+            self._statuses.pop(replica.id, None)
             since, tries = self._unanswered.get(replica.id, (self._clock.monotonic(), 0))
             self._unanswered[replica.id] = (since, tries + 1)
         else:
-            self._said[replica.id] = status
+            self._statuses[replica.id] = status
             self._unanswered.pop(replica.id, None)
         news = before is None or before.state != status.state if status is not None else replica.id in self.silent()
         if news:

@@ -1,4 +1,4 @@
-"""Who serves a version or follows an alias: what the models feature asks before it withdraws one."""
+"""Finds deployments that serve a version or follow an alias: the models feature asks before it withdraws one."""
 
 from bms.control.deployments.nouns import Deployment
 from bms.control.deployments.ports import Catalog, DeploymentsTx
@@ -9,7 +9,7 @@ _LIVE = frozenset({"starting", "ready", "draining"})
 
 
 class InUse:
-    """`VersionInUse` and `AliasInUse` of the models feature."""
+    """Implements `VersionInUse` and `AliasInUse` of the models feature."""
 
     def __init__(self, store: Store[DeploymentsTx], catalog: Catalog) -> None:
         self._store = store

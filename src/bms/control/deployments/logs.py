@@ -1,4 +1,5 @@
-"""What replicas said: those that a deployment has and had, and the log of each, while it runs and for a while after."""
+"""Logs of replicas: lists a deployment's present and former replicas, and reads the log of each, while it runs and for
+a while after."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -15,23 +16,24 @@ LOG_PIECE = 1 << 20  # bytes that are read at once
 
 
 class ReplicaLogSource(Protocol):
-    """What replicas' processes write. Places count bytes from a log's very beginning, also where that was cut off."""
+    """The port to what replicas' processes write. Offsets count bytes from a log's very beginning, also where that was
+    cut off."""
 
     async def read(self, workload: str, offset: int, limit: int) -> tuple[bytes, int] | None:
-        """Up to `limit` bytes from place `offset` on, and where to read on; None where there is no log (any more)."""
+        """Up to `limit` bytes from `offset` on, and where to read on; None where there is no log (any more)."""
         ...
 
     async def keep(self, workload: str) -> None:
-        """Of one that has ended, before its process is forgotten; a second time changes nothing."""
+        """Keeps the log of a replica that has ended, before its process is forgotten; a second time changes nothing."""
         ...
 
     async def drop(self, workloads: Collection[str]) -> None:
-        """Those that nobody can ask for any more."""
+        """Removes logs that nobody can ask for any more."""
         ...
 
 
 class NoLogs:
-    """Where nothing is kept of what processes write."""
+    """A source without logs, where nothing is kept of what processes write."""
 
     async def read(self, workload: str, offset: int, limit: int) -> tuple[bytes, int] | None:
         return None
@@ -44,7 +46,7 @@ class NoLogs:
 
 
 class LoggedReplica(msgspec.Struct, frozen=True, kw_only=True):
-    """One replica, ended ones as far as they are remembered."""
+    """One replica with what is known of its log; ended ones as far as they are remembered."""
 
     id: str
     version: int
@@ -56,8 +58,8 @@ class LoggedReplica(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplicaLogPiece(msgspec.Struct, frozen=True, kw_only=True):
-    """A piece of a log, and the place to read on from. `state` was the replica's before the piece was read, so that one
-    that had ended says no more than this."""
+    """A piece of a log, and the offset to read on from. `state` was the replica's before the piece was read, so that
+    the log of one that had ended is complete with this piece."""
 
     content: bytes
     next: int
@@ -65,20 +67,21 @@ class ReplicaLogPiece(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplicaLogService:
-    """Reads logs for those who may read deployments of their own tenant."""
+    """Use cases of replicas' logs, for principals who may read deployments of their own tenant."""
 
     def __init__(self, store: Store[DeploymentsTx], logs: ReplicaLogSource) -> None:
         self._store = store
         self._logs = logs
 
     async def replicas(self, tenant: str, name: str) -> list[LoggedReplica]:
-        """In order of birth. Raises NotFound."""
+        """The deployment's replicas in order of birth. Raises NotFound."""
         async with self._store.read() as tx:
             found = await tx.replicas((await _deployment(tx, tenant, name)).id)
         return [_logged(replica) for replica in found]
 
     async def log(self, tenant: str, name: str, replica: str, offset: int) -> ReplicaLogPiece:
-        """The next piece; empty at its present end, and of one that began no process. Raises NotFound."""
+        """The next piece of the log; empty at its present end, and for a replica that never began a process. Raises
+        NotFound."""
         async with self._store.read() as tx:
             deployment = await _deployment(tx, tenant, name)
             found = await tx.replica(replica)

@@ -1,4 +1,4 @@
-"""Deployment (desired), Replica (observed), Route (which versions have the traffic)."""
+"""The nouns of deployments: Deployment (desired), Replica (observed), TrafficRoute (which versions get the traffic)."""
 
 from datetime import datetime
 from typing import Literal
@@ -35,7 +35,7 @@ _SECONDS = (
 
 
 class DeploymentSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All that an owner decides. Every change of it is a new revision that can be returned to."""
+    """The desired state as its owner gives it. Every change of it is a new revision that can be returned to."""
 
     model: str
     targets: tuple[Target, ...]
@@ -78,7 +78,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeploymentRevision(msgspec.Struct, frozen=True, kw_only=True):
-    """What a deployment was told to serve at one time, and which versions that meant. Never changed."""
+    """One revision of a deployment's spec, with the versions that it meant then. Never changed."""
 
     deployment: str
     number: int
@@ -120,14 +120,15 @@ class TrafficShare(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retired(msgspec.Struct, frozen=True, kw_only=True):
-    """A version that lost its traffic then; it stays loaded for a while, so that going back is instant."""
+    """A version that lost its traffic at that time; it stays loaded for a while, so that going back is instant."""
 
     version: int
     at: datetime
 
 
 class TrafficRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a deployment's requests go. Kept, so that a restarted control continues it instead of guessing."""
+    """The distribution of a deployment's requests over versions. It is stored, so that a restarted control continues it
+    instead of guessing."""
 
     deployment: str  # id
     tenant: str

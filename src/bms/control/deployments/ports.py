@@ -1,4 +1,4 @@
-"""What deployments need: their rows, the models they serve, and the word of a model server."""
+"""The ports of deployments: the repository, the catalogue of models, and the health probe of a model server."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Protocol
@@ -20,26 +20,26 @@ class DeploymentsTx(EventSink, AllotmentSink, Fenced, Protocol):
     """
 
     async def deployment(self, tenant: str, name: str) -> Deployment | None:
-        """The live one of that name; deleted ones are not found."""
+        """The live deployment of that name; deleted ones are not found."""
         ...
 
     async def deployment_by_id(self, tenant: str, id: str) -> Deployment | None: ...
 
     async def deployments(self, tenant: str, page: PageRequest, model: str | None = None) -> Page[Deployment]:
-        """Live ones by name."""
+        """Live deployments by name."""
         ...
 
     async def of_model(self, tenant: str, model: str) -> list[Deployment]:
-        """Live ones that serve this model."""
+        """Live deployments that serve this model."""
         ...
 
     async def active_ids(self) -> list[str]:
-        """Of every active deployment, in order. Active, in all tenants, is every live one, and deleted ones that still
-        have a route or a replica that has not ended."""
+        """Ids of all active deployments, in order. Active, in all tenants, is every live one, and deleted ones that
+        still have a route or a replica that has not ended."""
         ...
 
     async def active(self, among: Collection[str] | None = None) -> list[Deployment]:
-        """Every active one by id, or those whose ids are `among` these."""
+        """Active deployments by id: all, or those whose ids are `among` these."""
         ...
 
     async def add_deployment(self, deployment: Deployment) -> None: ...
@@ -48,20 +48,20 @@ class DeploymentsTx(EventSink, AllotmentSink, Fenced, Protocol):
     async def add_revision(self, revision: DeploymentRevision) -> None: ...
     async def revision(self, deployment: str, number: int) -> DeploymentRevision | None: ...
     async def revisions(self, deployment: str, page: PageRequest) -> Page[DeploymentRevision]:
-        """Newest first."""
+        """Revisions of a deployment, newest first."""
         ...
 
     async def latest_revisions(self, among: Collection[str] | None = None) -> dict[str, DeploymentRevision]:
-        """The newest of every active deployment, or of those `among` these, by its id."""
+        """The newest revision of every active deployment, or of those `among` these, by its id."""
         ...
 
     async def previous_revision(self, deployment: str, versions: tuple[int, ...]) -> DeploymentRevision | None:
-        """The newest that meant other versions than `versions`."""
+        """The newest revision that meant other versions than `versions`."""
         ...
 
     async def route(self, deployment: str) -> TrafficRoute | None: ...
     async def routes(self, among: Collection[str] | None = None) -> dict[str, TrafficRoute]:
-        """Of every active deployment, or of those `among` these, by its id."""
+        """The route of every active deployment, or of those `among` these, by its id."""
         ...
 
     async def add_route(self, route: TrafficRoute) -> None: ...
@@ -69,73 +69,75 @@ class DeploymentsTx(EventSink, AllotmentSink, Fenced, Protocol):
 
     async def replica(self, id: str) -> Replica | None: ...
     async def replicas(self, deployment: str) -> list[Replica]:
-        """In order of birth, ended ones as far as they are remembered."""
+        """A deployment's replicas in order of birth, ended ones as far as they are remembered."""
         ...
 
     async def all_replicas(self, among: Collection[str] | None = None) -> list[Replica]:
-        """Of all active deployments, or of those `among` these, in order of birth."""
+        """Replicas of all active deployments, or of those `among` these, in order of birth."""
         ...
 
     async def replicas_at_work(self, workloads: Collection[str]) -> list[Replica]:
-        """Those that have not ended, and those of these ids, in order of birth."""
+        """Replicas that have not ended, and those of these ids, in order of birth."""
         ...
 
     async def replica_ids(self, tenant: str) -> list[str]:
-        """Of all that are remembered, of ended deployments too."""
+        """Ids of all remembered replicas, of ended deployments too."""
         ...
 
     async def add_replica(self, replica: Replica) -> None: ...
     async def save_replica(self, replica: Replica) -> Replica: ...
     async def forget_replicas(self, ids: list[str]) -> None:
-        """Deletes ended ones."""
+        """Deletes the rows of ended replicas."""
         ...
 
 
 class Catalog(Protocol):
-    """What may be served: the models feature, as far as deployments look at it."""
+    """The models that may be served: the models feature, as far as deployments use it."""
 
     async def aliases(self, tenant: str, model: str) -> dict[str, int]:
-        """Version number by alias. Raises NotFound for an unknown or deleted model."""
+        """Version numbers by alias. Raises NotFound for an unknown or deleted model."""
         ...
 
     async def version(self, tenant: str, model: str, number: int) -> Version:
-        """In any state, deleted ones too. Raises NotFound for one that never was."""
+        """The version in any state, deleted ones too. Raises NotFound for one that never was."""
         ...
 
     async def gates(self, tenant: str, model: str, number: int) -> list[GateStanding]:
-        """How a version stands with each gate of its model."""
+        """The standing of a version with each gate of its model."""
         ...
 
 
 class Known(Protocol):
-    """`Catalog` as far as routing looks at it, as it was at one moment."""
+    """The part of `Catalog` that routing needs, as it was at one moment."""
 
     async def aliases(self, tenant: str, model: str) -> dict[str, int]: ...
     async def version(self, tenant: str, model: str, number: int) -> Version | VersionFacts: ...
 
 
 class BulkCatalog(Catalog, Protocol):
-    """A `Catalog` that can be asked about many models at once."""
+    """A `Catalog` that looks up many models at once."""
 
     async def known(self, models: Mapping[str, Collection[str]]) -> Known:
-        """Of these models, given as names by tenant, what holds now."""
+        """The present aliases and versions of these models, given as names by tenant."""
         ...
 
 
 class ReplicaProbe(Protocol):
+    """The health probe of model servers."""
+
     async def status(self, replica: str, address: str) -> ServableStatus | None:
-        """What the model server of `replica` at `address` says of itself; None when it does not answer."""
+        """The status that the model server of `replica` at `address` reports; None when it does not answer."""
         ...
 
     def let_go(self, replica: str) -> None:
-        """It will not be asked again soon: nothing need be kept for that."""
+        """Closes what is kept open for probing the replica."""
         ...
 
 
-LastWords = Callable[[str], Awaitable[str]]
+ExitReason = Callable[[str], Awaitable[str]]
 """(workload) -> the last line its process wrote, empty when there is none: the reason of an unexplained end."""
 
 
-async def no_words(_workload: str) -> str:
-    """Where nothing is kept of what processes write."""
+async def no_exit_reason(_workload: str) -> str:
+    """A source of exit reasons where nothing is kept of what processes write."""
     return ""

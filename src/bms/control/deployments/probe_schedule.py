@@ -1,4 +1,4 @@
-"""When each model server is asked how it is. Pure."""
+"""Decides when each model server is probed next. Pure."""
 
 from collections.abc import Container, Mapping
 
@@ -9,21 +9,21 @@ A_SECOND = 5  # questions to ready ones, in all: many are asked more seldom, but
 EARLY_S, AT_ONCE = READY_S / 2, 10  # where one's turn has come, others are asked so much earlier with it, up to so many
 
 
-class Turns:
-    """Who was asked when, in monotonic seconds."""
+class ProbeSchedule:
+    """The times of the last probes, in monotonic seconds."""
 
     def __init__(self) -> None:
         self._asked: dict[str, float] = {}
 
     def forget(self, replica: str) -> None:
-        """It is gone; or it is to be asked at once."""
+        """Forgets the replica: it is gone, or is to be probed at once."""
         self._asked.pop(replica, None)
 
     def take(
         self, replicas: Mapping[str, Replica], troubled: Container[str], now: float
     ) -> tuple[list[Replica], float]:
-        """Those of `replicas`, by id, whose turn has come, and is over with that; seconds until the next one's, at
-        least STARTING_S. Those that are `troubled` did not answer."""
+        """The `replicas`, by id, that are due for a probe, which counts as made with that; and the seconds until the
+        next one is due, at least STARTING_S. Those that are `troubled` did not answer."""
         if not replicas:
             return [], READY_S
         seldom = max(READY_S, len(replicas) / A_SECOND)

@@ -1,4 +1,4 @@
-"""Models loaded and unloaded by name, as the model repository extension of the Open Inference Protocol means it.
+"""Loads and unloads models by name: the model repository extension of the Open Inference Protocol.
 
 Loading a name starts its deployment. Where there is none, but a model of that name, the model's alias `production` is
 deployed under it. Unloading stops the deployment, which keeps its name and settings.
@@ -18,7 +18,7 @@ _LOOK_S = 0.5  # events tell of everything but of gateways that have heard of it
 
 
 class ModelRepository:
-    """Who loads is answered once it is done, as clients of the protocol expect, and calls at once."""
+    """Loads and unloads models; a call returns once that is done, as clients of the protocol expect."""
 
     def __init__(self, deployments: DeploymentService, views: DeploymentViews, events: EventLog, clock: Clock) -> None:
         self._deployments = deployments
@@ -27,7 +27,7 @@ class ModelRepository:
         self._clock = clock
 
     async def load(self, by: Principal, name: str, wait_s: float) -> DeploymentStatus:
-        """Returns when every gateway routes to it.
+        """Loads the model, and returns when every gateway routes to it.
 
         Raises NotFound where there is neither a deployment nor a model of that name, FailedPrecondition with the
         reason when it can't be served, DeadlineExceeded when that takes more than `wait_s` seconds; it goes on then.
@@ -37,24 +37,27 @@ class ModelRepository:
         except NotFound:
             usual = DeploymentSpec(model=name, targets=(Target(alias=USUAL_ALIAS),))
             await self._deployments.deploy(by, name, usual)
-        seen = await self._settled(by, name, wait_s)
+        seen = await self._wait_settled(by, name, wait_s)
         if seen.state not in ("serving", "degraded"):
             raise FailedPrecondition(f"{name!r} is {seen.state}: {seen.message}")
         return seen
 
     async def unload(self, by: Principal, name: str, wait_s: float) -> DeploymentStatus:
-        """Returns when no gateway routes to it any more. Raises NotFound, DeadlineExceeded as `load` does."""
+        """Unloads the model, and returns when no gateway routes to it any more. Raises NotFound, DeadlineExceeded as
+        `load` does."""
         await self._deployments.stop(by, name)
-        return await self._settled(by, name, wait_s, stopping=True)
+        return await self._wait_settled(by, name, wait_s, stopping=True)
 
-    async def _settled(self, by: Principal, name: str, wait_s: float, *, stopping: bool = False) -> DeploymentStatus:
+    async def _wait_settled(
+        self, by: Principal, name: str, wait_s: float, *, stopping: bool = False
+    ) -> DeploymentStatus:
         give_up = self._clock.monotonic() + wait_s
         while True:
             number = await self._events.last()
             seen = await self._views.status(by.tenant, name)
             running = any(replica.state in ("starting", "ready") for replica in seen.replicas)
             unsettled = running if stopping else seen.state in ("starting", "rolling")
-            if not unsettled and (seen.state == "serving" or await self._views.told()):
+            if not unsettled and (seen.state == "serving" or await self._views.applied()):
                 return seen
             if self._clock.monotonic() >= give_up:
                 raise DeadlineExceeded(

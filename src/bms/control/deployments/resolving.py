@@ -1,4 +1,4 @@
-"""From a deployment's spec to exactly what should run: aliases looked up, versions checked."""
+"""Resolves a deployment's spec to exactly what should run: aliases looked up, versions checked."""
 
 from collections.abc import Collection
 
@@ -13,7 +13,7 @@ from bms.core.errors import FailedPrecondition, InvalidArgument, NotFound
 
 
 async def resolve(deployment: Deployment, revision: DeploymentRevision, catalog: Known) -> Desired:
-    """What `deployment` means now. A model or version that is gone becomes a target's problem, not an error."""
+    """Resolves `deployment` as of now. A model or version that is gone becomes a target's problem, not an error."""
     spec = deployment.spec
     problems: dict[int, str] = {}
     try:
@@ -49,7 +49,7 @@ async def resolve(deployment: Deployment, revision: DeploymentRevision, catalog:
 
 
 async def check_targets(tenant: str, spec: DeploymentSpec, catalog: Catalog) -> tuple[int, ...]:
-    """The version of each target now. Raises NotFound, or FailedPrecondition for a version that is not ready."""
+    """The present version of each target. Raises NotFound, or FailedPrecondition for a version that is not ready."""
     aliases = await catalog.aliases(tenant, spec.model)
     numbers = []
     for target in spec.targets:
@@ -73,8 +73,8 @@ async def check_targets(tenant: str, spec: DeploymentSpec, catalog: Catalog) -> 
 async def check_gates(
     by: Principal, spec: DeploymentSpec, catalog: Catalog, *, served: Collection[int], force: bool
 ) -> None:
-    """Asks the gates of the model for every version that is a target by its number, and not `served` already. Those
-    that an alias names were asked when the alias moved to them.
+    """Checks the model's gates for every target that names a version by its number, unless it is `served` already.
+    Those that an alias names were checked when the alias moved to them.
 
     Raises FailedPrecondition with every gate that is not passed, unless `force`, which admins and owners may say:
     PermissionDenied for others.

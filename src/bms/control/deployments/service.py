@@ -1,4 +1,4 @@
-"""Use cases of deployments: say what should be served, change it, go back, end it. The loop does the rest."""
+"""Use cases of deployments: create, change, roll back, stop, delete. The reconciler brings them about."""
 
 import msgspec
 
@@ -16,7 +16,7 @@ from bms.core.pages import Page, PageRequest
 
 
 class DeploymentService:
-    """Desired state alone: nothing here starts or stops a process."""
+    """Changes the desired state of deployments; nothing here starts or stops a process."""
 
     def __init__(self, store: Store[DeploymentsTx], catalog: Catalog, clock: Clock) -> None:
         self._store = store
@@ -24,9 +24,9 @@ class DeploymentService:
         self._clock = clock
 
     async def create(self, by: Principal, name: str, spec: DeploymentSpec, *, force: bool = False) -> Deployment:
-        """Raises AlreadyExists for a name in use, NotFound for an unknown model, version or alias, and
-        FailedPrecondition for a version that is not ready, or that has not passed every gate of its model; `force`
-        (admins and owners only) passes over the gates, and is told in the event."""
+        """Creates a deployment. Raises AlreadyExists for a name in use, NotFound for an unknown model, version or
+        alias, and FailedPrecondition for a version that is not ready, or that has not passed every gate of its model;
+        `force` (admins and owners only) passes over the gates, and is recorded in the event."""
         check_public_name("deployment", name)
         versions = await check_targets(by.tenant, spec, self._catalog)
         await check_gates(by, spec, self._catalog, served=(), force=force)
@@ -71,7 +71,8 @@ class DeploymentService:
             return await self._change(tx, by, found, spec, versions, cause, revision)
 
     async def stop(self, by: Principal, name: str, revision: int | None = None) -> Deployment:
-        """Its replicas drain and stop; the name and all settings stay. Stopping what is stopped changes nothing."""
+        """Stops a deployment: its replicas drain and stop; the name and all settings stay. Stopping what is stopped
+        changes nothing."""
         async with self._store.write() as tx:
             found = await self._found(tx, by.tenant, name)
             now = await tx.revision(found.id, found.revision)
@@ -80,7 +81,7 @@ class DeploymentService:
             return await self._change(tx, by, found, spec, now.versions, "stopped", revision)
 
     async def start(self, by: Principal, name: str, revision: int | None = None) -> Deployment:
-        """Serves again what was stopped. Raises NotFound, or FailedPrecondition for a version that is not ready."""
+        """Starts a stopped deployment again. Raises NotFound, or FailedPrecondition for a version that is not ready."""
         before = await self.get(by.tenant, name)
         spec = msgspec.structs.replace(before.spec, stopped=False)
         versions = await check_targets(by.tenant, spec, self._catalog)
@@ -90,13 +91,13 @@ class DeploymentService:
             return await self._change(tx, by, found, spec, versions, "started", revision)
 
     async def delete(self, by: Principal, name: str, revision: int | None = None) -> Deployment:
-        """Ends it: gateways forget the name at once, replicas drain and stop."""
+        """Deletes a deployment: gateways forget the name at once, replicas drain and stop."""
         async with self._store.write() as tx:
             found = await self._found(tx, by.tenant, name)
             _expect(found, revision)
             saved = await tx.save_deployment(msgspec.structs.replace(found, deleted=True))
-            said = DeploymentDeleted(id=saved.id, model=saved.spec.model)
-            await tx.emit(self._event(said, by, saved))
+            event = DeploymentDeleted(id=saved.id, model=saved.spec.model)
+            await tx.emit(self._event(event, by, saved))
         return saved
 
     async def get(self, tenant: str, name: str) -> Deployment:
@@ -130,7 +131,7 @@ class DeploymentService:
         return target
 
     async def _served(self, tenant: str, name: str, model: str) -> tuple[int, ...]:
-        """The versions of `model` that the deployment means already."""
+        """The versions of `model` that the deployment serves already."""
         async with self._store.read() as tx:
             found = await tx.deployment(tenant, name)
             if found is None or found.spec.model != model:
@@ -160,8 +161,8 @@ class DeploymentService:
         await tx.add_deployment(made)
         await tx.add_route(TrafficRoute(deployment=made.id, tenant=by.tenant))
         await tx.add_revision(self._revision(made, versions, "created", by.user))
-        said = DeploymentCreated(id=made.id, model=spec.model, versions=_numbers(versions), forced=forced)
-        await tx.emit(self._event(said, by, made))
+        event = DeploymentCreated(id=made.id, model=spec.model, versions=_numbers(versions), forced=forced)
+        await tx.emit(self._event(event, by, made))
         return made
 
     async def _change(
@@ -180,8 +181,10 @@ class DeploymentService:
             return found
         saved = await tx.save_deployment(msgspec.structs.replace(found, spec=spec))
         await tx.add_revision(self._revision(saved, versions, cause, by.user))
-        said = DeploymentChanged(id=saved.id, model=spec.model, versions=_numbers(versions), cause=cause, forced=forced)
-        await tx.emit(self._event(said, by, saved))
+        event = DeploymentChanged(
+            id=saved.id, model=spec.model, versions=_numbers(versions), cause=cause, forced=forced
+        )
+        await tx.emit(self._event(event, by, saved))
         return saved
 
     def _revision(self, deployment: Deployment, versions: tuple[int, ...], cause: str, by: str) -> DeploymentRevision:

@@ -1,4 +1,4 @@
-"""The signatures of a version: as its runtime is to load it, and as callers may use it."""
+"""The signatures of a version: as its runtime loads it, and as callers may use it."""
 
 import msgspec
 
@@ -8,13 +8,14 @@ from bms.core.tensors.signature import Signature
 
 
 def loaded(version: Version | VersionFacts) -> dict[str, Signature]:
-    """What the runtime checks the model against; class names filled in."""
+    """The signatures that the runtime checks the model against, with class names filled in."""
     added = None if version.preprocess is None else kind_of(version.preprocess)
     return {name: _labelled(one, version.labels) for name, one in version.signatures.items() if name != added}
 
 
 def served(version: Version | VersionFacts) -> dict[str, Signature]:
-    """The same, with the one that takes encoded images or texts where the version has preprocessing."""
+    """The signatures that callers may use: those of the model, and the one of encoded images or texts where the version
+    has preprocessing."""
     signatures, options = loaded(version), version.preprocess
     if options is None:
         return signatures

@@ -1,4 +1,4 @@
-"""Which trees' files are read on this machine now: what pruning of the cache must spare."""
+"""Finds the trees whose files are read on this machine now, which pruning of the cache must spare."""
 
 from bms.control.deployments.ports import DeploymentsTx
 from bms.control.jobs.ports import JobsTx
@@ -10,7 +10,7 @@ _LIVE = frozenset({"starting", "ready", "draining"})
 
 
 class TreesInUse:
-    """Artifacts of versions that replicas serve; code and inputs of jobs that run."""
+    """Collects the trees in use: artifacts of versions that replicas serve; code and inputs of jobs that run."""
 
     def __init__(
         self, deployments: Store[DeploymentsTx], models: Store[ModelsTx], jobs: Store[JobsTx], clock: Clock
@@ -21,7 +21,7 @@ class TreesInUse:
         self._clock = clock
 
     async def __call__(self) -> set[tuple[str, str]]:
-        """(tenant, digest) of each."""
+        """The (tenant, digest) of each tree in use."""
         return await self._of_replicas() | await self._of_jobs()
 
     async def _of_replicas(self) -> set[tuple[str, str]]:

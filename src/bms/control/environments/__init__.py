@@ -1,1 +1,1 @@
-"""Environments as tenants see them: which there are, what they hold, who uses them, and which may go."""
+"""Environments as tenants see them: lists them, shows what they hold and who uses them, and prunes unused ones."""

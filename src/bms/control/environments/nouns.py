@@ -1,4 +1,4 @@
-"""What is shown of an environment."""
+"""The nouns of environments as they are shown."""
 
 import msgspec
 
@@ -7,7 +7,7 @@ from bms.core.workloads.environments import EnvironmentSpec
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True):
-    """How many versions and jobs are to run in what is made of `spec`."""
+    """The use of an environment: how many versions and jobs run in what is built from `spec`."""
 
     spec: EnvironmentSpec
     versions: int = 0
@@ -36,7 +36,7 @@ class EnvironmentView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BuildLogPiece(msgspec.Struct, frozen=True, kw_only=True):
-    """A piece of what a build says. `next` is where to read on; it grows as long as `state` is "building"."""
+    """A piece of a build's log. `next` is where to read on; it grows as long as `state` is "building"."""
 
     content: bytes
     next: int
@@ -44,7 +44,7 @@ class BuildLogPiece(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pruned(msgspec.Struct, frozen=True, kw_only=True):
-    """What was removed, and how many bytes that freed."""
+    """The result of pruning: what was removed, and how many bytes that freed."""
 
     removed: tuple[EnvironmentView, ...]
     freed: int

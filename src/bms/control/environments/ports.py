@@ -1,4 +1,4 @@
-"""What the environments feature reads: which specs versions and jobs were made with."""
+"""The repository that environments need: which specs versions and jobs use."""
 
 from typing import Protocol
 
@@ -10,12 +10,12 @@ class UsesTx(Protocol):
     """Reads versions and jobs, each as far as their environments go."""
 
     async def uses(self, tenant: str | None) -> list[Use]:
-        """By spec: versions that are not deleted, jobs that have not ended, and the newest that have.
+        """Uses by spec: of versions that are not deleted, jobs that have not ended, and the newest that have.
 
         `tenant` None: of all tenants.
         """
         ...
 
     async def needed(self) -> list[EnvironmentSpec]:
-        """Of all tenants: what versions that may be served again, and jobs that have not ended, will ask for."""
+        """The specs of all tenants that versions that may be served again, and jobs that have not ended, will need."""
         ...

@@ -1,6 +1,7 @@
-"""Use cases of environments: look, read what a build says, give the lock back, remove what nobody needs.
+"""Use cases of environments: list them, read a build's log, return the lock file, prune.
 
-Environments are shared by whoever asks for the same, but a tenant sees only those that its own versions and jobs use.
+An environment is shared by all tenants that ask for the same, but a tenant sees only those that its own versions and
+jobs use.
 """
 
 from collections.abc import Iterable
@@ -21,7 +22,7 @@ PIECE = 1 << 20  # bytes of a log that are read at once
 
 
 class EnvironmentService:
-    """`operator` is the tenant that may see and prune all."""
+    """Shows and prunes environments. `operator` is the tenant that may see and prune all."""
 
     def __init__(self, environments: BuiltEnvironments, store: Store[UsesTx], *, operator: str) -> None:
         self._environments = environments
@@ -29,14 +30,14 @@ class EnvironmentService:
         self._operator = operator
 
     async def page(self, by: Principal, page: PageRequest) -> Page[EnvironmentView]:
-        """By digest."""
+        """Environments by digest."""
         views = await self._views(by)
         later = sorted(digest for digest in views if page.after is None or digest > page.after)
         shown = [(digest, await self._with_state(views[digest])) for digest in later[: page.limit + 1]]
         return page_of(shown, page.limit)
 
     async def get(self, by: Principal, digest: str) -> EnvironmentView:
-        """Raises NotFound for one that neither is the tenant's nor exists: it does not learn which."""
+        """One environment. Raises NotFound for one that neither is the tenant's nor exists: it does not learn which."""
         view = (await self._views(by)).get(check_digest(digest))
         if view is None:
             raise NotFound(f"no version or job of this tenant uses an environment {digest}: see `bms environment list`")
@@ -50,13 +51,14 @@ class EnvironmentService:
         return await self._environments.lock(digest)
 
     async def log(self, by: Principal, digest: str, offset: int) -> BuildLogPiece:
-        """Raises NotFound."""
+        """A piece of the build's log. Raises NotFound."""
         view = await self.get(by, digest)  # before the log is read, so that an end is not missed
         content = await self._environments.log(digest, offset, PIECE)
         return BuildLogPiece(content=content, next=offset + len(content), state=view.state)
 
     async def prune(self, by: Principal) -> Pruned:
-        """Removes what no version that may be served and no job that has not ended needs. Raises PermissionDenied."""
+        """Removes environments that no version that may be served and no job that has not ended needs. Raises
+        PermissionDenied."""
         if by.tenant != self._operator:
             raise PermissionDenied("only the operator's tenant may remove environments: all tenants share them")
         removed = await self._environments.prune(self.needed)
@@ -72,7 +74,7 @@ class EnvironmentService:
         return frozenset(digest for digest in await self._environments.digests(list(specs)) if digest)
 
     async def _views(self, by: Principal) -> dict[str, EnvironmentView]:
-        """By digest; states are not looked up."""
+        """Views by digest; states are not looked up."""
         everybody = by.tenant == self._operator
         async with self._store.read() as tx:
             uses = await tx.uses(None if everybody else by.tenant)
@@ -94,7 +96,7 @@ class EnvironmentService:
         return msgspec.structs.replace(view, state=await self._environments.state(view.digest))
 
     async def _by_digest(self, uses: Iterable[Use]) -> list[tuple[str, Use]]:
-        """Without uses of the platform's own, and of what can't be built in any case."""
+        """Uses by digest, without those of the platform's own environment, and of what can't be built in any case."""
         known = list(uses)
         digests = await self._environments.digests([use.spec for use in known])
         return [(digest, use) for digest, use in zip(digests, known, strict=True) if digest]

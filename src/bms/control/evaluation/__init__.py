@@ -1,4 +1,4 @@
-"""Between registered and served: verification of every version, and the gates a model sets.
+"""Checks between registration and serving: the verification of every version, and the gates of its model.
 
 Reading order: verification, gates.
 """

@@ -1,4 +1,4 @@
-"""What the job that measured a gate says, in words for people. A model's code may have written any of it."""
+"""Turns the report of an evaluation job into gate results. A model's code may have written any of it."""
 
 import math
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ MAX_NOTE, MAX_REASON = 500, 1000  # characters
 
 
 def result_of(job: Job, gate: Gate, at: datetime) -> GateResult:
-    """What an ended job measured, or why it did not."""
+    """The gate result of an ended job: the measured value, or why there is none."""
     value = as_float(job.metrics[gate.metric]) if job.state == "succeeded" and gate.metric in job.metrics else None
     measured = value is not None and math.isfinite(value)
     return GateResult(
@@ -35,14 +35,14 @@ def result_of(job: Job, gate: Gate, at: datetime) -> GateResult:
 
 
 def _note(job: Job) -> str:
-    """How data and model were joined."""
+    """The note on how data and model were joined."""
     joined = job.report.get("joined")
-    said = "; ".join(map(str, joined)) if isinstance(joined, list | tuple) else ""
-    return "".join(letter if letter.isprintable() else " " for letter in said)[:MAX_NOTE]
+    note = "; ".join(map(str, joined)) if isinstance(joined, list | tuple) else ""
+    return "".join(letter if letter.isprintable() else " " for letter in note)[:MAX_NOTE]
 
 
 def unmeasured(job: Job, metric: str) -> str:
-    """Why an ended job gives a gate no value."""
+    """The reason why an ended job gives a gate no value."""
     if job.state != "succeeded":
         return f"job {job.id} {'was' if job.state in ('cancelled', 'lost') else 'has'} {job.state}" + (
             f": {job.error}" if job.error else ""

@@ -1,4 +1,4 @@
-"""Gates: what a version must reach on data before callers may get it, measured by jobs."""
+"""Evaluates gates: what a version must reach on a data set before an alias may point at it, measured by jobs."""
 
 from collections.abc import AsyncIterator, Awaitable
 from functools import partial
@@ -25,7 +25,8 @@ from bms.core.events import Event
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
-    """The jobs that measure a version's gates, and the ids of those among them that did already when it was asked."""
+    """The result of starting an evaluation: the jobs that measure a version's gates, and the ids of those that ran
+    already."""
 
     items: tuple[Job, ...]
     running: tuple[str, ...] = ()
@@ -44,11 +45,12 @@ class Gates:
         self._clock = clock
 
     async def on_version_ready(self, event: Event[VersionReady]) -> None:
-        """Raises an error that may pass, once every gate was tried."""
+        """Submits the jobs for a version that became ready. Raises an error that may pass, once every gate was
+        tried."""
         await self._measure(await self._models.version_by_id(event.tenant, event.subject))
 
-    async def strays(self, since: Since) -> AsyncIterator[MissedReaction]:
-        """Ready versions of which a gate is awaited that no job measures, and measurements that nobody recorded."""
+    async def missed_reactions(self, since: Since) -> AsyncIterator[MissedReaction]:
+        """Finds ready versions with an awaited gate that no job measures, and measurements that were never recorded."""
         for version in await self._models.ready(since.after, since.before):
             if await self._awaits_in_vain(version):
                 what = f"the measuring of version {version.number} of {version.model!r}"
@@ -58,11 +60,15 @@ class Gates:
                 since.settled.add(job.id)
             else:
                 yield MissedReaction(
-                    job.tenant, job.spec.subject, f"what job {job.id} measured", partial(self._take, job), job.id
+                    job.tenant,
+                    job.spec.subject,
+                    f"what job {job.id} measured",
+                    partial(self._record_measurement, job),
+                    job.id,
                 )
 
     async def _recorded(self, job: Job) -> bool:
-        """Whether its version says what came of it, or says nothing any more."""
+        """Whether the version has the result of this measurement, or no result is expected any more."""
         try:
             version = await self._models.version_by_id(job.tenant, job.spec.subject)
         except NotFound:
@@ -77,7 +83,7 @@ class Gates:
         for number, gate in enumerate(gates):
             (standing,) = standings((gate,), version.gate_results)
             known = await self._jobs.find(version.tenant, _job_of(version, number))
-            if standing.state == "measuring" and known is None and not await self._measuring.going(version, gate):
+            if standing.state == "measuring" and known is None and not await self._measuring.running(version, gate):
                 return True
         return False
 
@@ -87,20 +93,20 @@ class Gates:
         for number, gate in enumerate(model.gates):
             try:
                 job = self._measuring.submit(version, gate, version.created_by, _job_of(version, number))
-                await self._begun(version, gate, job)
+                await self._submit_first(version, gate, job)
             except TRANSIENT as error:
                 passing = error
         if passing is not None:
             raise passing
 
     async def on_ready_given_up(self, event: Event[VersionReady], words: str) -> None:
-        """Says at every gate of the version that is still awaited why it will not be measured."""
+        """Notes at every gate of the version that is still awaited why it will not be measured."""
         version = await self._models.version_by_id(event.tenant, event.subject)
         for number, gate in enumerate((await self._models.model(event.tenant, version.model)).gates):
             try:
                 await self._jobs.get(event.tenant, _job_of(version, number))
             except NotFound:
-                await self._cannot(version, gate, f"its measuring could not begin: {words}")
+                await self._record_failure(version, gate, f"its measuring could not begin: {words}")
 
     async def evaluate(self, tenant: str, by: str, model: str, number: int) -> Evaluation:
         """Measures all gates of a ready version anew, for example after the gates were changed. What is being measured
@@ -121,16 +127,16 @@ class Gates:
         jobs: list[Job] = []
         running: list[str] = []
         for gate, standing in zip(gates, known, strict=True):
-            if (going := await self._measuring.going(version, gate)) is not None:
+            if (going := await self._measuring.running(version, gate)) is not None:
                 jobs.append(going)
                 running.append(going.id)
                 continue
             if standing.result is None or standing.result.value is None:
                 await self._models.record_gate_result(tenant, version.id, awaited((gate,), self._clock.now())[0])
             try:
-                job = await self._begun(version, gate, self._measuring.anew(version, gate, by))
+                job = await self._submit_first(version, gate, self._measuring.resubmit(version, gate, by))
             except TRANSIENT as error:
-                await self._cannot(version, gate, f"its measuring could not begin: {error.message}")
+                await self._record_failure(version, gate, f"its measuring could not begin: {error.message}")
                 raise
             if job is not None:
                 jobs.append(job)
@@ -142,23 +148,23 @@ class Gates:
     async def on_job_ended(self, event: Event[JobEnded]) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.entry == ENTRY:
-            await self._take(job)
+            await self._record_measurement(job)
 
-    async def _take(self, job: Job) -> None:
+    async def _record_measurement(self, job: Job) -> None:
         gate = msgspec.convert(job.spec.then["gate"], Gate)
         await self._models.record_gate_result(job.tenant, job.spec.subject, result_of(job, gate, self._clock.now()))
 
     async def on_end_given_up(self, event: Event[JobEnded], words: str) -> None:
-        """Says at the gate of this job why its measurement was not recorded."""
+        """Notes at the gate of this job why its measurement was not recorded."""
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.entry == ENTRY:
             version = await self._models.version_by_id(job.tenant, job.spec.subject)
             gate = msgspec.convert(job.spec.then["gate"], Gate)
-            await self._cannot(version, gate, f"what job {job.id} measured could not be recorded: {words}")
+            await self._record_failure(version, gate, f"what job {job.id} measured could not be recorded: {words}")
 
-    async def _begun(self, version: Version, gate: Gate, submitting: Awaitable[Job]) -> Job | None:
-        """The job that measures it; None where it can't be measured, which the version says then, or was begun before
-        a crash. Raises an error that may pass."""
+    async def _submit_first(self, version: Version, gate: Gate, submitting: Awaitable[Job]) -> Job | None:
+        """Submits the job that measures the gate; None where it can't be measured, which is noted on the version, or
+        was submitted before a crash. Raises an error that may pass."""
         try:
             return await submitting
         except AlreadyExists:
@@ -166,13 +172,13 @@ class Gates:
         except TRANSIENT:
             raise
         except BmsError as error:
-            await self._cannot(version, gate, error.message)
+            await self._record_failure(version, gate, error.message)
             return None
 
-    async def _cannot(self, version: Version, gate: Gate, reason: str) -> None:
+    async def _record_failure(self, version: Version, gate: Gate, reason: str) -> None:
         (blank,) = awaited((gate,), self._clock.now())
-        said = msgspec.structs.replace(blank, reason=plain(reason, MAX_REASON))
-        await self._models.record_gate_result(version.tenant, version.id, said)
+        result = msgspec.structs.replace(blank, reason=plain(reason, MAX_REASON))
+        await self._models.record_gate_result(version.tenant, version.id, result)
 
 
 def _job_of(version: Version, number: int) -> str:

@@ -1,4 +1,4 @@
-"""Jobs that measure a gate on a version, one at a time for the same."""
+"""Submits the jobs that measure a gate on a version, one at a time for the same gate."""
 
 import msgspec
 
@@ -20,18 +20,19 @@ LOOKED_AT = 100  # of a version's jobs the newest, among which there is one that
 
 
 class Measuring:
-    """Submits the jobs. Raises FailedPrecondition and NotFound for a gate that can't be measured."""
+    """Submits evaluation jobs. Raises FailedPrecondition and NotFound for a gate that can't be measured."""
 
     def __init__(self, jobs: JobService, datasets: DatasetService) -> None:
         self._jobs = jobs
         self._datasets = datasets
 
     async def submit(self, version: Version, gate: Gate, by: str, id: str) -> Job:
-        """A job of that id. Raises AlreadyExists where there is one."""
+        """Submits the job under that id. Raises AlreadyExists where there is one."""
         return await self._submitted(await self._spec(version, gate), gate, version, by, id)
 
-    async def going(self, version: Version, gate: Gate) -> Job | None:
-        """The job that measures it on this data already and has not ended; None also where it can't be measured."""
+    async def running(self, version: Version, gate: Gate) -> Job | None:
+        """The job that measures the gate on this data already and has not ended; None also where it can't be
+        measured."""
         try:
             spec = await self._spec(version, gate)
         except TRANSIENT:
@@ -41,8 +42,8 @@ class Measuring:
         last = await self._last(version, gate)
         return last if last is not None and _goes_on(last, spec) else None
 
-    async def anew(self, version: Version, gate: Gate, by: str) -> Job:
-        """A new job. Who asks twice at once gets one: its id follows from that of the last."""
+    async def resubmit(self, version: Version, gate: Gate, by: str) -> Job:
+        """Submits a new job. Two who ask at once get the same one: its id follows from that of the last."""
         spec = await self._spec(version, gate)
         last = await self._last(version, gate)
         if last is not None and _goes_on(last, spec):
@@ -93,7 +94,7 @@ def _goes_on(job: Job, spec: JobSpec) -> bool:
 
 
 def _plain(thing: object) -> object:
-    """As it is read from the store."""
+    """The gate as it is read from the store."""
     return msgspec.json.decode(msgspec.json.encode(thing))
 
 
@@ -102,7 +103,7 @@ def _text(gate: Gate) -> str:
 
 
 def _with_images(environment: EnvironmentSpec) -> EnvironmentSpec:
-    """The version's own environment, with what decoding a data set's images takes."""
+    """The version's environment with what decoding a data set's images needs."""
     if environment == EnvironmentSpec() or any(name.startswith("pillow") for name in environment.requirements):
         return environment
     return msgspec.structs.replace(environment, requirements=(*environment.requirements, "pillow>=11"))

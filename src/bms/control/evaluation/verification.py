@@ -1,4 +1,5 @@
-"""Every uploaded version is recognised, and loaded once in a throw-away process, before anybody may use it.
+"""Verifies every uploaded version: recognises its format, and loads it once in a throw-away process, before it may be
+used.
 
 Both are done by "task:verify": in the platform's own environment first, which recognises what an artifact is without
 executing anything of it, and, where the model needs another environment, once more in that.
@@ -31,7 +32,7 @@ class Verification:
     """Handles `version.uploaded` (recognise it), `version.recognised` (load it) and `job.ended` (what came of it)."""
 
     def __init__(self, jobs: JobService, models: ModelService, timeout_s: float = 300.0) -> None:
-        """`timeout_s` is for each of the two, without what building the environment takes."""
+        """`timeout_s` is for each of the two jobs, without the time that building the environment takes."""
         self._jobs = jobs
         self._models = models
         self._timeout_s = timeout_s
@@ -45,7 +46,7 @@ class Verification:
             await self._submit(version, _loading(version), version.environment)
 
     async def on_given_up(self, event: Event[OfVersion], why: str) -> None:
-        """Rejects the version of an event that nothing will follow from: it would be verified for ever."""
+        """Rejects the version of an event whose handlers were given up: it would be verified for ever."""
         await self._give_up(event.tenant, event.subject, f"its verification could not begin: {why}")
 
     async def on_end_given_up(self, event: Event[JobEnded], why: str) -> None:
@@ -56,10 +57,10 @@ class Verification:
     async def on_job_ended(self, event: Event[JobEnded]) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.kind == "verify":
-            await self._take(job)
+            await self._record_findings(job)
 
-    async def strays(self, since: Since) -> AsyncIterator[MissedReaction]:
-        """Versions without a verdict and without a job that will bring one."""
+    async def missed_reactions(self, since: Since) -> AsyncIterator[MissedReaction]:
+        """Finds versions without a verdict and without a job that will bring one."""
         for version in await self._models.verifying(since.before):
             tenant, what = version.tenant, f"the verification of version {version.number} of {version.model!r}"
             last = await self._jobs.find(tenant, _loading(version))
@@ -67,13 +68,13 @@ class Verification:
             if last is None:
                 yield MissedReaction(tenant, version.id, what, partial(self._recognise, version))
             elif last.ended_at is not None and last.ended_at < since.before:
-                yield MissedReaction(tenant, version.id, what, partial(self._take, last))
+                yield MissedReaction(tenant, version.id, what, partial(self._record_findings, last))
 
     async def _recognise(self, version: Version) -> None:
         if version.state == "verifying":
             await self._submit(version, _recognising(version), OWN, recognise=version.environment)
 
-    async def _take(self, job: Job) -> None:
+    async def _record_findings(self, job: Job) -> None:
         version = await self._models.version_by_id(job.tenant, job.spec.subject)
         if version.state != "verifying":
             return

@@ -1,4 +1,5 @@
-"""What jobs hold: an attempt what it was given, while it runs; an output its bytes, while they are kept. Pure."""
+"""The allotments of jobs: an attempt holds cores and memory while it runs, an output its bytes while it is kept.
+Pure."""
 
 from bms.control.jobs.nouns import Job, JobSpec
 from bms.control.platform.allotments import Allotment, compute_rates
@@ -8,7 +9,7 @@ _MODEL = "model/"
 
 
 def held_by(job: Job, device_memory: int = 0) -> Allotment:
-    """What the present attempt of `job` holds from its start to its end."""
+    """The allotment of the present attempt of `job`, which it holds from its start to its end."""
     return Allotment(
         of="jobs",
         subject=job.workload,
@@ -18,7 +19,7 @@ def held_by(job: Job, device_memory: int = 0) -> Allotment:
 
 
 def size_of_its_own(spec: JobSpec, output: Tree) -> int:
-    """Bytes of what a job made but for what becomes a version or a data set, which is counted there."""
+    """Bytes of a job's output without what becomes a version or a data set, which is counted there."""
     if spec.kind == "import":
         return 0
     registered = spec.model or "register" in spec.then

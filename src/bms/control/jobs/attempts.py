@@ -1,7 +1,7 @@
-"""The slow parts of an attempt: get ready and start, stop, collect and end. None holds a transaction meanwhile.
+"""The slow parts of an attempt: prepare and start, stop, collect and end. None holds a transaction meanwhile.
 
-Every effect on the row is made under the token the attempt was claimed with; once somebody else has taken it
-over, nothing of ours is written any more.
+Every change of the row is made under the token that the attempt was claimed with; once another process has taken it
+over, this one writes nothing any more.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from bms.control.jobs.allotted import held_by, size_of_its_own
 from bms.control.jobs.events import JobStarted
 from bms.control.jobs.history import History
 from bms.control.jobs.nouns import Job
-from bms.control.jobs.outcomes import AttemptOutcome, ending, is_repeated, settled
+from bms.control.jobs.outcomes import AttemptOutcome, after_attempt, ending, is_repeated
 from bms.control.jobs.ports import AttemptFiles, JobsTx
 from bms.control.jobs.progress import clean, clean_result, shown
 from bms.control.jobs.service import job_ended, job_event
@@ -37,7 +37,7 @@ PROGRAM = "bms.app.job"
 
 
 def workload_spec(job: Job, *, network: bool = False) -> WorkloadSpec:
-    """The process of the job's present attempt."""
+    """The workload of the job's present attempt."""
     spec = job.spec
     config = JobConfig(
         job=job.id,
@@ -68,6 +68,8 @@ def workload_spec(job: Job, *, network: bool = False) -> WorkloadSpec:
 
 
 class Attempts:
+    """Runs the slow parts of attempts."""
+
     def __init__(
         self,
         store: Store[JobsTx],
@@ -87,7 +89,7 @@ class Attempts:
         self._device_memory = device_memory
 
     async def prepare(self, job: Job) -> None:
-        """From "starting" to a workload that runs; a failed attempt where that can't be done."""
+        """Takes an attempt from "starting" to a workload that runs, or to a failed attempt where that can't be done."""
         try:
             async with asyncio.timeout(PREPARATION_S):
                 sealed = await self._sealed(job)
@@ -129,11 +131,12 @@ class Attempts:
             if current is None or current.state != "starting":
                 return
             saved = await tx.save_job(moved(current, "running", self._clock.now()))
-            said = JobStarted(kind=saved.spec.kind, subject=saved.spec.subject, attempt=saved.attempt)
-            await tx.emit(job_event(said, saved, "system", self._clock))
+            event = JobStarted(kind=saved.spec.kind, subject=saved.spec.subject, attempt=saved.attempt)
+            await tx.emit(job_event(event, saved, "system", self._clock))
 
     async def stop(self, job: Job, reason: str) -> None:
-        """The reason is durable before the deed, so that whoever collects knows it."""
+        """Stops the attempt's workload. The reason is stored first, so that whichever process collects the attempt
+        knows it."""
         if reason and not job.stopping:
             async with self._store.write() as tx:
                 current = await tx.held(job.id, job.token)
@@ -143,7 +146,7 @@ class Attempts:
         await self._cluster.stop(job.workload)
 
     async def collect(self, job: Job, status: WorkloadStatus | None) -> None:
-        """Ends the attempt by what it left. One that is not to be seen is looked for once more."""
+        """Ends the attempt by its result and output. A workload that is not to be seen is looked for once more."""
         if status is None:
             status = (await self._cluster.observe()).get(job.workload)
             if status is not None and status.state == "running":
@@ -168,14 +171,15 @@ class Attempts:
                 end = AttemptOutcome(
                     state="failed", error=f"its output could not be kept: {error}", metrics=end.metrics
                 )
-        unsaid = b"" if result else await self._files.last_words(job.workload)
+        unsaid = b"" if result else await self._files.console_tail(job.workload)
         if is_repeated(job, end):
             checkpoint, words = await self._checkpoint(job)
             end, unsaid = msgspec.structs.replace(end, checkpoint=checkpoint), unsaid + words
         await self.conclude(job, end, unsaid)
 
     async def _checkpoint(self, job: Job) -> tuple[str | None, bytes]:
-        """What the attempt left for its next one, and a line for the log where that can't be kept."""
+        """Keeps the checkpoint of the attempt for its next one; returns its digest, and a line for the log where that
+        failed."""
         try:
             left = await self._files.store(job.tenant, job.workload, "checkpoint")
         except Unavailable:
@@ -185,19 +189,19 @@ class Attempts:
         return (None, b"") if left is None else (left.digest, b"")
 
     async def conclude(self, job: Job, end: AttemptOutcome, unsaid: bytes = b"") -> None:
-        """Keeps the records, then commits the attempt's end, with its event, in one transaction."""
+        """Keeps the log and events, then commits the attempt's end, with its event, in one transaction."""
         end = msgspec.structs.replace(end, error=clean(end.error))
         kept: dict[str, Any] = {}
-        told: list[JobEvent] = []
+        events: list[JobEvent] = []
         if job.state != "queued":
-            told = await self._history.told(job)
+            events = await self._history.present_events(job)
             kept = await self._kept(job, end, unsaid)
         async with self._store.write() as tx:
             current = await tx.held(job.id, job.token)
             if current is None or current.state != job.state:
-                log.info("job %s was taken over: its end is not ours to tell", job.id)
+                log.info("job %s was taken over: another process records its end", job.id)
                 return
-            ended = settled(shown(current, told), end, self._clock.now())
+            ended = after_attempt(shown(current, events), end, self._clock.now())
             saved = await tx.save_job(msgspec.structs.replace(ended, **kept))
             await tx.close_allotment(job.tenant, "jobs", job.workload, self._clock.now())
             if saved.output is not None and (rates := storage_rates(end.output_size)):
@@ -224,7 +228,7 @@ class Attempts:
         await self._cluster.prepare(workload, lambda line: self._files.note(job.workload, line))
 
     async def _sealed(self, job: Job) -> StdinSecrets:
-        """What the model that a task of ours opens may know and reach; nothing for a tenant's code."""
+        """The secrets and addresses for a model that a task of the platform opens; none for a tenant's code."""
         if job.spec.code is not None:
             return StdinSecrets()
         for given in job.spec.inputs:
@@ -233,8 +237,8 @@ class Attempts:
         return StdinSecrets()
 
     async def _take_resources(self, job: Job) -> bool:
-        """Whether it is still wanted. From here on it is paid for: durable before the process is, so that none runs
-        that nobody counts."""
+        """Opens the attempt's allotment; returns whether the job is still wanted. It is durable before the process
+        starts, so that none runs uncounted."""
         async with self._store.write() as tx:
             current = await tx.held(job.id, job.token)
             if current is None or current.state != "starting" or current.cancel_requested:
@@ -243,7 +247,7 @@ class Attempts:
         return True
 
     async def _release(self, job: Job, why: str) -> None:
-        """Back to the queue, the attempt uncounted, for nothing of it ran."""
+        """Puts the job back into the queue, the attempt uncounted, for nothing of it ran."""
         async with self._store.write() as tx:
             current = await tx.held(job.id, job.token)
             if current is None or current.state != "starting":

@@ -1,4 +1,4 @@
-"""What happens to jobs."""
+"""Events of jobs."""
 
 from bms.core.events import Payload
 
@@ -10,7 +10,8 @@ class OfJob(Payload, frozen=True, kw_only=True):
     subject: str
 
     def ordered_by(self, subject: str) -> str:
-        """What the job is about: its verification, conversion and measuring change the same version."""
+        """The subject, by which reactions are ordered: a version's verification, conversion and measuring change the
+        same version."""
         return self.subject or subject
 
 

@@ -1,4 +1,4 @@
-"""A job's log and events from its first attempt to now: kept blobs, then what the present attempt is writing."""
+"""The log and events of a job from its first attempt to now: kept blobs, then what the present attempt is writing."""
 
 from collections.abc import AsyncIterator
 
@@ -17,7 +17,7 @@ _PIECE = 1 << 20
 
 
 class KeptHistory(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be noted in the row beside an attempt's end."""
+    """The history that is recorded in the row with an attempt's end."""
 
     log: str | None
     log_start: int
@@ -30,7 +30,7 @@ class History:
         self._files = files
 
     async def log(self, job: Job, offset: int, limit: int) -> LogPart:
-        """Up to `limit` bytes from `offset` on, or from where the kept log begins if that is later.
+        """Up to `limit` bytes of the log from `offset` on, or from where the kept log begins if that is later.
 
         What was cut off there is told by a line more, which no offset counts.
         """
@@ -55,22 +55,22 @@ class History:
         return LogPart(content=note + content, next=job.log_start + at + len(content), state=job.state)
 
     async def events(self, job: Job, after: int, limit: int) -> list[JobEvent]:
-        """Up to `limit` events, the first `after` left out."""
+        """Up to `limit` events of the job, the first `after` left out."""
         earlier = b"" if job.events is None else await self._blob(job, job.events, 0, EVENTS_KEPT)
-        present = await self.told(job) if _writing(job) else []
+        present = await self.present_events(job) if _writing(job) else []
         return (parse_lines(earlier) + present)[after : after + limit]
 
-    async def told(self, job: Job) -> list[JobEvent]:
+    async def present_events(self, job: Job) -> list[JobEvent]:
         """The events of the present attempt alone."""
         content = await self._files.read(job.workload, "events", 0, EVENTS_KEPT)
         return parse_lines(content[: whole_lines(content, EVENTS_KEPT)])
 
-    async def keep(self, job: Job, last_words: bytes = b"") -> KeptHistory:
-        """Makes blobs of both, the present attempt included; it must not be writing any more."""
-        log, log_start = await self._keep_log(job, last_words)
+    async def keep(self, job: Job, console_tail: bytes = b"") -> KeptHistory:
+        """Stores log and events as blobs, the present attempt included; it must not be writing any more."""
+        log, log_start = await self._keep_log(job, console_tail)
         return KeptHistory(log=log, log_start=log_start, events=await self._keep_events(job))
 
-    async def _keep_log(self, job: Job, last_words: bytes) -> tuple[str | None, int]:
+    async def _keep_log(self, job: Job, console_tail: bytes) -> tuple[str | None, int]:
         kept = await self._size(job, job.log)
         live = await self._files.size(job.workload, "log")
         skipped = max(0, kept + live - LOG_KEPT)
@@ -85,9 +85,9 @@ class History:
             while at < live and (piece := await self._read(job, "log", at, min(_PIECE, live - at))):
                 at += len(piece)
                 yield piece
-            yield last_words
+            yield console_tail
 
-        if kept + live + len(last_words) == 0:
+        if kept + live + len(console_tail) == 0:
             return None, job.log_start
         return (await self._objects.put(job.tenant, chunks())).digest, job.log_start + skipped
 

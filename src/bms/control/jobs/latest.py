@@ -1,4 +1,4 @@
-"""The newest of the jobs that did the same, among those that ended: what it found counts, what others found is past."""
+"""Finds the newest of several ended jobs that did the same: only its result counts."""
 
 from collections.abc import Callable
 
@@ -8,8 +8,8 @@ from bms.control.platform.sweeps import Since
 
 
 async def newest_ended(jobs: JobService, kind: str, since: Since, same: Callable[[Job], str]) -> list[Job]:
-    """Of all tenants, those of one kind that ended in the time that is swept: by subject, and by what `same` says, the
-    newest. The others are settled by it, and none that is settled is looked at."""
+    """The newest job by subject and by what `same` returns, of all tenants' jobs of one kind that ended in the time
+    that is swept. The others are settled by it, and none that is settled is looked at."""
     newest: dict[tuple[str, str, str], Job] = {}
     for tenant, id in await jobs.ended((kind,), since.after, since.before):
         job = None if id in since.settled else await jobs.find(tenant, id)

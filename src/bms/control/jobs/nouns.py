@@ -1,4 +1,4 @@
-"""Job and what it is to run."""
+"""The nouns of jobs: Job, and the spec of what it is to run."""
 
 from datetime import datetime
 from typing import Literal
@@ -14,7 +14,7 @@ TERMINAL: frozenset[JobState] = frozenset({"succeeded", "failed", "cancelled", "
 
 
 class TreeInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A tree (by digest) that the job finds as directory `name`; `reference` says to people what it is."""
+    """A tree (by digest) that the job finds as directory `name`; `reference` describes it to people."""
 
     name: str
     tree: str
@@ -22,7 +22,7 @@ class TreeInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class JobSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to run, complete and resolved: nothing in it changes meaning later.
+    """The specification of a job, complete and resolved: nothing in it changes meaning later.
 
     `entry` is "task:NAME" for one of the platform's tasks, else a script's path in the tree `code`.
     """
@@ -81,7 +81,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobCapacity(msgspec.Struct, frozen=True, kw_only=True):
-    """What all jobs together may use: how many at once, cores, bytes."""
+    """The limits of all jobs together: how many at once, cores, bytes of memory."""
 
     jobs: int
     cpu: float

@@ -1,4 +1,4 @@
-"""How an attempt ended, and what that makes of its job. Pure."""
+"""Determines how an attempt ended, and what that makes of its job. Pure."""
 
 import signal
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ STOPPED = "cancelled"  # what the harness says of a process that got SIGTERM, e.
 
 
 class AttemptOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What one attempt came to. `output` is the digest of what it made, only of one that succeeded."""
+    """The outcome of one attempt. `output` is the digest of what it made, only of one that succeeded."""
 
     state: JobState
     error: str = ""
@@ -32,7 +32,7 @@ class AttemptOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ending(job: Job, status: WorkloadStatus | None, result: JobResult | None, unreadable: str = "") -> AttemptOutcome:
-    """What the end of a workload means. `status` None: the cluster knows nothing of it (any more);
+    """The outcome of an attempt whose workload ended. `status` None: the cluster knows nothing of it (any more);
     `result` None: it left none, or, with `unreadable`, none that can be read."""
 
     def ended(state: JobState, error: str = "") -> AttemptOutcome:
@@ -52,9 +52,9 @@ def ending(job: Job, status: WorkloadStatus | None, result: JobResult | None, un
     if result is not None and result.error == STOPPED and not job.cancel_requested:
         return ended("lost", "its process was stopped from outside before it was done")
     if result is not None:
-        told = ended("failed", result.error or "it failed and did not say why")
+        outcome = ended("failed", result.error or "it failed and did not say why")
         # A task of the platform's own that says what is wrong with its input has nothing else to say about it.
-        return msgspec.structs.replace(told, final=bool(result.error) and task)
+        return msgspec.structs.replace(outcome, final=bool(result.error) and task)
     if unreadable:
         return ended("failed", unreadable)
     if status is None or status.exit_code is None:
@@ -62,7 +62,7 @@ def ending(job: Job, status: WorkloadStatus | None, result: JobResult | None, un
     return ended("failed", f"its process ended {exit_text(status.exit_code)} and left no result")
 
 
-def settled(job: Job, end: AttemptOutcome, now: datetime) -> Job:
+def after_attempt(job: Job, end: AttemptOutcome, now: datetime) -> Job:
     """The job after an attempt's end: cancelled if that was asked for, queued again while attempts are left,
     else in the ending's own terminal state."""
     job = msgspec.structs.replace(job, metrics={**job.metrics, **end.metrics})

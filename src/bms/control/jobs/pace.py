@@ -1,4 +1,4 @@
-"""When the scheduler must look again though nobody told it anything: what only time brings about. Pure."""
+"""Decides when the scheduler must look again without an event, because time alone changes something. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,8 +10,8 @@ _OWN = ("job.started",)
 
 
 def next_step(seen: Sequence[JobObservation], later: datetime | None, now: datetime) -> datetime:
-    """The first moment at which a job is over its time, or one that waits for its time may start; `later` is that of
-    those that are not among `seen`."""
+    """The first moment at which a job is over its time limit, or one that waits may start; `later` is that of those
+    that are not among `seen`."""
     times = [now + timedelta(seconds=NET_S)]
     if later is not None:
         times.append(later)
@@ -23,5 +23,5 @@ def next_step(seen: Sequence[JobObservation], later: datetime | None, now: datet
 
 
 def wakes(event: str) -> bool:
-    """Whether an event of this name may give the scheduler something to do. That a job was started it knows itself."""
+    """Whether an event of this name may give the scheduler something to do. It knows itself of jobs that it started."""
     return event.startswith("job.") and event not in _OWN

@@ -1,4 +1,4 @@
-"""What to do about jobs now: rows and workloads in, actions out. Pure; what was done is not asked for again."""
+"""Plans what to do about jobs now: rows and workloads in, actions out. Pure; what was done is not planned again."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -90,8 +90,8 @@ Action = Claim | JobAction | StopWorkload | ForgetJobWorkload
 def plan(
     seen: Sequence[JobObservation], workloads: Mapping[str, WorkloadStatus], capacity: JobCapacity, now: datetime
 ) -> list[Action]:
-    """`seen` must have been read after `workloads` were observed: a workload without a live row is then an
-    orphan for certain, and one that is missing must still be looked for again before it counts as lost."""
+    """Plans the actions. `seen` must have been read after `workloads` were observed: a workload without a live row is
+    then an orphan for certain, and one that is missing must still be looked for again before it counts as lost."""
     actions: list[Action] = []
     due: list[Job] = []
     for one in seen:

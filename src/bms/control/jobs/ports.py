@@ -1,4 +1,4 @@
-"""What the jobs feature needs: rows, and the files its processes leave behind."""
+"""The ports of jobs: their repository, and the files that their processes leave behind."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -44,11 +44,11 @@ class JobsTx(EventSink, AllotmentSink, Fenced, Protocol):
         kind: str | None = None,
         subject: str | None = None,
     ) -> Page[Job]:
-        """Newest first; filters match exactly."""
+        """Jobs, newest first; filters match exactly."""
         ...
 
     async def unended(self, tenant: str) -> list[Job]:
-        """All that have not ended, by age."""
+        """All jobs that have not ended, by age."""
         ...
 
     async def ended(self, kinds: Collection[str], after: datetime, before: datetime) -> list[tuple[str, str]]:
@@ -56,12 +56,12 @@ class JobsTx(EventSink, AllotmentSink, Fenced, Protocol):
         ...
 
     async def add_job(self, job: Job) -> None:
-        """Holds the data sets that it reads. Raises AlreadyExists for an id in use, FailedPrecondition where a version
-        of a data set was deleted."""
+        """Adds a job, and locks the data sets that it reads. Raises AlreadyExists for an id in use, FailedPrecondition
+        where a version of a data set was deleted."""
         ...
 
     async def locked(self, tenant: str, id: str) -> Job | None:
-        """The job, which nobody else changes until this transaction ends."""
+        """The job, locked: no other transaction changes it until this one ends."""
         ...
 
     async def held(self, id: str, token: int) -> Job | None:
@@ -69,52 +69,52 @@ class JobsTx(EventSink, AllotmentSink, Fenced, Protocol):
         ...
 
     async def save_job(self, job: Job) -> Job:
-        """Raises Aborted unless revision and token are still the stored ones."""
+        """Saves the job. Raises Aborted unless revision and token are still the stored ones."""
         ...
 
     async def live(self, now: datetime, queued_per_tenant: int) -> list[Job]:
-        """Of all tenants: every job starting or running, and of each tenant the oldest queued ones that are due."""
+        """Jobs of all tenants that are starting or running, and of each tenant the oldest queued ones that are due."""
         ...
 
     async def next_due(self, now: datetime) -> datetime | None:
-        """When the first queued job that waits for its time may start, of those that are not due yet."""
+        """The time at which the first queued job that is not due yet may start."""
         ...
 
     async def claim(self, job: Job) -> Job | None:
-        """The queued job in its next attempt, "starting"; None where somebody else was first."""
+        """Claims the queued job for its next attempt, "starting"; None where another process was first."""
         ...
 
     async def adopt(self, job: Job) -> Job | None:
-        """The same attempt with a token of ours; None where it has ended, or somebody else was first."""
+        """Takes over the attempt with a new token; None where it has ended, or another process was first."""
         ...
 
     async def references(self, tenant: str) -> References: ...
 
 
 class AttemptFiles(Protocol):
-    """What an attempt writes, by its workload's id, behind what was noted of it: `WorkloadFiles` as jobs see them.
-    Methods raise Unavailable when what it wrote can't be asked for."""
+    """The port to what an attempt writes, by its workload's id, after the lines noted for it: `WorkloadFiles` as jobs
+    use them. Methods raise Unavailable when the side that runs it can't be asked."""
 
     def note(self, workload: str, line: str) -> None:
         """Adds a line of ours to the log, before what the workload itself writes there. From any thread."""
         ...
 
     async def size(self, workload: str, record: Record) -> int:
-        """Bytes so far, those of a log that were cut off included; 0 when there is nothing."""
+        """Bytes written so far, those of a log that were cut off included; 0 when there is nothing."""
         ...
 
     async def cut(self, workload: str) -> range:
-        """The places of the log that were cut off since it grew too long: nothing is read there."""
+        """The places where the log was cut off since it grew too long: nothing is read there."""
         ...
 
     async def read(self, workload: str, record: Record, offset: int, limit: int) -> bytes: ...
 
-    async def last_words(self, workload: str) -> bytes:
-        """What the process said outside of its log, if it ended before it could open that: at most 16 KiB."""
+    async def console_tail(self, workload: str) -> bytes:
+        """The process's output outside of its log, if it ended before it could open that: at most 16 KiB."""
         ...
 
     async def result(self, workload: str) -> JobResult | None:
-        """None when there is none. Raises DataLoss for one that can't be read."""
+        """The attempt's result; None when there is none. Raises DataLoss for one that can't be read."""
         ...
 
     async def store(self, tenant: str, workload: str, folder: Folder) -> Tree | None:
@@ -129,5 +129,5 @@ class AttemptFiles(Protocol):
         ...
 
     async def noted(self) -> frozenset[str]:
-        """Workloads that lines are kept for."""
+        """Ids of the workloads that lines are kept for."""
         ...

@@ -1,4 +1,5 @@
-"""From the lines a job writes about itself to what its row shows. Pure; the lines are a tenant's, so all is bounded."""
+"""Parses the events that a running job writes, and applies them to its row. Pure; the lines are a tenant's, so all is
+bounded."""
 
 import math
 
@@ -14,7 +15,7 @@ _EVENT = msgspec.json.Decoder(JobEvent)
 
 
 def parse_lines(data: bytes) -> list[JobEvent]:
-    """The events among whole lines; what is none is passed over, because a job may write anything there."""
+    """The events among whole lines; a line that is none is passed over, because a job may write anything there."""
     events = []
     for line in data.splitlines():
         try:
@@ -34,13 +35,14 @@ def parse_lines(data: bytes) -> list[JobEvent]:
 
 
 def whole_lines(data: bytes, limit: int) -> int:
-    """How many bytes of `data` are whole lines; all of it where a single line fills the `limit` it was read with."""
+    """The number of bytes of `data` that are whole lines; all of it where a single line fills the `limit` it was read
+    with."""
     end = data.rfind(b"\n") + 1
     return len(data) if end == 0 and len(data) >= limit else end
 
 
 def shown(job: Job, events: list[JobEvent]) -> Job:
-    """The job's row after `events`: the last word counts, of every metric."""
+    """The job's row after `events`: of every metric the last value counts."""
     progress, message, metrics = job.progress, job.message, dict(job.metrics)
     for event in events:
         progress = progress if event.progress is None else event.progress
@@ -50,19 +52,20 @@ def shown(job: Job, events: list[JobEvent]) -> Job:
 
 
 def clean_result(result: JobResult) -> JobResult:
-    """The result with texts and metrics as a row can hold them."""
+    """The result with texts and metrics cut to what a row can hold."""
     return msgspec.structs.replace(result, error=clean(result.error), metrics=clean_metrics(result.metrics))
 
 
 def clean(text: str) -> str:
-    """At most MAX_TEXT printable characters, lines kept: the end of a longer text, where errors say what happened."""
+    """The text cut to MAX_TEXT printable characters, lines kept: the end of a longer one, where errors say what
+    happened."""
     if len(text) > MAX_TEXT:
         text = "…" + text[1 - MAX_TEXT :]
     return "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in text)
 
 
 def clean_metrics(metrics: dict[str, JsonNumber]) -> dict[str, JsonNumber]:
-    """Under printable names; what is no finite number is told as that."""
+    """The metrics under printable names; a value that is no finite number is reported as that."""
     return _bounded({clean(name)[:200]: value for name, value in json_numbers(metrics).items()})
 
 

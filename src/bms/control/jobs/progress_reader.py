@@ -1,4 +1,4 @@
-"""Progress of running jobs, read from their events into their rows at most twice a second."""
+"""Copies the progress of running jobs from their events into their rows, at most twice a second."""
 
 import msgspec
 
@@ -14,7 +14,7 @@ PIECE = 1 << 20
 
 
 class ProgressCursor(msgspec.Struct):
-    """How far the events of one attempt were read, and what is not in the row yet."""
+    """The position in the events of one attempt, and the progress that is not in the row yet."""
 
     attempt: int
     offset: int = 0
@@ -22,6 +22,8 @@ class ProgressCursor(msgspec.Struct):
 
 
 class ProgressReader:
+    """Reads progress of all running jobs."""
+
     def __init__(self, store: Store[JobsTx], files: AttemptFiles, clock: Clock) -> None:
         self._store = store
         self._files = files
@@ -33,20 +35,20 @@ class ProgressReader:
         self._tails.pop(job, None)
 
     async def show(self, jobs: list[Job]) -> None:
-        """Reads on, and writes what changed in one transaction; does nothing when asked again too soon."""
+        """Reads on, and writes what changed in one transaction; does nothing when called again too soon."""
         now = self._clock.monotonic()
         if now - self._shown_at < PAUSE_S:
             return
         self._shown_at = now
-        told = [job for job in jobs if (await self._read(job)).waiting]
-        if not told:
+        changed = [job for job in jobs if (await self._read(job)).waiting]
+        if not changed:
             return
         async with self._store.write() as tx:
-            for job in told:
+            for job in changed:
                 current = await tx.held(job.id, job.token)
                 if current is not None and current.state == "running":
                     await tx.save_job(shown(current, self._tails[job.id].waiting))
-        for job in told:
+        for job in changed:
             self._tails[job.id].waiting = []
 
     async def _read(self, job: Job) -> ProgressCursor:

@@ -1,4 +1,4 @@
-"""Which queued jobs start next: fair between tenants, oldest first within one, within the capacity. Pure."""
+"""Chooses which queued jobs start next: fair between tenants, oldest first within one, within the capacity. Pure."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from bms.core.workloads.resources import size_text
 
 
 def too_large(job: Job, capacity: JobCapacity) -> str:
-    """Why `job` can never run here; empty if it can. CPU is shared, so too many cores only mean running alone."""
+    """The reason why `job` can never run here; empty if it can. CPU is shared, so too many cores only mean running
+    alone."""
     memory = job.spec.resources.memory
     if memory > capacity.memory:
         return f"it asks for {size_text(memory)} of memory, jobs have {size_text(capacity.memory)}: ask for less"
@@ -18,25 +19,27 @@ def too_large(job: Job, capacity: JobCapacity) -> str:
 def next_to_start(queued: Sequence[Job], active: Sequence[Job], capacity: JobCapacity) -> list[Job]:
     """The jobs of `queued` (all due) to start beside the `active` ones, in order.
 
-    The platform's own tasks and users' code go in lanes of their own, each with the whole capacity (cores are
+    The platform's own tasks and users' code go in queues of their own, each with the whole capacity (cores are
     shared, memory is a limit and no reservation): a training of days must not hold up every tenant's uploads,
     which wait for a verification of a second.
     """
-    return [job for tasks in (True, False) for job in _lane(_lane_of(queued, tasks), _lane_of(active, tasks), capacity)]
+    return [
+        job for tasks in (True, False) for job in _chosen_of(_of_kind(queued, tasks), _of_kind(active, tasks), capacity)
+    ]
 
 
 def _is_task(job: Job) -> bool:
     return job.spec.code is None
 
 
-def _lane_of(jobs: Sequence[Job], tasks: bool) -> list[Job]:
+def _of_kind(jobs: Sequence[Job], tasks: bool) -> list[Job]:
     return [job for job in jobs if _is_task(job) == tasks]
 
 
-def _lane(queued: Sequence[Job], active: Sequence[Job], capacity: JobCapacity) -> list[Job]:
-    """The tenant with the fewest active jobs comes first, the one whose oldest job waits longest on a tie. Where
-    that job finds no room, nothing smaller overtakes it: else a large one might wait for ever.
-    """
+def _chosen_of(queued: Sequence[Job], active: Sequence[Job], capacity: JobCapacity) -> list[Job]:
+    """The jobs to start of one queue. The tenant with the fewest active jobs comes first, the one whose oldest job
+    waits longest on a tie. Where that job finds no room, nothing smaller overtakes it: else a large one might wait for
+    ever."""
     waiting: dict[str, list[Job]] = {}
     for job in sorted(queued, key=_age, reverse=True):
         waiting.setdefault(job.tenant, []).append(job)

@@ -1,6 +1,7 @@
-"""The loop of jobs: observe, plan, apply. Its memory is only tokens and tasks; after any crash the next step recovers.
+"""Schedules jobs: observes, plans, applies. It remembers only tokens and tasks; after any crash the next step recovers.
 
-One leads at a time. An attempt belongs to the one whose claim raised its token: whoever leads next raises it again.
+One process leads at a time. An attempt belongs to the process whose claim raised its token: the next leader raises it
+again.
 """
 
 import asyncio
@@ -49,7 +50,8 @@ SHORTEST_PAUSE_S = 0.05
 
 
 class Scheduler:
-    """Does nothing while its process does not lead. `capacity` is asked for once it is known what runs."""
+    """The scheduler of all jobs. It does nothing while its process does not lead. `capacity` is asked for once it is
+    known what runs."""
 
     def __init__(
         self,
@@ -68,7 +70,7 @@ class Scheduler:
         self._clock = clock
         self._capacity = capacity
         self._leader = leader
-        self._chores = KeyedTasks()
+        self._tasks = KeyedTasks()
         self._tails = ProgressReader(store, files, clock)
         self._token: int | None = None  # of the leader
         self._tokens: dict[str, int] = {}  # by job
@@ -78,7 +80,7 @@ class Scheduler:
         self._swept = False
 
     async def step(self) -> None:
-        """One round. Slow work goes on beside it; `settled` waits for that."""
+        """Runs one round. Slow work goes on beside it; `idle` waits for that."""
         led, self._token = self._token, await self._leader.lead()
         if self._token is None:
             if led is not None:
@@ -92,7 +94,7 @@ class Scheduler:
         async with self._store.read() as tx:
             jobs, later = await tx.live(now, QUEUE_DEPTH), await tx.next_due(now)
         self._drop_lost(jobs)
-        seen = [JobObservation(job=job, mine=self._mine(job), busy=job.id in self._chores.busy) for job in jobs]
+        seen = [JobObservation(job=job, mine=self._mine(job), busy=job.id in self._tasks.busy) for job in jobs]
         actions = plan(seen, workloads, self._capacity(), now)
         for action in actions:
             await self._apply(action)
@@ -125,17 +127,17 @@ class Scheduler:
             await asyncio.gather(*news.values(), return_exceptions=True)
             await self.close()
 
-    async def settled(self) -> None:
-        """Returns when no slow work is under way."""
-        await self._chores.settled()
+    async def idle(self) -> None:
+        """Waits until no slow work is under way."""
+        await self._tasks.idle()
 
     async def close(self) -> None:
-        """Gives up slow work; workloads run on, and their attempts wait for who leads next."""
-        await self._chores.close()
+        """Gives up slow work; workloads run on, and their attempts wait for the next leader."""
+        await self._tasks.close()
         await self._leader.resign()
 
     async def _something_to_do(self, events: EventLog, news: dict[str, asyncio.Task[Any]]) -> None:
-        """Returns when something happened, or the next step is due; shows the progress of what runs meanwhile."""
+        """Waits until something happens, or the next step is due; shows the progress of what runs meanwhile."""
         due, loop = self._due, asyncio.get_running_loop()
         pause_s = AGAIN_S if due is None else (due - self._clock.now()).total_seconds()
         until = loop.time() + pause_s
@@ -148,11 +150,12 @@ class Scheduler:
                 log.warning("the progress of jobs can't be shown now: %s", error.message)
 
     async def _happened(self, events: EventLog, news: dict[str, asyncio.Task[Any]], timeout_s: float) -> bool:
-        """Waits; what was waited for in vain stays in `news`, because breaking off a query costs a connection."""
+        """Waits for an event, or the end of a workload or of slow work; returns whether any came. A wait that did not
+        end stays in `news`, because breaking off a query costs a connection."""
         sources: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
             "events": lambda: self._heard(events),
             "cluster": lambda: self._cluster.changed(NET_S),
-            "chores": self._chores.one_done,
+            "tasks": self._tasks.one_done,
         }
         for name, source in sources.items():
             if name not in news:
@@ -164,7 +167,7 @@ class Scheduler:
         return bool(done)
 
     async def _heard(self, events: EventLog) -> None:
-        """Returns when an event of jobs was committed since the last step began."""
+        """Waits until an event of jobs is committed since the last step began."""
         number = self._number
         while True:
             await events.wait(number, NET_S)
@@ -178,9 +181,9 @@ class Scheduler:
         return self._tokens.get(job.id) == job.token
 
     def _let_go(self) -> None:
-        """Another one leads, or will: what is under way is broken off, and begun anew by whoever does."""
-        for id in self._chores.busy:
-            self._chores.interrupt(id)
+        """Breaks off what is under way, since another process leads, or will; that one begins it anew."""
+        for id in self._tasks.busy:
+            self._tasks.interrupt(id)
         for id in self._tokens:
             self._tails.drop(id)
         self._tokens.clear()
@@ -188,14 +191,14 @@ class Scheduler:
         self._swept = False
 
     def _drop_lost(self, jobs: Sequence[Job]) -> None:
-        """What ended or was taken over is ours no more."""
+        """Forgets attempts that ended or were taken over."""
         tokens = {job.id: job.token for job in jobs if job.state != "queued"}
         for id in [id for id, token in self._tokens.items() if tokens.get(id) != token]:
             del self._tokens[id]
             self._tails.drop(id)
             if id in tokens:
                 log.warning("job %s was taken over by another scheduler", id)
-                self._chores.interrupt(id)
+                self._tasks.interrupt(id)
 
     async def _apply(self, action: Action) -> None:
         match action:
@@ -214,7 +217,7 @@ class Scheduler:
             case PrepareAttempt(job):
                 self._begin(job, partial(self._attempts.prepare, job))
             case Interrupt(job):
-                self._chores.interrupt(job.id)
+                self._tasks.interrupt(job.id)
             case NoteStarted(job):
                 await self._attempts.note_started(job)
             case StopAttempt(job, reason):
@@ -224,19 +227,20 @@ class Scheduler:
             case Finish(job, state, error):
                 self._begin(job, partial(self._attempts.conclude, job, AttemptOutcome(state=state, error=error)))
             case StopWorkload(workload):
-                self._chores.start(workload, partial(self._cluster.stop, workload))
+                self._tasks.start(workload, partial(self._cluster.stop, workload))
             case ForgetJobWorkload(workload):
-                self._chores.start(workload, partial(self._forget, workload))
+                self._tasks.start(workload, partial(self._forget, workload))
 
     def _take(self, job: Job | None) -> None:
         if job is not None:
             self._tokens[job.id] = job.token
 
     def _begin(self, job: Job, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        self._chores.start(job.id, partial(self._guarded, job, work))
+        self._tasks.start(job.id, partial(self._guarded, job, work))
 
     async def _guarded(self, job: Job, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """A job must end whatever happens: a defect of ours ends its attempt, a database away only delays it."""
+        """Runs slow work so that a job ends whatever happens: a defect of ours ends its attempt, an unreachable
+        database only delays it."""
         try:
             await work()
         except Unavailable as error:

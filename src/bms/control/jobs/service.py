@@ -1,4 +1,4 @@
-"""Use cases of jobs: submit, look, cancel, repeat. Running them is the scheduler's business."""
+"""Use cases of jobs: submit, look, cancel, repeat. The scheduler runs them."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -35,7 +35,7 @@ class JobService:
         self._clock = clock
 
     async def submit(self, tenant: str, by: str, name: str, spec: JobSpec, *, id: str | None = None) -> Job:
-        """Puts a job in the queue. A maker that may ask twice gives the `id`, and has one job.
+        """Puts a job in the queue. A caller that may ask twice gives the `id`, and gets one job.
 
         Raises InvalidArgument for a spec that can't be run, NotFound for trees that are not there, AlreadyExists
         for an id in use.
@@ -55,8 +55,8 @@ class JobService:
         )
         async with self._store.write() as tx:
             await tx.add_job(job)
-            said = JobSubmitted(kind=spec.kind, subject=spec.subject, name=name)
-            await tx.emit(job_event(said, job, by, self._clock))
+            event = JobSubmitted(kind=spec.kind, subject=spec.subject, name=name)
+            await tx.emit(job_event(event, job, by, self._clock))
         return job
 
     async def get(self, tenant: str, id: str) -> Job:
@@ -82,12 +82,13 @@ class JobService:
         kind: str | None = None,
         subject: str | None = None,
     ) -> Page[Job]:
-        """Newest first."""
+        """Jobs, newest first."""
         async with self._store.read() as tx:
             return await tx.jobs(tenant, page, state=state, kind=kind, subject=subject)
 
     async def cancel(self, tenant: str, by: str, id: str) -> Job:
-        """Ends a queued job at once; one that runs is stopped, and will then be cancelled whatever it says.
+        """Cancels a job: a queued one ends at once; one that runs is stopped, and counts as cancelled whatever its
+        result.
 
         Asking again changes nothing. Raises FailedPrecondition for a job that has ended otherwise.
         """
@@ -101,31 +102,31 @@ class JobService:
             if job.state == "queued":
                 asked = moved(asked, "cancelled", self._clock.now(), error="cancelled on request")
             saved = await tx.save_job(asked)
-            said = JobCancelRequested(kind=saved.spec.kind, subject=saved.spec.subject)
-            await tx.emit(job_event(said, saved, by, self._clock))
+            event = JobCancelRequested(kind=saved.spec.kind, subject=saved.spec.subject)
+            await tx.emit(job_event(event, saved, by, self._clock))
             if saved.ended:
                 await tx.emit(job_event(job_ended(saved), saved, by, self._clock))
         return saved
 
     async def retry(self, tenant: str, by: str, id: str) -> Job:
-        """A new job from the same spec. Raises FailedPrecondition while the old one has not ended."""
+        """Submits a new job of the same spec. Raises FailedPrecondition while the old one has not ended."""
         old = await self.get(tenant, id)
         if not old.ended:
             raise FailedPrecondition(f"job {id} is still {old.state}: cancel it or wait for its end, then retry")
         return await self.submit(tenant, by, old.name, old.spec)
 
     async def remark(self, tenant: str, id: str, message: str) -> Job:
-        """Says something of an ended job to whoever looks at it: what became of its result, for example."""
+        """Adds a remark to an ended job, for people: what became of its result, for example."""
         async with self._store.write() as tx:
             job = _found(await tx.locked(tenant, id), id)
             return await tx.save_job(msgspec.structs.replace(job, message=message))
 
     async def log(self, tenant: str, id: str, offset: int = 0) -> LogPart:
-        """The next piece of the log, of a job that lives as of one that has ended; empty at its present end."""
+        """The next piece of the log, while the job runs and afterwards; empty at its present end."""
         return await self._history.log(await self.get(tenant, id), offset, LOG_PIECE)
 
     async def events(self, tenant: str, id: str, after: int = 0) -> list[JobEvent]:
-        """Up to 1000 events, the first `after` left out."""
+        """Up to 1000 events of the job, the first `after` left out."""
         return await self._history.events(await self.get(tenant, id), after, EVENTS_PIECE)
 
     async def output(self, tenant: str, id: str) -> Tree:
@@ -149,7 +150,7 @@ def job_event(payload: OfJob, job: Job, actor: str, clock: Clock) -> Event[OfJob
 
 
 def job_ended(job: Job) -> JobEnded:
-    """What is told of a job that has come to its end."""
+    """The event of a job that has come to its end."""
     return JobEnded(kind=job.spec.kind, subject=job.spec.subject, state=job.state)
 
 

@@ -1,4 +1,4 @@
-"""Which state of a job may follow which, and what changes with it. Pure."""
+"""The states of a job, and the only moves between them. Pure."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What a JobSpec must be before it becomes a job: everything that can be said without running it."""
+"""Validates a JobSpec before it becomes a job: everything that can be checked without running it."""
 
 import re
 from pathlib import PurePosixPath
@@ -22,21 +22,21 @@ _TASK = re.compile(r"task:[a-z][a-z0-9_]{0,62}")
 
 
 def check_job_name(name: str) -> str:
-    """`name` if people can read it: 1 to 200 printable characters."""
+    """Returns `name` if it is 1 to 200 printable characters. Raises InvalidArgument."""
     if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
         raise InvalidArgument(f"a job's name has 1 to {MAX_NAME} printable characters")
     return name
 
 
 def check_job_id(id: str) -> str:
-    """`id` if it may be a job's; workloads and directories are named after it."""
+    """Returns `id` if it may be a job's; workloads and directories are named after it. Raises InvalidArgument."""
     if not _ID.fullmatch(id):
         raise InvalidArgument(f"job id {id[:80]!r} is not valid: use 'job_' and 1 to 56 letters, digits, '_' or '-'")
     return id
 
 
 def check_spec(spec: JobSpec) -> JobSpec:
-    """`spec` if it is well formed. Raises InvalidArgument that names the field."""
+    """Returns `spec` if it is well formed. Raises InvalidArgument that names the field."""
     check_name("kind", spec.kind)
     _check_entry(spec)
     names = [check_name("input", given.name) for given in spec.inputs]
@@ -64,7 +64,8 @@ def _check_entry(spec: JobSpec) -> None:
 
 
 async def check_trees(objects: ObjectStore, tenant: str, spec: JobSpec) -> None:
-    """Raises NotFound for a tree the tenant does not have, InvalidArgument for code without the entry."""
+    """Checks that the job's trees are stored. Raises NotFound for a tree the tenant does not have, InvalidArgument for
+    code without the entry."""
     for given in spec.inputs:
         await _tree(objects, tenant, given)
     if spec.code is not None:

@@ -1,4 +1,4 @@
-"""Adding models and versions inside a transaction: what creating, uploading and registering share."""
+"""Adds models and versions inside a transaction: shared by creating, uploading and registering."""
 
 from datetime import datetime
 
@@ -32,7 +32,7 @@ async def add_model(
 
 
 async def ensure_model(tx: ModelsTx, tenant: str, name: str, by: str, at: datetime) -> Model:
-    """The live model of that name, made now if need be, and held."""
+    """The live model of that name, made now if need be, and locked."""
     found = await tx.held_model(tenant, name)
     if found is None or found.deleted:
         try:
@@ -48,7 +48,8 @@ async def add_version(
     tx: ModelsTx, tenant: str, model: str, contents: Tree, new: NewVersion, *, state: VersionState,
     by: str, at: datetime, job: str | None = None,
 ) -> Version:  # fmt: skip
-    """The next version of a held model. Raises InvalidArgument when its parent is not a version of the same model."""
+    """Adds the next version of a locked model. Raises InvalidArgument when its parent is not a version of the same
+    model."""
     parent = new.lineage.parent
     if parent is not None and await tx.version(tenant, model, parent) is None:
         raise InvalidArgument(f"parent {parent} is not a version of {model!r}")

@@ -1,4 +1,4 @@
-"""Aliases: movable names of versions, guarded by the model's gates."""
+"""Use cases of aliases: movable names of versions, guarded by the model's gates."""
 
 import msgspec
 
@@ -18,7 +18,7 @@ MAY_FORCE: frozenset[Role] = frozenset({"admin", "owner"})
 
 
 class AliasService:
-    """Sets, moves and deletes aliases. `in_use` says who follows one; such an alias is not deleted."""
+    """Sets, moves and deletes aliases. `in_use` finds deployments that follow one; such an alias is not deleted."""
 
     def __init__(self, store: Store[ModelsTx], clock: Clock, in_use: AliasInUse = unused) -> None:
         self._store = store
@@ -53,12 +53,12 @@ class AliasService:
                     before, version=number, previous=before.version, moved_at=at, moved_by=by.user
                 )
                 saved = await tx.save_alias(moved)
-            said = AliasMoved(alias=alias, version=number, previous=saved.previous, forced=force)
-            await tx.emit(model_event(said, owner, by.user, at))
+            event = AliasMoved(alias=alias, version=number, previous=saved.previous, forced=force)
+            await tx.emit(model_event(event, owner, by.user, at))
         return saved
 
     async def alias(self, tenant: str, model: str, name: str) -> Alias:
-        """Raises NotFound."""
+        """The alias. Raises NotFound."""
         async with self._store.read() as tx:
             await live_model(tx, tenant, model)
             return await self._alias(tx, tenant, model, name)
@@ -76,7 +76,7 @@ class AliasService:
             return await tx.all_aliases(tenant, model)
 
     async def delete(self, by: Principal, model: str, name: str, revision: int | None = None) -> None:
-        """Raises NotFound; FailedPrecondition while somebody follows it."""
+        """Deletes the alias. Raises NotFound; FailedPrecondition while a deployment follows it."""
         check_alias(name)
         user = await self._in_use(by.tenant, model, name)
         if user is not None:
@@ -86,8 +86,8 @@ class AliasService:
             alias = await self._alias(tx, by.tenant, model, name)
             expect(revision, alias.revision)
             await tx.delete_alias(alias)
-            said = AliasDeleted(alias=name, version=alias.version)
-            await tx.emit(model_event(said, owner, by.user, self._clock.now()))
+            event = AliasDeleted(alias=name, version=alias.version)
+            await tx.emit(model_event(event, owner, by.user, self._clock.now()))
 
     async def _alias(self, tx: ModelsTx, tenant: str, model: str, name: str) -> Alias:
         alias = await tx.alias(tenant, model, check_alias(name))
@@ -97,7 +97,7 @@ class AliasService:
 
 
 def require_may_force(by: Principal) -> None:
-    """Raises PermissionDenied for those who may not pass over gates."""
+    """Checks the right to pass over gates. Raises PermissionDenied."""
     if by.role not in MAY_FORCE:
         raise PermissionDenied(f"only an admin or owner may pass over gates, this key's role is {by.role!r}")
 

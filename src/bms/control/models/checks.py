@@ -1,4 +1,4 @@
-"""What a maker may say: texts, gates and descriptions of versions that are checked before they are stored."""
+"""Validates what a version's maker declares: texts, gates and descriptions, before they are stored."""
 
 from collections.abc import Iterable, Mapping
 
@@ -23,7 +23,8 @@ MOST_SIGNATURES, MOST_TENSORS, MOST_DIMENSIONS = 256, 1024, 32
 
 
 def check_text(what: str, text: str, limit: int = MAX_TEXT) -> str:
-    """Raises InvalidArgument for text that is too long or holds control characters other than line ends and tabs."""
+    """Checks a text. Raises InvalidArgument where it is too long or holds control characters other than line ends and
+    tabs."""
     if len(text) > limit:
         raise InvalidArgument(f"{what} has {len(text)} characters, expected at most {limit}")
     if any(ord(letter) < 32 and letter not in "\n\r\t" for letter in text):
@@ -36,7 +37,8 @@ def check_model(name: str) -> str:
 
 
 def check_alias(name: str) -> str:
-    """Raises InvalidArgument for a bad name, and for digits alone, which would read as a version's number."""
+    """Checks an alias's name. Raises InvalidArgument for a bad name, and for digits alone, which would read as a
+    version's number."""
     check_name("alias", name)
     if name.isdecimal():
         raise InvalidArgument(f"alias {name!r} would be taken for a version's number: add a letter")
@@ -63,7 +65,8 @@ def check_gates(gates: Iterable[Gate]) -> tuple[Gate, ...]:
 
 
 def check_new(new: NewVersion) -> NewVersion:
-    """Raises InvalidArgument for descriptions that are too large, contradict themselves or can't be stored."""
+    """Checks a version's declaration. Raises InvalidArgument for descriptions that are too large, contradict themselves
+    or can't be stored."""
     if (size := len(msgspec.json.encode(new))) > MAX_SAID:
         raise InvalidArgument(f"the version's description takes {size} bytes, expected at most {MAX_SAID}")
     if new.lineage.parent is not None and not 1 <= new.lineage.parent <= MAX_NUMBER:
@@ -78,51 +81,54 @@ def check_new(new: NewVersion) -> NewVersion:
 
 
 def check_pickle(files: Iterable[str], new: NewVersion) -> None:
-    """Raises FailedPrecondition for one file that its name says is a pickle, where those are not allowed; what others
-    hold is found out by opening them."""
+    """Refuses a single file that its name shows to be a pickle, where those are not allowed; what other files hold is
+    found out by opening them. Raises FailedPrecondition."""
     models = [path for path in files if path not in _BESIDE]
     if not new.allow_pickle and len(models) == 1 and models[0].lower().endswith(SUFFIXES):
         raise FailedPrecondition(refusal_by_name(models[0]))
 
 
 def check_signatures(signatures: Mapping[str, Signature]) -> None:
-    """Raises InvalidArgument naming the first signature that contradicts itself or is beyond all bounds."""
+    """Checks declared signatures. Raises InvalidArgument naming the first that contradicts itself or is beyond all
+    bounds."""
     if len(signatures) > MOST_SIGNATURES:
         raise InvalidArgument(f"{len(signatures)} signatures are too many: expected at most {MOST_SIGNATURES}")
     for name, signature in signatures.items():
-        said = f"signature {name[:80]!r}"
+        where = f"signature {name[:80]!r}"
         if not signature.inputs:
-            raise InvalidArgument(f"{said} needs at least one input")
+            raise InvalidArgument(f"{where} needs at least one input")
         if not 0 <= signature.max_batch_size <= MAX_NUMBER:
-            raise InvalidArgument(f"{said} has max_batch_size {signature.max_batch_size}: expected 0 to {MAX_NUMBER}")
+            raise InvalidArgument(f"{where} has max_batch_size {signature.max_batch_size}: expected 0 to {MAX_NUMBER}")
         for specs in (signature.inputs, signature.outputs):
             if len(specs) > MOST_TENSORS or any(len(spec.shape) > MOST_DIMENSIONS for spec in specs):
-                raise InvalidArgument(f"{said} has more than {MOST_TENSORS} tensors, or {MOST_DIMENSIONS} dimensions")
+                raise InvalidArgument(f"{where} has more than {MOST_TENSORS} tensors, or {MOST_DIMENSIONS} dimensions")
             if len({spec.name for spec in specs}) != len(specs):
-                raise InvalidArgument(f"{said} names a tensor twice")
+                raise InvalidArgument(f"{where} names a tensor twice")
             if any(len(text) > MAX_NAME for text in (name, *[spec.name for spec in specs])):
-                raise InvalidArgument(f"{said} has a name of more than {MAX_NAME} characters")
+                raise InvalidArgument(f"{where} has a name of more than {MAX_NAME} characters")
             sizes = [size for spec in specs for size in spec.shape if size is not None]
             if any(not 0 <= size <= MAX_NUMBER for size in sizes):
-                raise InvalidArgument(f"{said} has a dimension that is not 0 to {MAX_NUMBER}: use null for a free one")
-        _check_columns(said, signature)
+                raise InvalidArgument(f"{where} has a dimension that is not 0 to {MAX_NUMBER}: use null for a free one")
+        _check_columns(where, signature)
 
 
-def _check_columns(said: str, signature: Signature) -> None:
+def _check_columns(where: str, signature: Signature) -> None:
     columns = [spec for spec in signature.inputs if spec.column is not None]
     if not columns:
         return
     if len(columns) != len(signature.inputs) or not signature.batched:
-        raise InvalidArgument(f"{said} is a table: all its inputs must be columns, and it must be batched")
+        raise InvalidArgument(f"{where} is a table: all its inputs must be columns, and it must be batched")
     names = {spec.name for spec in columns}
     for spec in columns:
         if spec.optional:
-            raise InvalidArgument(f"{said}: say of column {spec.name!r} itself that it is optional, in its `column`")
+            raise InvalidArgument(f"{where}: say of column {spec.name!r} itself that it is optional, in its `column`")
         if spec.shape != (None,):
-            raise InvalidArgument(f"{said}: column {spec.name!r} must have one value a row, shape [null]")
+            raise InvalidArgument(f"{where}: column {spec.name!r} must have one value a row, shape [null]")
         if spec.column is not None and not fits_column(spec.column, spec.dtype):
-            raise InvalidArgument(f"{said}: column {spec.name!r} is {spec.column.type}, which {spec.dtype} can't carry")
+            raise InvalidArgument(
+                f"{where}: column {spec.name!r} is {spec.column.type}, which {spec.dtype} can't carry"
+            )
         if mask_name(spec.name) in names:
             raise InvalidArgument(
-                f"{said} has columns {spec.name!r} and {mask_name(spec.name)!r}: rename the second one"
+                f"{where} has columns {spec.name!r} and {mask_name(spec.name)!r}: rename the second one"
             )

@@ -1,4 +1,4 @@
-"""Collection: blobs that nothing refers to any more are swept."""
+"""Garbage collection: sweeps blobs that nothing refers to any more."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -14,7 +14,8 @@ References = Callable[[str], Awaitable[frozenset[str]]]
 
 
 class VersionReferences:
-    """What versions refer to: artifacts and their files, of unfinished uploads too, not of deleted versions."""
+    """The digests that versions refer to: artifacts and their files, of unfinished uploads too, not of deleted
+    versions."""
 
     def __init__(self, store: Store[ModelsTx], objects: ObjectStore) -> None:
         self._store = store
@@ -35,7 +36,7 @@ class Collector:
         self._spared_s = max(spared_s, SPARED_S)
 
     async def collect(self, tenant: str) -> list[Blob]:
-        """The blobs that were removed."""
+        """Sweeps the tenant's blobs; returns those that were removed."""
         marked: frozenset[str] = frozenset()
         for references in self._references:
             marked |= await references(tenant)

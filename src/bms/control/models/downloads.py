@@ -1,4 +1,4 @@
-"""Reading a version's files back."""
+"""Use cases of downloads: reads a version's files back."""
 
 from bms.control.models.lookup import known_version
 from bms.control.models.nouns import Version
@@ -17,12 +17,12 @@ class Downloads:
         self._objects = objects
 
     async def files(self, tenant: str, model: str, number: int) -> Tree:
-        """Raises NotFound, FailedPrecondition for a version without complete files."""
+        """The files of a version. Raises NotFound, FailedPrecondition for a version without complete files."""
         version = await self._version(tenant, model, number)
         return await get_tree(self._objects, tenant, version.artifact)
 
     async def file(self, tenant: str, model: str, number: int, path: str) -> FileEntry:
-        """Raises NotFound for a path the version has not."""
+        """One file of a version. Raises NotFound for a path that it has not."""
         for entry in (await self.files(tenant, model, number)).files:
             if entry.path == path:
                 return entry

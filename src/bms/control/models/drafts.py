@@ -1,4 +1,4 @@
-"""From files and what their maker says of them to a version's first form."""
+"""Makes a version's first form from its files and what their maker declares."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -10,18 +10,18 @@ from bms.core.formats.json_numbers import json_numbers
 from bms.core.ids import new_id
 
 
-def runtime_said(said: str, known: Collection[str]) -> str:
-    """The runtime that a maker named; empty: it is to be recognised. Raises InvalidArgument for an unknown one."""
-    if said and said not in known:
-        raise InvalidArgument(f"unknown runtime {said[:80]!r}: use one of {', '.join(known)}, or leave it out")
-    return said
+def declared_runtime(declared: str, known: Collection[str]) -> str:
+    """The runtime that the maker declared; empty: it is to be recognised. Raises InvalidArgument for an unknown one."""
+    if declared and declared not in known:
+        raise InvalidArgument(f"unknown runtime {declared[:80]!r}: use one of {', '.join(known)}, or leave it out")
+    return declared
 
 
 def draft(
     tenant: str, model: str, number: int, tree: Tree, new: NewVersion, *, state: VersionState,
     by: str, at: datetime,
 ) -> Version:  # fmt: skip
-    """A version whose artifact is `tree`."""
+    """A new version whose artifact is `tree`."""
     return Version(
         id=new_id("version"),
         tenant=tenant,

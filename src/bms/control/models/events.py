@@ -1,4 +1,4 @@
-"""What happens to models, their versions and aliases."""
+"""Events of models, their versions and aliases."""
 
 from bms.core.events import Payload
 

@@ -1,4 +1,4 @@
-"""Whether a version reached what its model asks for."""
+"""Judges whether a version reached its model's gates. Pure."""
 
 import math
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from bms.core.metrics import METRICS, metric_named
 
 
 def check_gate(gate: Gate) -> Gate:
-    """Raises InvalidArgument for a metric that there is not, for a bound on the side that would let bad ones pass, with
-    the gate as it is to be written, and for a bound that is better than the best, which no version could reach."""
+    """Checks a gate and returns it in its normal form. Raises InvalidArgument for an unknown metric, for a bound on the
+    side that would let bad ones pass, and for a bound that is better than the best, which no version could reach."""
     metric = metric_named(gate.metric)
     if (gate.minimum is None) == (gate.maximum is None):
         raise InvalidArgument(f"a gate has either a `minimum` or a `maximum`: {gate.metric!r} takes a `{_side(gate)}`")
@@ -21,41 +21,42 @@ def check_gate(gate: Gate) -> Gate:
         raise InvalidArgument(f"the bound of gate {gate.metric!r} is {bound(gate)}, expected a finite number")
     if getattr(gate, _side(gate)) is None:
         raise InvalidArgument(
-            f"{gate.metric!r} is the better the {metric.better} it is: a gate asks for "
-            f"{'at least' if metric.better == 'higher' else 'at most'}, write {text(gate)!r} (`{_side(gate)}`)"
+            f"a {metric.better} {gate.metric!r} is better, so a gate asks for "
+            f"{'at least' if metric.better == 'higher' else 'at most'} a value: write {text(gate)!r} (`{_side(gate)}`)"
         )
     if metric.better_than_best(bound(gate)):
         raise InvalidArgument(
-            f"no version could pass: {asked(gate)} of {gate.metric!r}, and the best there is is {metric.best:g}"
+            f"no version could pass: {asked(gate)} of {gate.metric!r}, and its best possible value is {metric.best:g}"
         )
     return gate
 
 
 def bound(gate: Gate | GateResult) -> float:
-    """The number that a gate asks for, whichever side it is."""
+    """The number that the gate asks for, whichever side it is."""
     return next(one for one in (gate.minimum, gate.maximum, math.nan) if one is not None)
 
 
 def text(gate: Gate) -> str:
-    """As the command line writes it, with its metric's sign or, where there is no such metric, the given one."""
+    """The gate as the command line writes it, with its metric's sign or, where there is no such metric, the given
+    one."""
     known = METRICS.get(gate.metric)
     sign = known.sign if known is not None else "<=" if gate.minimum is None else ">="
     return f"{gate.metric}:{gate.dataset}:{gate.split}{sign}{bound(gate):g}"
 
 
 def asked(gate: Gate | GateResult) -> str:
-    """For people."""
+    """The gate's requirement for people."""
     return f"at {'least' if gate.maximum is None else 'most'} {bound(gate):g} is asked"
 
 
 def reached(gate: Gate, value: float) -> bool:
-    """False also for what is no number."""
+    """Whether the value passes the gate; False also for what is no number."""
     return value >= gate.minimum if gate.minimum is not None else value <= bound(gate)
 
 
 def with_result(results: tuple[GateResult, ...], new: GateResult) -> tuple[GateResult, ...]:
-    """`results` with `new` last, in place of an earlier one of the same, and of what had no value on another version of
-    the data set. A measured value stays where the same could not be measured again, with the reason.
+    """The `results` with `new` last, in place of an earlier one of the same gate, and of those without a value on
+    another version of the data set. A measured value stays where the same could not be measured again, with the reason.
 
     Raises InvalidArgument for a value that is not a finite number.
     """
@@ -69,7 +70,7 @@ def with_result(results: tuple[GateResult, ...], new: GateResult) -> tuple[GateR
 
 
 def awaited(gates: Sequence[Gate], at: datetime) -> tuple[GateResult, ...]:
-    """What is known of a version's gates when their measuring begins."""
+    """The results of gates whose measuring begins."""
     return tuple(
         GateResult(
             metric=gate.metric,
@@ -85,17 +86,17 @@ def awaited(gates: Sequence[Gate], at: datetime) -> tuple[GateResult, ...]:
 
 
 def standings(gates: Sequence[Gate], results: Sequence[GateResult]) -> list[GateStanding]:
-    """How a version stands with each gate, by its newest result, by the gates as they are now."""
+    """The standing of a version with each gate, by its newest result, by the gates as they are now."""
     return [_standing(gate, results) for gate in gates]
 
 
 def unmet(gates: Sequence[Gate], results: Sequence[GateResult]) -> list[str]:
-    """For people: every gate that was failed or is not measured, by the gates as they are now."""
+    """Every gate that was failed or is not measured, for people, by the gates as they are now."""
     return [standing.why for standing in standings(gates, results) if standing.state != "passed"]
 
 
 def refusal(model: str, number: int, standings: Sequence[GateStanding]) -> str | None:
-    """For people: every gate that is not passed, and what to do. None where all are."""
+    """The refusal for people: every gate that is not passed, and what to do. None where all are."""
     left = [standing for standing in standings if standing.state != "passed"]
     if not left:
         return None
@@ -141,7 +142,7 @@ def _judged(gate: Gate, newest: GateResult | None) -> tuple[GateState, str]:
 
 
 def wrong(gate: Gate) -> str | None:
-    """Why a stored gate can't be judged: one that was made before metrics had names and directions."""
+    """The reason why a stored gate can't be judged: it was made before metrics had names and directions."""
     try:
         check_gate(gate)
     except InvalidArgument as error:
@@ -154,7 +155,8 @@ def _side(gate: Gate) -> str:
 
 
 def _measures(result: GateResult, gate: Gate) -> bool:
-    """A gate on a data set's newest version is measured by its own results alone: another gate's may be of an older."""
+    """Whether the result counts for the gate. One on a data set's newest version is measured by its own results alone:
+    another gate's may be of an older one."""
     if (result.metric, result.split) != (gate.metric, gate.split):
         return False
     if result.dataset == gate.dataset:

@@ -1,4 +1,4 @@
-"""Finding things, and telling what happened to them, the same way in every use case."""
+"""Lookups and events shared by the use cases of models."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from bms.core.events import Event
 
 
 async def live_model(tx: ModelsTx, tenant: str, name: str, *, hold: bool = False) -> Model:
-    """Raises NotFound; a deleted model is not found either."""
+    """The model. Raises NotFound; a deleted model is not found either."""
     check_model(name)
     model = await (tx.held_model(tenant, name) if hold else tx.model(tenant, name))
     if model is None or model.deleted:
@@ -20,7 +20,7 @@ async def live_model(tx: ModelsTx, tenant: str, name: str, *, hold: bool = False
 
 
 async def known_version(tx: ModelsTx, tenant: str, model: str, number: int) -> Version:
-    """A version in any state, deleted ones included. Raises NotFound."""
+    """The version in any state, deleted ones included. Raises NotFound."""
     check_model(model)
     version = await tx.version(tenant, model, number) if 1 <= number <= MAX_NUMBER else None
     if version is None:
@@ -29,7 +29,7 @@ async def known_version(tx: ModelsTx, tenant: str, model: str, number: int) -> V
 
 
 def expect(revision: int | None, actual: int) -> None:
-    """Raises Aborted when the caller saw another revision than the actual one."""
+    """Checks the revision of an update. Raises Aborted when the caller's is not the actual one."""
     if revision is not None and revision != actual:
         raise Aborted(f"it was changed by someone else: you saw revision {revision}, it is {actual}; read it again")
 

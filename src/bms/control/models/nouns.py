@@ -1,4 +1,4 @@
-"""Model, Version, Alias, Gate: what can be served, and under which name."""
+"""The nouns of the registry: Model, Version, Alias, Gate."""
 
 from datetime import datetime
 from typing import Literal
@@ -15,8 +15,8 @@ VersionState = Literal["uploading", "verifying", "ready", "rejected", "offline",
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a version must reach before an alias may point at it: `metric` on a data set's split, at least `minimum` or,
-    where lower is better, at most `maximum`."""
+    """A condition that a version must meet before an alias may point at it: `metric` on a data set's split, at least
+    `minimum` or, where lower is better, at most `maximum`."""
 
     metric: str  # one of `core.metrics`
     dataset: str  # "name" (its newest ready version) or "name@3"
@@ -45,12 +45,11 @@ class ListedModel(Model, frozen=True, kw_only=True):
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one gate: its measured `value`; or `reason`, why it could not be measured; or neither, while it
-    is being measured. `gate` is the data set as the gate names it, empty in results that are older than this field;
-    `dataset` names the exact version measured on ("name@3"), or as the gate does where there was none. `note` says for
-    people which columns and classes of it were held against which of the model's. Where a `value` has a `reason` as
-    well, job `tried` could not measure the same again, and that is why.
-    """
+    """The result of one gate: its measured `value`; or `reason`, why it could not be measured; or neither, while it is
+    being measured. `gate` is the data set as the gate names it, empty in results that are older than this field;
+    `dataset` names the exact version measured on ("name@3"), or as the gate does where there was none. `note` tells
+    people which columns and classes of it were compared with which of the model's. Where a `value` has a `reason` as
+    well, job `tried` could not measure the same again, and that is why."""
 
     metric: str
     gate: str = ""
@@ -71,7 +70,8 @@ GateState = Literal["passed", "failed", "measuring", "unmeasurable", "not measur
 
 
 class GateStanding(msgspec.Struct, frozen=True, kw_only=True):
-    """How a version stands with one gate of its model, as both are now. `why` is for people: empty where it passed."""
+    """The standing of a version with one gate of its model, as both are now. `why` is for people: empty where it
+    passed."""
 
     metric: str
     dataset: str  # as the gate names it
@@ -84,7 +84,7 @@ class GateStanding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lineage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a version came from. `parent` is the number of the version of the same model it was made from."""
+    """The origin of a version. `parent` is the number of the version of the same model it was made from."""
 
     parent: int | None = None
     relation: Literal["", "converted", "compressed", "fine-tuned"] = ""
@@ -93,7 +93,7 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
-    """What verification measured: resident bytes, and nanoseconds to load and to answer one row."""
+    """The measurements of a version's verification: resident bytes, and nanoseconds to load and to answer one row."""
 
     memory: int
     load_ns: int
@@ -131,7 +131,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VersionFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """As much of a version as routing it needs: a tenth of its size. Equal parts of many are one object."""
+    """The part of a version that routing needs: a tenth of its size. Equal parts of many are one object."""
 
     tenant: str
     model: str
@@ -144,7 +144,7 @@ class VersionFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alias(msgspec.Struct, frozen=True, kw_only=True):
-    """A movable name of one version: what TF Serving calls a label."""
+    """A movable name of one version: what TF Serving calls a version label."""
 
     tenant: str
     model: str
@@ -157,7 +157,7 @@ class Alias(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewVersion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a version is to be, beside its files. `runtime` empty: recognised from the files."""
+    """The declaration of a version to be made, beside its files. `runtime` empty: recognised from the files."""
 
     runtime: str = ""
     signatures: dict[str, Signature] = {}

@@ -1,4 +1,4 @@
-"""What the models feature needs: its repository, archives opened safely, and who uses what."""
+"""The ports of the registry: its repository, a safe opener of archives, and the finder of users."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
@@ -26,16 +26,16 @@ class ModelsTx(EventSink, AllotmentSink, Protocol):
     """
 
     async def model(self, tenant: str, name: str) -> Model | None:
-        """Deleted ones too: a name's numbers go on where they ended."""
+        """The model of that name, deleted ones too: a name's numbers go on where they ended."""
         ...
 
     async def held_model(self, tenant: str, name: str) -> Model | None:
-        """The same; until this transaction ends, no other one holds the model. Whoever gives numbers, moves
-        aliases or withdraws versions holds their model, so that each sees what the other did."""
+        """As `model`, and locked until this transaction ends. Code that gives numbers, moves aliases or withdraws
+        versions locks their model, so that each sees what the other did."""
         ...
 
     async def models(self, tenant: str, page: PageRequest, prefix: str = "", search: str = "") -> Page[Model]:
-        """Live ones by name, of names that begin with `prefix`; `search` in name or description, in any case."""
+        """Live models by name, of names that begin with `prefix`; `search` in name or description, in any case."""
         ...
 
     async def newest(self, tenant: str, models: Collection[str], hidden: Collection[VersionState]) -> dict[str, Newest]:
@@ -43,14 +43,15 @@ class ModelsTx(EventSink, AllotmentSink, Protocol):
         ...
 
     async def hold_datasets(self, tenant: str, references: Collection[str]) -> None:
-        """Until this transaction ends, none of these is deleted. Raises FailedPrecondition where one was."""
+        """Locks these data sets' versions against deletion until this transaction ends. Raises FailedPrecondition where
+        one was deleted."""
         ...
 
     async def add_model(self, model: Model) -> None: ...
     async def save_model(self, model: Model) -> Model: ...
 
     async def next_number(self, tenant: str, model: str) -> int:
-        """One more than the highest number ever given; the model must be held."""
+        """One more than the highest number ever given; the model must be locked."""
         ...
 
     async def version(self, tenant: str, model: str, number: int) -> Version | None: ...
@@ -62,11 +63,11 @@ class ModelsTx(EventSink, AllotmentSink, Protocol):
     async def versions(
         self, tenant: str, model: str, page: PageRequest, states: frozenset[VersionState]
     ) -> Page[Version]:
-        """Newest first, in one of `states`; the page's key is the number as text."""
+        """Versions, newest first, in one of `states`; the page's key is the number as text."""
         ...
 
     async def kept_versions(self, tenant: str, model: str) -> list[Version]:
-        """All that are not deleted, by number."""
+        """All versions that are not deleted, by number."""
         ...
 
     async def uploads_before(self, tenant: str, before: datetime) -> list[Version]:
@@ -74,15 +75,15 @@ class ModelsTx(EventSink, AllotmentSink, Protocol):
         ...
 
     async def verifying(self, before: datetime) -> list[Version]:
-        """Of all tenants: those that were made before then and are neither ready nor rejected yet, by age."""
+        """Versions of all tenants that were made before then and are neither ready nor rejected yet, by age."""
         ...
 
     async def ready(self, after: datetime, before: datetime) -> list[Version]:
-        """Of all tenants: ready ones that were made between, by age."""
+        """Ready versions of all tenants that were made between, by age."""
         ...
 
     async def remove_version(self, version: Version) -> None:
-        """As if there had never been one, so that its number may be given again: of an upload that nobody finished."""
+        """Deletes the row of an unfinished upload as if it had never been, so that its number may be given again."""
         ...
 
     async def artifacts(self, tenant: str) -> list[str]:
@@ -90,26 +91,26 @@ class ModelsTx(EventSink, AllotmentSink, Protocol):
         ...
 
     async def add_version(self, version: Version, job: str | None = None) -> None:
-        """`job` is the one whose output the platform registers; one version per job and model."""
+        """Adds a version. `job` is the one whose output the platform registers; one version per job and model."""
         ...
 
     async def save_version(self, version: Version) -> Version: ...
 
     async def alias(self, tenant: str, model: str, name: str) -> Alias | None: ...
     async def aliases(self, tenant: str, model: str, page: PageRequest) -> Page[Alias]:
-        """By name."""
+        """The model's aliases by name, in pages."""
         ...
 
     async def all_aliases(self, tenant: str, model: str, number: int | None = None) -> list[Alias]:
-        """By name; with `number`, those that point at that version."""
+        """The model's aliases by name; with `number`, those that point at that version."""
         ...
 
     async def facts(self, models: Mapping[str, Collection[str]]) -> list[VersionFacts]:
-        """Of every version of these models, given as names by tenant; deleted versions, too."""
+        """The facts of every version of these models, given as names by tenant; deleted versions, too."""
         ...
 
     async def live_aliases(self, models: Mapping[str, Collection[str]]) -> list[Alias]:
-        """Of those of these models that are not deleted, given as names by tenant."""
+        """The aliases of those of these models that are not deleted, given as names by tenant."""
         ...
 
     async def add_alias(self, alias: Alias) -> None: ...
@@ -130,4 +131,4 @@ class Archives(Protocol):
 
 
 async def unused(_tenant: str, _model: str, _thing: int | str) -> None:
-    """Nobody uses anything: where there are no deployments."""
+    """A finder that finds no users: where there are no deployments."""

@@ -1,4 +1,4 @@
-"""What is offered and what is withdrawn: publishing, taking offline, deleting."""
+"""Use cases of releasing and withdrawing versions: publish, take offline, delete."""
 
 import msgspec
 
@@ -21,7 +21,8 @@ _DEED: dict[VersionState, type[OfVersion]] = {
 
 
 class Releases:
-    """Moves settled versions. Nothing is withdrawn while `in_use` names a user of it or an alias points at it."""
+    """Publishes and withdraws versions. Nothing is withdrawn while `in_use` finds a user of it or an alias points at
+    it."""
 
     def __init__(self, store: Store[ModelsTx], clock: Clock, in_use: VersionInUse = unused) -> None:
         self._store = store
@@ -29,16 +30,16 @@ class Releases:
         self._in_use = in_use
 
     async def publish(self, by: Principal, model: str, number: int, revision: int | None = None) -> Version:
-        """An offline version becomes ready again."""
+        """Makes an offline version ready again."""
         return await self._shift(by, model, number, "ready", revision)
 
     async def take_offline(self, by: Principal, model: str, number: int, revision: int | None = None) -> Version:
-        """A ready version can't be used any more, but may be published again."""
+        """Takes a ready version out of use; it may be published again."""
         return await self._shift(by, model, number, "offline", revision)
 
     async def delete(self, by: Principal, model: str, number: int, revision: int | None = None) -> Version:
-        """Leaves a tombstone; its bytes go with the next collection. An unfinished upload is given up, and leaves
-        nothing: its number is given again if it was the last."""
+        """Deletes a version: its row stays as a tombstone; its bytes go with the next collection. An unfinished upload
+        is given up, and leaves nothing: its number is given again if it was the last."""
         return await self._shift(by, model, number, "deleted", revision)
 
     async def delete_model(self, by: Principal, name: str, revision: int | None = None) -> Model:
@@ -89,8 +90,8 @@ class Releases:
             at = self._clock.now()
             if to == "deleted":
                 await end_storage(tx, saved, at)
-            said = _DEED[to](model=saved.model, number=saved.number)
-            await tx.emit(version_event(said, saved, by.user, at))
+            event = _DEED[to](model=saved.model, number=saved.number)
+            await tx.emit(version_event(event, saved, by.user, at))
         return saved
 
     async def _require_unused(self, version: Version) -> None:
@@ -102,7 +103,7 @@ class Releases:
 
 
 def _deleted(version: Version) -> Version:
-    """Keeps why it had been rejected."""
+    """The version as deleted; it keeps why it had been rejected."""
     if version.state == "uploading":
         version = moved(version, "rejected", "the upload was given up")
     return moved(version, "deleted", version.reason)

@@ -1,11 +1,11 @@
-"""How a job loads a version: what its program is told, made of the version."""
+"""Builds the configuration with which a job loads a version."""
 
 from bms.control.models.nouns import Version
 from bms.core.workloads.programs import ServableConfig
 
 
 def servable_config(version: Version) -> ServableConfig:
-    """How a job's program loads the version; the directory is the job's input `artifact`."""
+    """The configuration with which a job loads the version; the directory is the job's input `artifact`."""
     return ServableConfig(
         runtime=version.runtime,
         model=version.model,

@@ -1,4 +1,4 @@
-"""Use cases of models and their versions: making, finding, registering, and what verification and gates found."""
+"""Use cases of models and their versions: create, find, register, and record the results of verification and gates."""
 
 from datetime import datetime
 
@@ -53,7 +53,8 @@ class ModelService:
         self._clock = clock
 
     async def create(self, by: Principal, name: str, description: str = "", gates: tuple[Gate, ...] = ()) -> Model:
-        """Raises AlreadyExists. A deleted model's name may be used again; its numbers go on where they ended."""
+        """Creates a model. Raises AlreadyExists. A deleted model's name may be used again; its numbers go on where they
+        ended."""
         check_model(name)
         check_text("description", description)
         check_gates(gates)
@@ -62,12 +63,13 @@ class ModelService:
             return await add_model(tx, by.tenant, name, by.user, self._clock.now(), description, gates)
 
     async def model(self, tenant: str, name: str) -> Model:
-        """Raises NotFound."""
+        """The model. Raises NotFound."""
         async with self._store.read() as tx:
             return await live_model(tx, tenant, name)
 
     async def models(self, tenant: str, page: PageRequest, prefix: str = "", search: str = "") -> Page[ListedModel]:
-        """By name, each with its newest version; `search` is looked for in names and descriptions, in any case."""
+        """Models by name, each with its newest version; `search` is looked for in names and descriptions, in any
+        case."""
         check_text("prefix", prefix, 100)
         check_text("search", search, 200)
         if page.after is not None:
@@ -87,7 +89,8 @@ class ModelService:
         gates: tuple[Gate, ...] | None = None,
         revision: int | None = None,
     ) -> Model:
-        """Raises Aborted when `revision` is not the present one. New gates count from the next move of an alias."""
+        """Changes description or gates. Raises Aborted when `revision` is not the present one. New gates count from the
+        next move of an alias."""
         if description is not None:
             check_text("description", description)
         if gates is not None:
@@ -105,12 +108,12 @@ class ModelService:
             if changed == model:
                 return model
             saved = await tx.save_model(changed)
-            said = ModelChanged(gates="; ".join(map(text, saved.gates))[:500])
-            await tx.emit(model_event(said, saved, by.user, self._clock.now()))
+            event = ModelChanged(gates="; ".join(map(text, saved.gates))[:500])
+            await tx.emit(model_event(event, saved, by.user, self._clock.now()))
         return saved
 
     async def version(self, tenant: str, model: str, number: int) -> Version:
-        """In any state, deleted included. Raises NotFound."""
+        """The version in any state, deleted included. Raises NotFound."""
         async with self._store.read() as tx:
             return await known_version(tx, tenant, model, number)
 
@@ -119,12 +122,12 @@ class ModelService:
             return await self._by_id(tx, tenant, id)
 
     async def verifying(self, before: datetime) -> list[Version]:
-        """Of all tenants: versions that were made before then and wait for a verdict. For the platform's loops."""
+        """Versions of all tenants that were made before then and wait for a verdict. For the platform's loops."""
         async with self._store.read() as tx:
             return await tx.verifying(before)
 
     async def ready(self, after: datetime, before: datetime) -> list[Version]:
-        """Of all tenants: ready versions that were made between. For the platform's loops."""
+        """Ready versions of all tenants that were made between. For the platform's loops."""
         async with self._store.read() as tx:
             return await tx.ready(after, before)
 
@@ -136,7 +139,8 @@ class ModelService:
     async def versions(
         self, tenant: str, model: str, page: PageRequest, state: VersionState | None = None, *, every: bool = False
     ) -> Page[Version]:
-        """Newest first. Without `state`: all but unfinished uploads and deleted ones, unless `every` is asked for."""
+        """Versions, newest first. Without `state`: all but unfinished uploads and deleted ones, unless `every` is asked
+        for."""
         states = frozenset({state}) if state else frozenset(MOVES) if every else frozenset(MOVES) - HIDDEN
         if page.after is not None and not (page.after.isascii() and page.after.isdecimal() and len(page.after) < 10):
             raise InvalidArgument("the cursor is not of this listing: repeat it from its start")
@@ -168,7 +172,8 @@ class ModelService:
     async def register(
         self, tenant: str, model: str, tree: str, new: NewVersion, created_by: str, *, create: bool = False
     ) -> Version:
-        """A version in state verifying from a stored tree, such as a job's output; `create` makes the model if need be.
+        """Registers a stored tree, such as a job's output, as a version in state verifying; `create` makes the model if
+        need be.
 
         `new.lineage.job` makes it one effect: registering the same job's output again gives the same version.
         Raises NotFound for an unknown model or tree, FailedPrecondition when contents of the tree are missing.
@@ -190,42 +195,44 @@ class ModelService:
                 tx, tenant, model, contents, new, state="verifying", by=created_by, at=at, job=job
             )
             await begin_storage(tx, version, at)
-            said = VersionUploaded(model=version.model, number=version.number)
-            await tx.emit(version_event(said, version, created_by, at))
+            event = VersionUploaded(model=version.model, number=version.number)
+            await tx.emit(version_event(event, version, created_by, at))
         return version
 
     async def describe_version(self, tenant: str, id: str, found: Recognised) -> Version:
-        """What an artifact was recognised as becomes part of the version, and where its maker said nothing, what it
-        says of itself. The version is rejected where that can't be stored. Raises FailedPrecondition unless verifying.
-        """
+        """Records what an artifact was recognised as, and, where its maker declared nothing, what the artifact says of
+        itself. The version is rejected where that can't be stored. Raises FailedPrecondition unless verifying."""
         version = await self._verifying(tenant, id)
         try:
             saved = described(version, found)
         except InvalidArgument as error:
-            return await self._settle(rejected(version, f"what the artifact says of itself is not valid: {error}"))
+            return await self._conclude(rejected(version, f"what the artifact says of itself is not valid: {error}"))
         async with self._store.write() as tx:
             saved = await tx.save_version(saved)
-            said = VersionRecognised(model=saved.model, number=saved.number, runtime=saved.runtime, format=saved.format)
-            await tx.emit(version_event(said, saved, "system", self._clock.now()))
+            event = VersionRecognised(
+                model=saved.model, number=saved.number, runtime=saved.runtime, format=saved.format
+            )
+            await tx.emit(version_event(event, saved, "system", self._clock.now()))
         return saved
 
     async def accept_version(self, tenant: str, id: str, report: VerifyReport) -> Version:
-        """Verification's findings: the version becomes ready, or rejected where they contradict its maker.
+        """Records verification's findings: the version becomes ready, or rejected where they contradict its maker.
 
         Raises FailedPrecondition unless it is verifying.
         """
         version = await self._verifying(tenant, id)
-        settled = verdict(version, report)
-        if settled.state == "ready" and (lost := await self._lost(version)):
-            settled = rejected(version, f"the content of {lost!r} is gone: upload the version again")
-        return await self._settle(settled)
+        concluded = verdict(version, report)
+        if concluded.state == "ready" and (lost := await self._lost(version)):
+            concluded = rejected(version, f"the content of {lost!r} is gone: upload the version again")
+        return await self._conclude(concluded)
 
     async def reject_version(self, tenant: str, id: str, reason: str) -> Version:
-        """Verification failed: `reason` is for the version's maker. Raises FailedPrecondition unless verifying."""
-        return await self._settle(rejected(await self._verifying(tenant, id), reason))
+        """Rejects a version whose verification failed: `reason` is for its maker. Raises FailedPrecondition unless
+        verifying."""
+        return await self._conclude(rejected(await self._verifying(tenant, id), reason))
 
     async def record_gate_result(self, tenant: str, id: str, result: GateResult) -> Version:
-        """Keeps the newest measurement of each metric, data set and split, or why there is none, or that it is under
+        """Records the newest measurement of each metric, data set and split, or why there is none, or that it is under
         way. A repeated one changes nothing, nor does one of a version that was deleted meanwhile."""
         async with self._store.write() as tx:
             version = await self._by_id(tx, tenant, id)
@@ -238,12 +245,12 @@ class ModelService:
             if results == version.gate_results:
                 return version
             saved = await tx.save_version(msgspec.structs.replace(version, gate_results=results))
-            if (said := _measured(saved, result)) is not None:
-                await tx.emit(version_event(said, saved, "system", self._clock.now()))
+            if (event := _measured(saved, result)) is not None:
+                await tx.emit(version_event(event, saved, "system", self._clock.now()))
         return saved
 
     async def gates(self, tenant: str, model: str, number: int) -> list[GateStanding]:
-        """How a version stands with each gate of its model, in the order of the gates. Raises NotFound."""
+        """The standing of a version with each gate of its model, in the order of the gates. Raises NotFound."""
         async with self._store.read() as tx:
             owner = await live_model(tx, tenant, model)
             version = await known_version(tx, tenant, model, number)
@@ -258,8 +265,8 @@ class ModelService:
             if version.state == "deleted" or changed == version:
                 return version
             saved = await tx.save_version(changed)
-            said = VersionNoted(model=saved.model, number=saved.number, note=name)
-            await tx.emit(version_event(said, saved, "system", self._clock.now()))
+            event = VersionNoted(model=saved.model, number=saved.number, note=name)
+            await tx.emit(version_event(event, saved, "system", self._clock.now()))
         return saved
 
     async def _verifying(self, tenant: str, id: str) -> Version:
@@ -270,17 +277,17 @@ class ModelService:
             )
         return version
 
-    async def _settle(self, settled: Version) -> Version:
+    async def _conclude(self, concluded: Version) -> Version:
         async with self._store.write() as tx:
             at = self._clock.now()
-            if settled.state == "ready":
-                gates = (await live_model(tx, settled.tenant, settled.model)).gates
-                settled = msgspec.structs.replace(settled, gate_results=awaited(gates, at))
-            saved = await tx.save_version(settled)
-            said: OfVersion = VersionReady(model=saved.model, number=saved.number)
+            if concluded.state == "ready":
+                gates = (await live_model(tx, concluded.tenant, concluded.model)).gates
+                concluded = msgspec.structs.replace(concluded, gate_results=awaited(gates, at))
+            saved = await tx.save_version(concluded)
+            event: OfVersion = VersionReady(model=saved.model, number=saved.number)
             if saved.state == "rejected":
-                said = VersionRejected(model=saved.model, number=saved.number, reason=saved.reason[:500])
-            await tx.emit(version_event(said, saved, "system", at))
+                event = VersionRejected(model=saved.model, number=saved.number, reason=saved.reason[:500])
+            await tx.emit(version_event(event, saved, "system", at))
         return saved
 
     async def _lost(self, version: Version) -> str | None:
@@ -296,7 +303,7 @@ class ModelService:
 
 
 def _measured(version: Version, result: GateResult) -> OfVersion | None:
-    """What is told of a result; nothing of one that only says that the measuring is under way."""
+    """The event of a gate result; None for one that only says that the measuring is under way."""
     model, number, metric = version.model, version.number, result.metric
     if result.value is not None:
         return GateMeasured(

@@ -18,7 +18,7 @@ SETTLED: frozenset[VersionState] = frozenset(MOVES) - {"uploading", "verifying"}
 
 
 def moved(version: Version, to: VersionState, reason: str = "") -> Version:
-    """`version` in the state `to`. Raises FailedPrecondition, saying what is possible, for an illegal move."""
+    """The version in the state `to`. Raises FailedPrecondition, saying what is possible, for an illegal move."""
     if to not in MOVES[version.state]:
         possible = " or ".join(MOVES[version.state]) or "nothing else"
         raise FailedPrecondition(

@@ -1,4 +1,5 @@
-"""What a version holds while it is kept: its bytes, as it says them, whoever else keeps the same contents."""
+"""The storage that a version is billed for while it is kept: its bytes, whether or not others keep the same
+contents."""
 
 from datetime import datetime
 
@@ -8,18 +9,18 @@ from bms.control.platform.allotments import Allotment, storage_rates
 
 
 async def begin_storage(tx: ModelsTx, version: Version, at: datetime) -> None:
-    """From when it is visible, with all its bytes."""
+    """Opens the version's allotment, from when it is visible, with all its bytes."""
     if (held := held_by(version)) is not None:
         await tx.open_allotment(held, at)
 
 
 async def end_storage(tx: ModelsTx, version: Version, at: datetime) -> None:
-    """Until it is deleted: a version that was rejected or is offline keeps its bytes."""
+    """Closes the version's allotment when it is deleted: one that was rejected or is offline keeps its bytes."""
     await tx.close_allotment(version.tenant, "storage", version.id, at)
 
 
 def held_by(version: Version) -> Allotment | None:
-    """None where it has no bytes."""
+    """The allotment of the version's bytes; None where it has none."""
     rates = storage_rates(version.size)
     if not rates:
         return None

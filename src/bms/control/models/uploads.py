@@ -1,4 +1,4 @@
-"""Uploads: a version is announced with its list of files, its bytes come blob by blob, then it is completed."""
+"""Use cases of uploads: a version is announced with its list of files, sent blob by blob, then completed."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -7,7 +7,7 @@ import msgspec
 
 from bms.control.models.adding import add_version
 from bms.control.models.checks import check_new, check_pickle
-from bms.control.models.drafts import runtime_said
+from bms.control.models.drafts import declared_runtime
 from bms.control.models.events import VersionRejected, VersionStarted, VersionUploaded
 from bms.control.models.lookup import known_version, live_model, version_event
 from bms.control.models.nouns import NewVersion, Version
@@ -32,7 +32,7 @@ class StartedUpload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Uploads:
-    """Brings versions in. Between `start` and `complete` anything may be repeated; nothing is visible before.
+    """Uploads versions. Between `start` and `complete` anything may be repeated; nothing is visible before.
 
     `runtimes` are the names of those there are.
     """
@@ -52,7 +52,7 @@ class Uploads:
         self._runtimes = runtimes
 
     async def start(self, by: Principal, model: str, files: list[FileEntry], new: NewVersion) -> StartedUpload:
-        """A version in state uploading. From now on collection spares its files' contents.
+        """Begins an upload: a version in state uploading. From now on collection spares its files' contents.
 
         Raises NotFound for an unknown model, InvalidArgument for unsafe paths, wrong sizes, contradictions, and
         FailedPrecondition for a file that its name says is a pickle, where those are not allowed.
@@ -60,7 +60,7 @@ class Uploads:
         contents = tree_of(files)
         check_new(new)
         check_pickle([file.path for file in contents.files], new)
-        runtime_said(new.runtime, self._runtimes)
+        declared_runtime(new.runtime, self._runtimes)
         async with self._store.read() as tx:
             await live_model(tx, by.tenant, model)
         absent = await missing(self._objects, by.tenant, contents)
@@ -69,12 +69,12 @@ class Uploads:
         async with self._store.write() as tx:
             await live_model(tx, by.tenant, model, hold=True)
             version = await add_version(tx, by.tenant, model, contents, new, state="uploading", by=by.user, at=at)
-            said = VersionStarted(model=model, number=version.number)
-            await tx.emit(version_event(said, version, by.user, at))
+            event = VersionStarted(model=model, number=version.number)
+            await tx.emit(version_event(event, version, by.user, at))
         return StartedUpload(version=version, missing=tuple(file.digest for file in absent))
 
     async def complete(self, by: Principal, model: str, number: int) -> Version:
-        """All bytes are there: the version is verified next. Completing again changes nothing.
+        """Completes an upload: all bytes are there, and the version is verified next. Completing again changes nothing.
 
         Raises FailedPrecondition naming what is missing, or when the upload was given up.
         """
@@ -94,7 +94,7 @@ class Uploads:
         return version
 
     async def from_archive(self, by: Principal, model: str, archive: str, new: NewVersion) -> Version:
-        """A version in state verifying from an uploaded zip or tar, named by its digest. Raises as `start` does,
+        """Makes a version in state verifying from an uploaded zip or tar, named by its digest. Raises as `start` does,
         and what `Archives.unpack` raises."""
         check_new(new)
         async with self._store.read() as tx:
@@ -103,7 +103,7 @@ class Uploads:
         return await self.complete(by, model, started.version.number)
 
     async def from_tree(self, by: Principal, model: str, tree: str, new: NewVersion) -> Version:
-        """A version in state verifying from a tree that the tenant has stored, such as a job's output."""
+        """Makes a version in state verifying from a tree that the tenant has stored, such as a job's output."""
         check_new(new)
         contents = await get_tree(self._objects, by.tenant, tree)
         if absent := await missing(self._objects, by.tenant, contents):
@@ -124,8 +124,8 @@ class Uploads:
                 if version.state != "uploading":
                     continue  # completed since
                 saved = await tx.save_version(moved(version, "rejected", "the upload was never completed"))
-                said = VersionRejected(model=saved.model, number=saved.number)
-                await tx.emit(version_event(said, saved, "system", self._clock.now()))
+                event = VersionRejected(model=saved.model, number=saved.number)
+                await tx.emit(version_event(event, saved, "system", self._clock.now()))
             given_up.append(saved)
         return given_up
 
@@ -138,6 +138,6 @@ class Uploads:
             at = self._clock.now()
             saved = await tx.save_version(moved(version, "verifying"))
             await begin_storage(tx, saved, at)
-            said = VersionUploaded(model=saved.model, number=saved.number)
-            await tx.emit(version_event(said, saved, by.user, at))
+            event = VersionUploaded(model=saved.model, number=saved.number)
+            await tx.emit(version_event(event, saved, by.user, at))
         return saved

@@ -1,4 +1,4 @@
-"""What a verification's findings make of a version: ready with what was found, or rejected with the reason."""
+"""Applies the findings of verification to a version: ready with what was found, or rejected with the reason. Pure."""
 
 import msgspec
 
@@ -18,7 +18,7 @@ ANSWERED = "label"  # the output that holds the answered class, where a model gi
 
 
 def verdict(version: Version, report: VerifyReport) -> Version:
-    """`version` as ready, with signatures and measurements; as rejected when maker and model disagree."""
+    """The version as ready, with signatures and measurements; as rejected when maker and model disagree."""
     try:
         check_signatures(report.signatures)  # a model's own code may have written them
         signatures = agreed(version.signatures, report.signatures, version.labels)
@@ -40,13 +40,13 @@ def verdict(version: Version, report: VerifyReport) -> Version:
 
 
 def described(version: Version, found: Recognised) -> Version:
-    """`version` as it was recognised. What its maker said counts more than what the artifact says of itself.
+    """The version as it was recognised. What its maker declared counts more than what the artifact says of itself.
 
     Raises InvalidArgument for what can't be stored.
     """
-    said, environment = found.description, version.environment
-    signatures = version.signatures or said.signatures
-    check_new(NewVersion(signatures=signatures, labels=version.labels or said.labels, metadata=said.metadata))
+    declared, environment = found.description, version.environment
+    signatures = version.signatures or declared.signatures
+    check_new(NewVersion(signatures=signatures, labels=version.labels or declared.labels, metadata=declared.metadata))
     environment = msgspec.structs.replace(
         environment, requirements=found.requirements, python=found.python, lock=found.lock
     )
@@ -56,30 +56,30 @@ def described(version: Version, found: Recognised) -> Version:
         format=found.format,
         environment=environment,
         signatures=signatures,
-        preprocess=version.preprocess or said.preprocess,
-        labels=version.labels or said.labels,
-        metadata={**said.metadata, **version.metadata},
+        preprocess=version.preprocess or declared.preprocess,
+        labels=version.labels or declared.labels,
+        metadata={**declared.metadata, **version.metadata},
     )
 
 
 def rejected(version: Version, reason: str) -> Version:
-    """`version` as rejected. The reason may hold what the model's process printed: it is cut and made plain."""
+    """The version as rejected. The reason may hold what the model's process printed: it is cut and made plain."""
     return moved(version, "rejected", plain(reason, MAX_REASON) or "no reason was given")
 
 
 def noted(version: Version, name: str, words: str) -> Version:
-    """`version` with a note of that name, in place of an earlier one. The words may be a process's, as above."""
+    """The version with a note of that name, in place of an earlier one. The text may be a process's, as above."""
     return msgspec.structs.replace(version, metadata={**version.metadata, name: plain(words, MAX_REASON)})
 
 
 def plain(words: str, most: int) -> str:
-    """At most so many characters, control characters replaced."""
+    """The text cut to so many characters, control characters replaced."""
     made = "".join(letter if letter >= " " or letter in "\n\t" else "\N{REPLACEMENT CHARACTER}" for letter in words)
     return made if len(made) <= most else made[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def agreed(given: dict[str, Signature], found: dict[str, Signature], labels: tuple[str, ...]) -> dict[str, Signature]:
-    """All found signatures, in the maker's words where given, with the class names where they apply.
+    """All found signatures, as the maker declared them where given, with the class names where they apply.
 
     Raises FailedPrecondition naming the first point in which the maker's words do not fit the model.
     """
@@ -94,10 +94,10 @@ def agreed(given: dict[str, Signature], found: dict[str, Signature], labels: tup
     given = {name: _as_proved(signature, found[name]) for name, signature in given.items()}
     for name, signature in given.items():
         _check_fit(name, signature, found[name])
-    said = {name: given.get(name, signature) for name, signature in found.items()}
+    declared = {name: given.get(name, signature) for name, signature in found.items()}
     whole = {
         name: _with_found(signature, found[name]) if signature.outputs else found[name]
-        for name, signature in said.items()
+        for name, signature in declared.items()
     }
     for name, signature in whole.items():
         check_configured(name, signature)
@@ -105,8 +105,9 @@ def agreed(given: dict[str, Signature], found: dict[str, Signature], labels: tup
 
 
 def _with_found(given: Signature, found: Signature) -> Signature:
-    """With the features that the model was found to read of serialized examples, and how it answers, which are for no
-    one to declare; and with what its artifact says for clients that read a configuration, where `given` does not."""
+    """The signature with the features that the model was found to read of serialized examples, and how it answers,
+    which nobody can declare; and with what its artifact says for clients that read a configuration, where `given` does
+    not."""
     real = {spec.name: spec for spec in found.inputs}
     inputs = tuple(
         msgspec.structs.replace(spec, features=real[spec.name].features, format=spec.format or real[spec.name].format)
@@ -122,7 +123,8 @@ def _with_found(given: Signature, found: Signature) -> Signature:
 
 
 def _as_proved(given: Signature, found: Signature) -> Signature:
-    """What is declared batched, but was not proved to be, is not; of what runs with one row, one row is taken."""
+    """The signature as it was proved: one that was declared batched, but is not, is not; a model that runs only with
+    one row takes one."""
     if found.batched or not given.batched:
         return given
     ones = {spec.name for spec in found.inputs if spec.shape[:1] == (1,)}
@@ -177,7 +179,8 @@ def _check_tensor(where: str, given: TensorSpec, real: TensorSpec, *, narrower: 
 
 
 def _labelled(name: str, signature: Signature, found: Signature, labels: tuple[str, ...]) -> Signature:
-    """With the names of its classes: the version's `labels`, where they don't contradict those that were found."""
+    """The signature with the names of its classes: the version's `labels`, where they don't contradict those that were
+    found."""
     if signature.scores is None:
         answers = any(spec.name == ANSWERED and len(spec.shape) == 1 for spec in signature.outputs)
         answers = answers or any(holds_a_number_each(spec, labels) for spec in signature.outputs)

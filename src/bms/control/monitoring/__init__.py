@@ -1,1 +1,1 @@
-"""How the platform is doing: what runs, what it uses, and all processes' metrics as one exposition."""
+"""The state of the platform: what runs, what it uses, and all processes' metrics as one exposition."""

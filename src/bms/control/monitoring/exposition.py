@@ -1,4 +1,4 @@
-"""Many processes' Prometheus texts as one, each sample labelled with where it came from.
+"""Merges the Prometheus texts of many processes, each sample labelled with where it came from.
 
 The format: https://prometheus.io/docs/instrumenting/exposition_formats/. Every family's lines stay together, and no
 sample has a label twice, which scrapers require.
@@ -13,8 +13,8 @@ _SUFFIXES = ("_bucket", "_sum", "_count", "_created")
 
 
 def merge(sources: Iterable[tuple[Mapping[str, str], str]]) -> str:
-    """`sources` are (labels to add, text); a sample's own labels stay as they are. Lines that are no samples or
-    comments of the format are left out."""
+    """Merges texts. `sources` are (labels to add, text); a sample's own labels stay as they are. Lines that are no
+    samples or comments of the format are left out."""
     heads: dict[str, dict[str, str]] = {}
     samples: dict[str, list[str]] = {}
     for labels, text in sources:

@@ -1,4 +1,4 @@
-"""What `bms status` shows."""
+"""The nouns of the platform's status, as `bms status` shows it."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from bms.core.workloads.isolation import Isolation
 
 
 class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
-    """One connected gateway. `revision` is the snapshot's that it routes by; counts are since its start."""
+    """One connected gateway. `revision` is that of the snapshot by which it routes; counts are since its start."""
 
     slot: int
     pid: int
@@ -34,7 +34,8 @@ class WorkloadView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
-    """One GPU that workloads may be given. Memory in bytes, `free`: given to nobody; `used_by` are their workloads."""
+    """One GPU that workloads may be given. Memory in bytes; `free` is the memory given to nobody; `used_by` are its
+    workloads."""
 
     index: int
     uuid: str
@@ -45,7 +46,8 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReactionsView(msgspec.Struct, frozen=True, kw_only=True):
-    """What follows from events and could not be done yet (`waiting`), or at all (`dead`), and since when the oldest."""
+    """The reactions to events that wait for another try (`waiting`) or were given up (`dead`), and since when the
+    oldest."""
 
     waiting: int = 0
     waiting_since: datetime | None = None
@@ -54,9 +56,9 @@ class ReactionsView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`snapshot` is the newest revision. `isolation` is what keeps workloads in; gateways, devices, the database,
-    usage events that wait for a release that reads them, reactions and why a protection lacks are shown to the
-    operator's tenant alone."""
+    """The platform's status. `snapshot` is the newest revision; `isolation` what keeps workloads in. Only the
+    operator's tenant is shown gateways, devices, the database, usage events that wait for a release that reads them,
+    reactions, and why a protection is missing."""
 
     version: str
     started_at: datetime

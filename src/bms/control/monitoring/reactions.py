@@ -1,4 +1,4 @@
-"""Use cases of reactions that did not go well: the operator looks, has one tried again, or forgets one."""
+"""Use cases of failed reactions to events: the operator lists them, retries one, or dismisses one."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import get_args
@@ -18,9 +18,9 @@ MAY = "tenants:write"  # what owners have: reactions name things of all tenants
 
 
 class ReactionService:
-    """Emits `reaction.retried` and `reaction.dismissed`, in the log of the reaction's tenant and in the operator's;
-    whoever leads hears of them. `operator` is the tenant that may; `handlers` are all their names, `swept` says
-    how much of each this process has found by its state and moved."""
+    """Failed reactions. Emits `reaction.retried` and `reaction.dismissed`, in the log of the reaction's tenant and in
+    the operator's; the process that leads reads them. `operator` is the tenant that may; `handlers` are all their
+    names, `swept` says how much of each this process has found by its state and moved."""
 
     def __init__(
         self,
@@ -38,34 +38,34 @@ class ReactionService:
         self._swept = swept
 
     async def page(self, by: Principal, page: PageRequest, state: str | None = None) -> Page[Reaction]:
-        """Of all tenants, by their events' age."""
+        """Failed reactions of all tenants, by their events' age."""
         self._require_operator(by)
         async with self._store.read() as tx:
             return await tx.reactions(page, _checked(state))
 
     async def retry(self, by: Principal, id: str) -> Reaction:
-        """Has it tried now, whether it waits or is a dead letter, and again and again from the shortest pause on. It
-        keeps its place: behind what waits before it about the same thing. Raises NotFound."""
+        """Retries a reaction now, whether it waits or is a dead letter, and then with pauses from the shortest on. It
+        keeps its place: behind what waits before it about the same subject. Raises NotFound."""
         self._require_operator(by)
         now = self._clock.now()
         async with self._store.write() as tx:
             found = await self._found(tx, id)
             again = msgspec.structs.replace(found, state="waiting", tries=0, due_at=now)
             await tx.save(again)
-            await self._tell(tx, again, ReactionRetried, by)
+            await self._emit(tx, again, ReactionRetried, by)
         return again
 
     async def dismiss(self, by: Principal, id: str) -> Reaction:
-        """Forgets it: it is not tried any more, and what waits behind it goes on. Raises NotFound."""
+        """Dismisses a reaction: it is not tried any more, and what waits behind it goes on. Raises NotFound."""
         self._require_operator(by)
         async with self._store.write() as tx:
             found = await self._found(tx, id)
             await tx.remove([id])
-            await self._tell(tx, found, ReactionDismissed, by)
+            await self._emit(tx, found, ReactionDismissed, by)
         return found
 
     async def view(self) -> ReactionsView:
-        """How many wait or are dead, and since when the oldest."""
+        """The number of reactions that wait or are dead, and since when the oldest."""
         async with self._store.read() as tx:
             standings = await tx.standings()
         waiting = [each for each in standings if each.state == "waiting"]
@@ -78,7 +78,7 @@ class ReactionService:
         )
 
     async def metrics(self) -> str:
-        """Prometheus text: how many by handler and state, zeros too, and for how long the oldest."""
+        """Prometheus text: reactions by handler and state, zeros too, and the age of the oldest."""
         async with self._store.read() as tx:
             standings = {(each.handler, each.state): each for each in await tx.standings()}
         names = sorted({*self._handlers, *(handler for handler, _ in standings)})
@@ -96,9 +96,9 @@ class ReactionService:
             ]
         )
 
-    async def _tell(self, tx: ReactionsTx, reaction: Reaction, kind: type[OfReaction], by: Principal) -> None:
+    async def _emit(self, tx: ReactionsTx, reaction: Reaction, kind: type[OfReaction], by: Principal) -> None:
         for log_of in sorted({reaction.tenant, self._operator}):
-            await tx.emit(reaction.told(kind, log_of, by.user, self._clock.now()))
+            await tx.emit(reaction.as_event(kind, log_of, by.user, self._clock.now()))
 
     async def _found(self, tx: ReactionsTx, id: str) -> Reaction:
         found = await tx.reaction(id)

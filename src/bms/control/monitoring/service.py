@@ -1,4 +1,4 @@
-"""Status and metrics, seen by a tenant or by the operator."""
+"""Use cases of monitoring: status and metrics, seen by a tenant or by the operator."""
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -19,8 +19,8 @@ Texts = Callable[[], Iterable[tuple[dict[str, str], str]]]
 
 
 class MonitoringService:
-    """`operator` is the tenant that may see everything; `texts` give (labels, Prometheus text) of processes, `more`
-    what the database says, `devices` GPUs with the bytes of their memory that are free."""
+    """Status and metrics. `operator` is the tenant that may see everything; `texts` give (labels, Prometheus text) of
+    processes, `more` those of the database, `devices` GPUs with the bytes of their memory that are free."""
 
     def __init__(
         self,
@@ -74,20 +74,21 @@ class MonitoringService:
         )
 
     async def _running(self) -> tuple[list[WorkloadStatus], str]:
-        """What runs, or why that can't be told."""
+        """The workloads that run, or why that is not known."""
         try:
             return [each for each in (await self._cluster.observe()).values() if each.state == "running"], ""
         except Unavailable as error:
             return [], error.message
 
     async def metrics(self, by: Principal) -> str:
-        """Raises PermissionDenied unless asked by the operator: metrics name all tenants' deployments."""
+        """The merged metrics of all processes. Raises PermissionDenied unless asked by the operator: they name all
+        tenants' deployments."""
         if by.tenant != self._operator:
             raise PermissionDenied("only the operator's tenant may read the platform's metrics")
         try:
             counted = await self._more()
         except BmsError as error:  # what processes say must be seen just then
-            log.warning("metrics lack what the database says: %s", error.message)
+            log.warning("metrics of the database are missing: %s", error.message)
             counted = ""
         return merge([({}, counted), *(source for texts in self._texts for source in texts())])
 

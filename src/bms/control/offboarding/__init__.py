@@ -1,1 +1,1 @@
-"""Taking away what a deleted tenant owned: it stands above all features, since it ends what each of them keeps."""
+"""Removes what a deleted tenant owned. It stands above all features, since it ends what each of them keeps."""

@@ -1,10 +1,10 @@
-"""What happens to a tenant after its deletion."""
+"""Events of a tenant after its deletion."""
 
 from bms.core.events import Payload
 
 
 class TenantRemoved(Payload, frozen=True, kw_only=True):
-    """Nothing is left of a deleted tenant but its name, events and books: told in the operator's log."""
+    """Nothing is left of a deleted tenant but its name, events and usage: told in the operator's log."""
 
     EVENT = "tenant.removed"
     blobs: int

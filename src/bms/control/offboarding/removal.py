@@ -1,7 +1,7 @@
-"""From a tenant that was deleted to one of which nothing is left but its name, its events and its books.
+"""Removes what a deleted tenant owned, all but its name, its events and its usage.
 
-Steps: what serves and runs is told to end; once it has, blobs, cached trees and rows go. Each can be repeated, so a
-crash in between costs nothing.
+Steps: its deployments and jobs are told to end; once they have, blobs, cached trees and rows go. Each can be repeated,
+so a crash in between costs nothing.
 """
 
 import logging
@@ -31,8 +31,8 @@ from bms.core.pages import MAX_LIMIT, PageRequest
 
 class TenantRows(Protocol):
     async def purge(self, tenant: str, at: datetime) -> int:
-        """Deletes every row of the tenant but the tenant's own, its events and the books; how many there were. What it
-        still held, it held until `at`."""
+        """Deletes every row of the tenant but the tenant's own, its events and its usage; returns how many there were.
+        What it still held, it held until `at`."""
         ...
 
 
@@ -40,14 +40,14 @@ log = logging.getLogger("bms.offboarding")
 
 
 class WorkOf:
-    """What of a tenant serves or runs."""
+    """The port to what a tenant still serves or runs."""
 
     def __init__(self, deployments: Store[DeploymentsTx], jobs: Store[JobsTx]) -> None:
         self._deployments = deployments
         self._jobs = jobs
 
     async def __call__(self, tenant: str) -> list[str]:
-        """`AtWork`: deployments that are not stopped, and jobs that have not ended, in words."""
+        """Implements `AtWork`: deployments that are not stopped, and jobs that have not ended, in words."""
         async with self._deployments.read() as tx:
             served = await tx.deployments(tenant, PageRequest(limit=MAX_LIMIT))
         async with self._jobs.read() as tx:
@@ -58,28 +58,30 @@ class WorkOf:
         ]
 
     async def names(self, tenant: str) -> list[str]:
-        """Of deployments that were not deleted."""
+        """Names of the tenant's deployments that were not deleted."""
         async with self._deployments.read() as tx:
             return [each.name for each in (await tx.deployments(tenant, PageRequest(limit=MAX_LIMIT))).items]
 
     async def jobs(self, tenant: str) -> list[str]:
-        """Ids of jobs that have not ended."""
+        """Ids of the tenant's jobs that have not ended."""
         async with self._jobs.read() as tx:
             return [job.id for job in await tx.unended(tenant)]
 
     async def replicas(self, tenant: str) -> list[str]:
-        """Ids of all that it had."""
+        """Ids of all the tenant's replicas, ended ones too."""
         async with self._deployments.read() as tx:
             return await tx.replica_ids(tenant)
 
     async def ended(self, tenant: str) -> bool:
-        """Whether no process is left that was started for it."""
+        """Whether no process is left that was started for the tenant."""
         async with self._deployments.read() as tx:
             active = any(each.tenant == tenant for each in await tx.active())
         return not active and not await self.jobs(tenant)
 
 
 class TenantRemoval:
+    """Removes deleted tenants step by step."""
+
     def __init__(
         self,
         tenants: Store[TenantsTx],
@@ -103,7 +105,7 @@ class TenantRemoval:
         self._clock = clock
 
     async def step(self, *, again: bool = False) -> int:
-        """Takes every deleted tenant as far as it can be taken now; returns how many are not at their end.
+        """Takes every deleted tenant as far as it can be taken now; returns how many are not wholly removed.
 
         `again`: those at their end, too, of which a request that was under way may have left something.
         """
@@ -123,8 +125,8 @@ class TenantRemoval:
         if tenant.removed_at is None:
             async with self._tenants.write() as tx:
                 await tx.save_tenant(msgspec.structs.replace(tenant, removed_at=now))
-                said = TenantRemoved(blobs=len(blobs), bytes=sum(blob.size for blob in blobs), rows=rows)
-                await tx.emit(Event(payload=said, tenant=DEFAULT_TENANT, subject=tenant.id, actor="system", at=now))
+                event = TenantRemoved(blobs=len(blobs), bytes=sum(blob.size for blob in blobs), rows=rows)
+                await tx.emit(Event(payload=event, tenant=DEFAULT_TENANT, subject=tenant.id, actor="system", at=now))
             log.info("removed tenant %s: %d blobs, %d rows", tenant.id, len(blobs), rows)
         return True
 

@@ -1,1 +1,1 @@
-"""Children of versions: conversion to other formats, each proved equal to its parent before it is registered."""
+"""Conversion of versions to other formats, each proved equal to its parent before it is registered."""

@@ -1,4 +1,4 @@
-"""Conversion of a version to another format by a job that proves the outputs equal within a tolerance."""
+"""Use cases of conversion: a job makes a version in another format, and proves its outputs equal within a tolerance."""
 
 from collections.abc import AsyncIterator
 from functools import partial
@@ -22,7 +22,7 @@ from bms.core.workloads.resources import Resources
 
 
 class Converter(msgspec.Struct, frozen=True, kw_only=True):
-    """One way from a runtime's format to another, and what it needs installed beside the parent's requirements."""
+    """A conversion from a runtime's format to another, and what it needs installed beside the parent's requirements."""
 
     source: str
     target: str
@@ -41,7 +41,7 @@ TOLERANCE = 1e-5  # largest difference of any floating-point output; skl2onnx's 
 
 
 class ConversionService:
-    """Submits conversions, by hand or as a training asked for them."""
+    """Submits conversions, on request or as a training asked for them."""
 
     def __init__(self, jobs: JobService, models: ModelService, datasets: DatasetService) -> None:
         self._jobs = jobs
@@ -51,7 +51,7 @@ class ConversionService:
     async def convert(
         self, tenant: str, by: str, model: str, number: int, target: str, *, tolerance: float = TOLERANCE, id: str = ""
     ) -> Job:
-        """A job that makes a child of a ready version; asked twice with one `id`, it is the same job.
+        """Submits a job that makes a child of a ready version; asked twice with one `id`, it is the same job.
 
         Raises InvalidArgument where there is no way to `target`, FailedPrecondition when the version is not
         ready or names no data set to prove the equality on.
@@ -100,20 +100,20 @@ class ConversionService:
             return await self._jobs.get(tenant, id)
 
     async def on_version_ready(self, event: Event[VersionReady]) -> None:
-        """Handles `version.ready`: what the training that made it asked to be converted, is."""
+        """Handles `version.ready`: submits the conversions that the training which made the version asked for."""
         version = await self._models.version_by_id(event.tenant, event.subject)
         for target in await self._asked(version):
             await self._begin(version, target)
 
     async def on_job_ended(self, event: Event[JobEnded]) -> None:
-        """Handles `job.ended`, once the output is registered: the parent tells what became of its conversion."""
+        """Handles `job.ended`, once the output is registered: notes on the parent how its conversion ended."""
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.kind == "convert":
-            await self._take(job)
+            await self._record_conversion(job)
 
-    async def strays(self, since: Since) -> AsyncIterator[MissedReaction]:
-        """Ready versions that should be converted and of which nothing says so, and conversions that ended without a
-        word on the parent."""
+    async def missed_reactions(self, since: Since) -> AsyncIterator[MissedReaction]:
+        """Finds ready versions whose conversion was neither begun nor refused, and conversions that ended without a
+        note on the parent."""
         for version in await self._models.ready(since.after, since.before):
             once = f"conversion of {version.id}"
             unbegun = [] if once in since.settled else await self._unbegun(version)
@@ -123,14 +123,14 @@ class ConversionService:
             if not unbegun:
                 since.settled.add(once)
         for job in await newest_ended(self._jobs, "convert", since, lambda job: str(job.spec.parameters.get("target"))):
-            if job.id in await self._said(job):
+            if job.id in await self._noted_text(job):
                 since.settled.add(job.id)
             else:
                 what = f"the end of conversion {job.id}"
-                yield MissedReaction(job.tenant, job.spec.subject, what, partial(self._take, job), job.id)
+                yield MissedReaction(job.tenant, job.spec.subject, what, partial(self._record_conversion, job), job.id)
 
     async def _unbegun(self, version: Version) -> list[str]:
-        """What it was to be converted to, and neither a job nor a word tells of it."""
+        """The target formats for which there is neither a job nor a note."""
         return [
             target
             for target in await self._asked(version)
@@ -139,13 +139,13 @@ class ConversionService:
         ]
 
     async def _asked(self, version: Version) -> tuple[str, ...]:
-        """What the training that made it asked it to be converted to."""
+        """The target formats that the training which made the version asked for."""
         job = None if version.lineage.job is None else await self._jobs.find(version.tenant, version.lineage.job)
         register = None if job is None else job.spec.then.get("register")
         return () if register is None else msgspec.convert(register, Register).convert
 
-    async def _said(self, job: Job) -> str:
-        """What its parent says of a conversion; of one that is no more, its id."""
+    async def _noted_text(self, job: Job) -> str:
+        """The text of the note on the parent about a conversion; the id of the job where the parent is gone."""
         try:
             parent = await self._models.version_by_id(job.tenant, job.spec.subject)
         except NotFound:
@@ -159,7 +159,7 @@ class ConversionService:
         except (InvalidArgument, FailedPrecondition, NotFound) as error:
             await self._models.note(version.tenant, version.id, _note(target), f"not started: {error.message}")
 
-    async def _take(self, job: Job) -> None:
+    async def _record_conversion(self, job: Job) -> None:
         register = msgspec.convert(job.spec.then["register"], Register)
         child = await self._models.version_of_job(job.tenant, register.model, job.id)
         if child is not None:
@@ -184,4 +184,4 @@ def _converter(version: Version, target: str) -> Converter:
         if (converter.source, converter.target) == (version.runtime, target):
             return converter
     ways = ", ".join(f"{known.source} to {known.target}" for known in CONVERTERS)
-    raise InvalidArgument(f"no way from {version.runtime!r} to {target!r}: there is {ways}")
+    raise InvalidArgument(f"{version.runtime!r} can't be converted to {target!r}: possible are {ways}")

@@ -1,1 +1,2 @@
-"""Ports to the world under control: objects, clusters, environments, transactions. Variants live in adapters."""
+"""Ports and mechanisms that several features need: objects, clusters, environments, transactions, reactions. Their
+variants are in `adapters`."""

@@ -1,7 +1,7 @@
-"""Allotments: what a replica, a job's attempt or something stored holds, at which rate it is counted, and since when.
+"""Allotments: what a replica, a job's attempt or a stored artifact holds, at which rate it is billed, and since when.
 
-Whoever starts to hold something opens an allotment in the same transaction, whoever ends it closes it in that
-transaction, so that neither can be lost without the other. Billing books the time between.
+An allotment is opened in the transaction in which something begins to be held, and closed in the one in which that
+ends, so that neither can be lost without the other. Billing charges the time between.
 """
 
 import math
@@ -22,8 +22,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Allotment(msgspec.Struct, frozen=True, kw_only=True):
-    """`subject` is the id of what holds: a replica's, an attempt's workload's, a version's, a data set version's, a
-    job's for its output. `rates` are by meter, in the meter's unit a second."""
+    """Resources held over time. `subject` is the id of the holder: a replica, an attempt's workload, a version, a data
+    set's version, or a job for its output. `rates` are by meter, in the meter's unit a second."""
 
     of: Held
     subject: str
@@ -35,19 +35,20 @@ class Allotment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AllotmentSink(Protocol):
-    """Where a service tells, inside its own transaction, what begins and what ceases to be held."""
+    """Opens and closes allotments inside a service's own transaction."""
 
     async def open_allotment(self, allotment: Allotment, at: datetime) -> None:
-        """Changes nothing while one of the same subject is open."""
+        """Opens the allotment; changes nothing while one of the same subject is open."""
         ...
 
     async def close_allotment(self, tenant: str, of: Held, subject: str, at: datetime) -> None:
-        """Changes nothing where none is open."""
+        """Closes the subject's allotment; changes nothing where none is open."""
         ...
 
 
 def compute_rates(of: Held, given: Resources, device_memory: int = 0) -> dict[str, int]:
-    """Of a process: thousandths of cores and GPUs, and MiB, each rounded up, so that nothing that is given is free.
+    """The rates of a process: thousandths of cores and GPUs, and MiB, each rounded up, so that nothing that is given is
+    free. A share of a GPU is its share of a device with `device_memory` bytes; where that is not known, a whole one.
 
     A share of a GPU is its share of a device with `device_memory` bytes; where that is not known, a whole one.
     """
@@ -65,20 +66,20 @@ def compute_rates(of: Held, given: Resources, device_memory: int = 0) -> dict[st
 
 
 def storage_rates(size: int) -> dict[str, int]:
-    """Of `size` bytes that are kept; empty for none."""
+    """The rates of `size` stored bytes; empty for none."""
     return {STORAGE: size} if size else {}
 
 
 def milliseconds(time: datetime) -> int:
-    """Since 1970, rounded down."""
+    """The time in milliseconds since 1970, rounded down."""
     return (time - _EPOCH) // timedelta(milliseconds=1)
 
 
 def smallest(devices: Collection[Device]) -> int:
-    """`DeviceMemory` of these."""
+    """The `DeviceMemory` of these devices: that of the smallest."""
     return min((device.memory for device in devices), default=0)
 
 
 def no_devices() -> int:
-    """`DeviceMemory` where no GPU is given away."""
+    """The `DeviceMemory` where no GPU is given away."""
     return 0

@@ -1,4 +1,4 @@
-"""One try of one handler: what came of it, and when to try again. Knows no rows and no order."""
+"""Tries one event handler once, and decides whether and when to try again. Knows no rows and no order."""
 
 import asyncio
 import logging
@@ -21,14 +21,14 @@ DEFECT = "an error of the platform, which its log has"
 
 @dataclass(frozen=True)
 class RetryLater:
-    """It may pass: it is to be tried later."""
+    """The try failed in a way that may pass: it is to be tried later."""
 
     why: str
 
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """It will not pass by itself."""
+    """The try failed in a way that will not pass by itself."""
 
     why: str
 
@@ -43,7 +43,7 @@ def pause_s(tries: int, share: Callable[[], float] = random.random) -> float:
 
 
 async def attempt(handler: EventHandler, event: Event[Payload], limit_s: float = LIMIT_S) -> Outcome:
-    """Calls the handler, and tells who waits for it when it is given up. None: it is done."""
+    """Calls the handler; when it is given up, calls its `given_up`. None: it is done."""
     try:
         await within(handler.handle(event), limit_s)
         return None
@@ -55,23 +55,26 @@ async def attempt(handler: EventHandler, event: Event[Payload], limit_s: float =
     except Exception:  # what a tenant's process wrote must not stop what follows from others' events
         why = DEFECT
         log.exception("%s could not be handled by %s", event.payload.EVENT, handler.name)
-    return await _tell(handler, event, why, limit_s)
+    return await _give_up(handler, event, why, limit_s)
 
 
-async def _tell(handler: EventHandler, event: Event[Payload], why: str, limit_s: float) -> Outcome:
-    """Who waits must hear of it: where that may yet be possible, the whole is tried again."""
+async def _give_up(handler: EventHandler, event: Event[Payload], why: str, limit_s: float) -> Outcome:
+    """Calls `given_up`: where that fails in a way that may pass, the whole is tried again."""
     if handler.given_up is not None:
         try:
             await within(handler.given_up(event, why), limit_s)
         except OUTSIDE as error:
-            return RetryLater(f"{why}; and nobody could be told: {_words(error)}")
+            return RetryLater(f"{why}; and what waits for it could not be told: {_words(error)}")
         except Exception:
-            log.exception("%s was given up by %s, and nobody could be told", event.payload.EVENT, handler.name)
+            log.exception(
+                "%s was given up by %s, and what waits for it could not be told", event.payload.EVENT, handler.name
+            )
     return DeadLetter(why)
 
 
 async def within(work: Awaitable[None], limit_s: float) -> None:
-    """Raises DeadlineExceeded when the time is up; work that does not end when it is cancelled goes on alone."""
+    """Limits the time of the work. Raises DeadlineExceeded when it is up; work that does not end when it is cancelled
+    goes on alone."""
     task = asyncio.ensure_future(_run(work))
     try:
         done, _ = await asyncio.wait({task}, timeout=limit_s)

@@ -1,4 +1,4 @@
-"""Where processes run."""
+"""The port to where processes run."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -14,7 +14,8 @@ Tell = Callable[[str], None]
 
 
 class Cluster(Protocol):
-    """Contract, checked by one suite against every variant:
+    """Runs workloads: processes of models and jobs, on this machine or another. Contract, checked by one suite against
+    every variant:
 
     1. A spec's digests are resolved by the side that runs it: who asks for a workload need not share a disk with it.
     2. `start` is idempotent by spec.id: a workload that runs or ran is not started again.
@@ -29,29 +30,29 @@ class Cluster(Protocol):
 
     @property
     def isolation(self) -> Isolation:
-        """What keeps workloads from the platform and from one another."""
+        """The isolation of workloads from the platform and from one another."""
         ...
 
     @property
     def files(self) -> WorkloadFiles:
-        """What workloads write."""
+        """The files that workloads write."""
         ...
 
     def devices(self) -> Sequence[tuple[Device, int]]:
-        """Its GPUs, each with the bytes of its memory that nobody was given, as they were last seen."""
+        """The cluster's GPUs, each with the bytes of its memory that nobody was given, as they were last seen."""
         ...
 
     async def prepare(self, spec: WorkloadSpec, tell: Tell | None = None) -> None:
-        """Makes ready what takes long, where it will run: its environment and its trees. Idempotent; what nobody starts
-        soon may go again. `tell` is told the lines of whoever builds the environment, also of a build that somebody
-        else began.
+        """Prepares what takes long, where the workload will run: its environment and its trees. Idempotent; what is not
+        started soon may be removed again. `tell` receives the lines of the environment's build, also of one that
+        another caller began.
 
         Raises what environments and trees raise, and FailedPrecondition when it asks for more isolation than there is.
         """
         ...
 
     async def start(self, spec: WorkloadSpec, sealed: bytes = b"") -> WorkloadStatus:
-        """Starts it; what was not prepared, or is gone again, is made ready first.
+        """Starts the workload; what was not prepared, or is gone again, is prepared first.
 
         Raises what `prepare` raises, FailedPrecondition when the program can't be started, or a later epoch of its
         owner is known, and ResourceExhausted without room.

@@ -1,4 +1,4 @@
-"""Isolated Python environments, built from requirements or a lock, once each."""
+"""The port to isolated Python environments, each built once from requirements or a lock."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, Protocol
@@ -13,7 +13,8 @@ Needed = Callable[[], Awaitable[frozenset[str]]]
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """A built one. `digest` is of the normalised spec and the machine's platform; `python` is an interpreter's path.
+    """A built environment. `digest` is of the normalised spec and the machine's platform; `python` is an interpreter's
+    path.
 
     `lock` is the digest of what the spec was resolved to, exact versions with hashes; `packages` counts them.
     `size` in bytes, `built_s` in seconds. The platform's own has neither size nor lock. `linked`: files that others
@@ -33,24 +34,25 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Removed(msgspec.Struct, frozen=True, kw_only=True):
-    """What pruning removed, and the bytes on the disk that this freed: files that others hold, too, free none."""
+    """The result of pruning: what was removed, and the bytes on the disk that this freed: files that others hold, too,
+    free none."""
 
     environments: tuple[Environment, ...] = ()
     freed: int = 0
 
 
 class BuiltEnvironments(Protocol):
-    """Looking at environments, wherever they are built, and removing them. Every method raises Unavailable where that
-    side can't be asked."""
+    """Looks at environments, wherever they are built, and removes them. Every method raises Unavailable where that side
+    can't be asked."""
 
     async def digests(self, specs: Sequence[EnvironmentSpec]) -> Sequence[str | None]:
-        """What each is called where it is built; None for the platform's own, and for what can't be built."""
+        """The digest of each spec's environment; None for the platform's own, and for what can't be built."""
         ...
 
     async def built(self) -> list[Environment]: ...
 
     async def state(self, digest: str) -> EnvironmentState:
-        """How far it is; "failed" until somebody asks for it again."""
+        """The state of the environment's build; "failed" until somebody asks for it again."""
         ...
 
     async def lock(self, digest: str) -> str:
@@ -58,22 +60,22 @@ class BuiltEnvironments(Protocol):
         ...
 
     async def log(self, digest: str, offset: int, limit: int) -> bytes:
-        """What its last build said, from byte `offset` on, at most `limit` bytes; it grows while it is built."""
+        """The log of its last build, from byte `offset` on, at most `limit` bytes; it grows while it is built."""
         ...
 
     async def prune(self, needed: Needed) -> Removed:
-        """Removes environments that nobody needs. `needed` is asked for each while nobody can get it:
-        who makes known that it is needed before asking for it by `ensure` gets one that stays."""
+        """Removes environments that nobody needs. `needed` is called for each while it is locked against `ensure`: a
+        caller that records its need before calling `ensure` gets one that stays."""
         ...
 
 
 class EnvironmentStore(BuiltEnvironments, Protocol):
-    """Contract: one digest is built once, also when asked for twice at once or by two processes; a failed or
-    interrupted build leaves nothing that looks built; a built environment is never changed."""
+    """Builds environments. Contract: one digest is built once, also when asked for twice at once or by two processes; a
+    failed or interrupted build leaves nothing that looks built; a built environment is never changed."""
 
     async def ensure(self, spec: EnvironmentSpec, log: Callable[[str], None] | None = None) -> Environment:
-        """Builds it unless it exists. `log` receives the resolver's and installer's lines as they come, also of a
-        build that somebody else began.
+        """Builds the environment unless it exists. `log` receives the resolver's and installer's lines as they come,
+        also of a build that another caller began.
 
         Raises InvalidArgument for requirements that can't be parsed (or name paths, URLs or options), a lock that
         contradicts them and an index nobody configured; FailedPrecondition, with the installer's own words, when
@@ -82,7 +84,7 @@ class EnvironmentStore(BuiltEnvironments, Protocol):
         ...
 
     def digest(self, spec: EnvironmentSpec) -> str | None:
-        """What `ensure` will call it; None for the platform's own. Raises InvalidArgument."""
+        """The digest that `ensure` will give it; None for the platform's own. Raises InvalidArgument."""
         ...
 
     def slim_path(self) -> str:

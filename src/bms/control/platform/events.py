@@ -1,4 +1,4 @@
-"""What happens to reactions that did not go well: their subjects are their own ids."""
+"""Events of failed reactions: their subjects are the reactions' ids."""
 
 from bms.core.events import Payload
 

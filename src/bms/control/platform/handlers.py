@@ -1,4 +1,4 @@
-"""What follows from which event: one handler per line, by the event's class, so that a name can't be misspelt."""
+"""The registry of event handlers, by the event's class, so that a name can't be misspelt."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ P = TypeVar("P", bound=Payload)
 
 @dataclass(frozen=True)
 class EventHandler:
-    """One consequence of an event. `name` is kept in rows, so it stays from release to release.
+    """A handler of one kind of event. `name` is kept in rows, so it stays from release to release.
 
     `handle` must be idempotent: it is called at least once. `given_up(event, why)` is told when it will not be called
     for this event again by itself, so that whoever waits for it learns so.
@@ -24,7 +24,7 @@ class EventHandler:
 
 
 class Handlers:
-    """All handlers, those of one event in the order in which they are called."""
+    """All event handlers, those of one event in the order in which they are called."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
@@ -37,7 +37,8 @@ class Handlers:
         handle: Callable[[Event[P]], Awaitable[None]],
         given_up: Callable[[Event[P], str], Awaitable[None]] | None = None,
     ) -> None:
-        """Raises TypeError for an event that the catalogue lacks, and for a second handler of one name."""
+        """Registers a handler. Raises TypeError for an event that the catalogue lacks, and for a second handler of one
+        name."""
         if kind not in self.catalogue:
             raise TypeError(f"{kind.__qualname__} is not in the catalogue of events: name its module there")
         others = self._handlers.setdefault(kind.EVENT, [])
@@ -46,12 +47,12 @@ class Handlers:
         others.append(EventHandler(name, handle, given_up))
 
     def of(self, event: str) -> Sequence[EventHandler]:
-        """By the event's name; empty where nothing follows from it."""
+        """The handlers of an event's name; empty where there are none."""
         return self._handlers.get(event, ())
 
     @property
     def names(self) -> list[str]:
-        """Of all handlers, each once, in order."""
+        """The names of all handlers, each once, in order."""
         return sorted({handler.name for handlers in self._handlers.values() for handler in handlers})
 
     async def replay(self, row: Recorded) -> None:

@@ -1,4 +1,4 @@
-"""Slow work beside a loop: one piece per key at a time, watched, and never silently lost."""
+"""Background tasks beside a loop: at most one per key at a time, watched, and never silently lost."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ log = logging.getLogger("bms.tasks")
 
 
 class KeyedTasks:
-    """Tasks by key. An unexpected failure is logged; whoever plans sees the work undone and starts it again."""
+    """Runs tasks by key. An unexpected failure is logged; the planner sees the work undone and starts it again."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -22,7 +22,7 @@ class KeyedTasks:
         return frozenset(self._tasks)
 
     def start(self, key: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Begins `work` unless there is some under way for this key."""
+        """Begins `work` unless a task is under way for this key."""
         if key in self._tasks:
             return
         task = asyncio.create_task(work(), name=key)
@@ -30,17 +30,17 @@ class KeyedTasks:
         task.add_done_callback(lambda done: self._ended(key, done))
 
     def interrupt(self, key: str) -> None:
-        """Cancels the work; the key stays busy until it has cleaned up after itself."""
+        """Cancels the task; the key stays busy until it has cleaned up after itself."""
         if key in self._tasks:
             self._tasks[key].cancel()
 
     async def one_done(self) -> None:
-        """Returns when a piece of work ended since the last call returned."""
+        """Waits until a task ends, or has ended since the last call returned."""
         await self._done.wait()
         self._done.clear()
 
-    async def settled(self) -> None:
-        """Returns when nothing is under way."""
+    async def idle(self) -> None:
+        """Waits until no task is under way."""
         while self._tasks:
             await asyncio.wait(self._tasks.values())
             await asyncio.sleep(0)  # let the callbacks that take the tasks out run
@@ -48,7 +48,7 @@ class KeyedTasks:
     async def close(self) -> None:
         for task in self._tasks.values():
             task.cancel()
-        await self.settled()
+        await self.idle()
 
     def _ended(self, key: str, task: asyncio.Task[None]) -> None:
         del self._tasks[key]

@@ -1,6 +1,6 @@
-"""Who of several control processes does what only one may do: it leads a subject, by a lease, with a fencing token.
+"""Leader election among control processes: each subject is led by one, by a lease with a fencing token.
 
-A process that leads may still lose it without noticing (it was stopped for a minute, the store was away): so whatever
+A process that leads may lose the lease without noticing (it was stopped for a minute, the store was away): so whatever
 must not be done twice is written in a transaction that is fenced.
 """
 
@@ -20,7 +20,7 @@ FOLLOW_S = 1.0  # how often who does not lead asks
 
 
 class Leadership:
-    """What this process, `holder`, leads of all that it may lead: one write renews all of it.
+    """The leases of this process, `holder`: one write renews all that it holds.
 
     A process of the same holder that comes after this one takes over at once, with larger tokens; this one then leads
     nothing more as long as that one lives.
@@ -39,19 +39,19 @@ class Leadership:
         self._asking = asyncio.Lock()
 
     def of(self, subject: str) -> "Leader":
-        """To be asked for as long as this process runs."""
+        """The lease of one subject, to be asked for as long as this process runs."""
         self._last.setdefault(subject, None)
         self._next = 0.0
         return Leader(self, subject)
 
     @property
     def held(self) -> Mapping[str, int]:
-        """Tokens of what this process leads now, by subject; none when the leases may have run out."""
+        """The tokens of the leases that this process holds now, by subject; none when they may have run out."""
         return self._held if self._clock.monotonic() < self._until else {}
 
     @property
     def led_elsewhere(self) -> frozenset[str]:
-        """Subjects that another process led when the store was last asked; none when that was too long ago.
+        """The subjects that another process led when the store was last asked; none when that was too long ago.
 
         A lease alone does not tell that somebody is there: its holder may have died, or the store may be a backup's. So
         only who was seen to renew it, or to get it, counts.
@@ -60,11 +60,11 @@ class Leadership:
 
     @property
     def ask_in_s(self) -> float:
-        """Seconds until the store is to be asked: to renew, or to lead what another one led."""
+        """Seconds until the store is to be asked: to renew, or to take over what another process led."""
         return max(0.0, self._next - self._clock.monotonic())
 
     async def refresh(self) -> None:
-        """Asks where it is time to. Raises BmsError when the store does not answer: leases may run out meanwhile."""
+        """Asks the store where it is time to. Raises BmsError when it does not answer: leases may run out meanwhile."""
         async with self._asking:
             now = self._clock.monotonic()
             if now < self._next:
@@ -77,11 +77,11 @@ class Leadership:
             self._next = now + (RENEW_S if len(self._held) == len(self._last) else FOLLOW_S)
 
     def doubt(self) -> None:
-        """Another process may lead already: the store is asked before anything is done again."""
+        """Has the store asked before anything else is done: another process may lead already."""
         self._next = 0.0
 
     async def run(self) -> None:
-        """Renews for ever what is led, and asks for the rest."""
+        """Renews what is held, and asks for the rest, for ever."""
         while True:
             try:
                 await self.refresh()
@@ -91,7 +91,8 @@ class Leadership:
                 await asyncio.sleep(FOLLOW_S)
 
     async def resign(self, *subjects: str) -> None:
-        """Gives these back, or all, and asks for them no more; who follows need not wait for them to run out."""
+        """Releases these leases, or all, and asks for them no more; the next leader need not wait for them to run
+        out."""
         async with self._asking:
             given = {subject: self._held.pop(subject, None) for subject in subjects or tuple(self._last)}
             for subject in given:
@@ -103,7 +104,7 @@ class Leadership:
 
 
 class Leader:
-    """One subject's part of a `Leadership`."""
+    """The lease of one subject, as a part of a `Leadership`."""
 
     def __init__(self, leadership: Leadership, subject: str) -> None:
         self._leadership = leadership
@@ -116,7 +117,7 @@ class Leader:
 
     @property
     def elsewhere(self) -> bool:
-        """Whether another process leads it, as far as this one knows without asking."""
+        """Whether another process leads the subject, as far as this one knows without asking."""
         return self._subject in self._leadership.led_elsewhere
 
     @property
@@ -130,7 +131,8 @@ class Leader:
         return self.token
 
     async def fence(self, tx: Fenced, token: int | None) -> None:
-        """Raises Aborted unless this process still leads with `token`; nobody else begins to before the end of `tx`."""
+        """Fences a transaction: raises Aborted unless this process still leads with `token`; no other process begins to
+        before the end of `tx`."""
         if token is None:
             raise Aborted(f"this process does not lead {self._subject!r}")
         try:
@@ -143,5 +145,5 @@ class Leader:
         self._leadership.doubt()
 
     async def resign(self) -> None:
-        """Gives it back, and leads no more."""
+        """Releases the lease, and leads no more."""
         await self._leadership.resign(self._subject)

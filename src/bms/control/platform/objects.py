@@ -1,4 +1,4 @@
-"""Where bytes live: immutable blobs, named by their content, one namespace per tenant."""
+"""The port to object storage: immutable blobs, named by their content, one namespace per tenant."""
 
 from collections.abc import AsyncIterator
 from pathlib import PurePath
@@ -8,14 +8,14 @@ import msgspec
 
 
 class Blob(msgspec.Struct, frozen=True, kw_only=True):
-    """`digest` is "sha256:<hex>" of the content, `size` its bytes."""
+    """A stored blob: `digest` is "sha256:<hex>" of the content, `size` its bytes."""
 
     digest: str
     size: int
 
 
 class BlobStore(Protocol):
-    """Blobs as trees need them: written and read, here or over a connection.
+    """Reads and writes blobs, on this machine or over a connection.
 
     1. After `put` returns, the blob survives `kill -9` and a power cut; before, it is invisible.
     2. A blob never changes; putting it twice is one effect.
@@ -40,12 +40,13 @@ class BlobStore(Protocol):
         ...
 
     async def share(self, tenant: str, digest: str, target: PurePath) -> None:
-        """The same for who only reads it: `target` may be another name of the store's own file, with its mode."""
+        """As `materialize`, for a reader that does not write: `target` may be another name of the store's own file,
+        with its mode."""
         ...
 
 
 class ObjectStore(BlobStore, Protocol):
-    """Where blobs are kept, as whoever keeps it in order needs it. One suite checks every variant."""
+    """A blob store with garbage collection. One suite checks every variant."""
 
     def blobs(self, tenant: str) -> AsyncIterator[Blob]: ...
 

@@ -1,4 +1,5 @@
-"""Reactions that did not go well: they wait for another try, or are dead letters. What goes well leaves no row."""
+"""Failed reactions to events: each waits for another try, or is a dead letter. A reaction that succeeds leaves no
+row."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -16,8 +17,9 @@ R = TypeVar("R", bound=OfReaction)
 
 
 class Reaction(msgspec.Struct, frozen=True, kw_only=True):
-    """One handler's work after one event. `place` orders the handlers of an event; `about` is whose order is kept:
-    while one of it waits, later ones wait behind it, without a try. `error` is the last one, for operators."""
+    """A failed call of one handler after one event. `place` orders the handlers of an event; `about` is the subject
+    whose order is kept: while one of it waits, later ones wait behind it, without a try. `error` is the last one, for
+    operators."""
 
     id: str
     number: int
@@ -34,18 +36,18 @@ class Reaction(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> tuple[str, str]:
-        """Whose order it keeps."""
+        """The subject by which its order is kept."""
         return self.tenant, self.about
 
-    def told(self, kind: type[R], tenant: str, actor: str, at: datetime, **more: str | int) -> Event[R]:
-        """An event about it, for the log of `tenant`."""
-        said = {"handler": self.handler, "event": self.event, "number": self.number, "about": self.about}
-        payload = msgspec.convert({**said, "of": self.tenant, **more}, kind)
+    def as_event(self, kind: type[R], tenant: str, actor: str, at: datetime, **more: str | int) -> Event[R]:
+        """The event that reports it, for the log of `tenant`."""
+        fields = {"handler": self.handler, "event": self.event, "number": self.number, "about": self.about}
+        payload = msgspec.convert({**fields, "of": self.tenant, **more}, kind)
         return Event(payload=payload, tenant=tenant, subject=self.id, actor=actor, at=at)
 
 
 class HandlerBacklog(msgspec.Struct, frozen=True, kw_only=True):
-    """How many reactions of one handler wait or are dead, and since when the oldest."""
+    """The number of reactions of one handler that wait or are dead, and since when the oldest."""
 
     handler: str
     state: ReactionState
@@ -54,18 +56,18 @@ class HandlerBacklog(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReactionsTx(EventSink, Fenced, Protocol):
-    """Repository of reactions that did not go well, inside one transaction."""
+    """Repository of failed reactions inside one transaction."""
 
     async def position(self, reader: str) -> int:
-        """Number of the last event of which everything was done or has a row here."""
+        """Number of the last event up to which every reaction is done or has a row."""
         ...
 
     async def keep_position(self, reader: str, number: int) -> None:
-        """Never goes back."""
+        """Stores the position, which never goes back."""
         ...
 
     async def waiting(self) -> list[Reaction]:
-        """The first of each that is about something, of all tenants."""
+        """The first waiting reaction of each subject, of all tenants."""
         ...
 
     async def known(self, after: int) -> frozenset[tuple[int, str]]:
@@ -73,35 +75,35 @@ class ReactionsTx(EventSink, Fenced, Protocol):
         ...
 
     async def queue(self, tenant: str, about: str) -> list[Reaction]:
-        """Those that wait, in order."""
+        """The waiting reactions of one subject, in order."""
         ...
 
     async def event(self, number: int) -> Recorded | None: ...
 
     async def add(self, reactions: Sequence[Reaction]) -> None:
-        """Passes over those that are there already."""
+        """Adds reactions, except those that are there already."""
         ...
 
     async def save(self, reaction: Reaction) -> bool:
-        """False where there is no such row any more."""
+        """Saves a reaction; False where there is no such row any more."""
         ...
 
     async def remove(self, ids: Collection[str]) -> None: ...
 
     async def reaction(self, id: str) -> Reaction | None:
-        """Of any tenant, locked until this transaction ends."""
+        """The reaction, of any tenant, locked until this transaction ends."""
         ...
 
     async def reactions(self, page: PageRequest, state: ReactionState | None) -> Page[Reaction]:
-        """Of all tenants, oldest event first."""
+        """Reactions of all tenants, oldest event first."""
         ...
 
     async def abouts(self) -> frozenset[tuple[str, str]]:
-        """What rows are about, as (tenant, about): dead letters, too."""
+        """The subjects of all rows, as (tenant, about): dead letters, too."""
         ...
 
     async def standings(self) -> list[HandlerBacklog]:
-        """By handler and state."""
+        """Backlogs by handler and state."""
         ...
 
     async def leaving(self, tenant: str) -> bool:

@@ -1,7 +1,7 @@
-"""What follows from what: every handler of every event, at least once, by whoever leads, in order per subject.
+"""Calls the handlers of every event, at least once, in the process that leads, in order per subject.
 
-Nothing is written for what goes well but a position in the log. What does not is a row: it waits, and what comes later
-about the same thing waits behind it, or it is a dead letter, which holds up nothing (`pending.py`).
+For reactions that succeed only a position in the log is written. One that fails is a row: it waits, and later ones
+about the same subject wait behind it, or it is a dead letter, which holds up nothing (`pending.py`).
 """
 
 import asyncio
@@ -30,7 +30,7 @@ log = logging.getLogger("bms.reactions")
 READER = "reactions"
 SUBJECT = "reactions"
 """What the loop must lead, of `Leadership`."""
-AT_ONCE = 8  # lanes at work
+AT_ONCE = 8  # subjects worked on at once
 RETRIES_AT_ONCE = 4  # beside them, of those with rows: what hangs again and again must not hold up what is new
 WINDOW = 1000  # events that are neither done nor have a row; no more are read meanwhile
 KEEP_S = 1.0  # the position is kept at most so often: after a crash, what was done since is done again
@@ -40,7 +40,7 @@ _POKES = frozenset({ReactionRetried.EVENT, ReactionDismissed.EVENT})
 
 
 class ReactionLoop:
-    """`step` is to be called whenever `news` returns, `rest` in the end."""
+    """The loop that handles events. Call `step` whenever `news` returns, and `stop` in the end."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class ReactionLoop:
         limit_s: float = LIMIT_S,
         share: Callable[[], float] = random.random,
     ) -> None:
-        """`operator` is the tenant that hears of every dead letter. Without `leader` nobody else is at work."""
+        """`operator` is the tenant that is told of every dead letter. Without `leader` no other process is at work."""
         self._events = events
         self._store = store
         self._handlers = handlers
@@ -67,11 +67,11 @@ class ReactionLoop:
         self._reader = reader
         self._limit_s = limit_s
         self._share = share
-        self._lanes: SubjectQueues | None = None
+        self._queues: SubjectQueues | None = None
         self._kept = 0
         self._kept_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._bell = asyncio.Event()
+        self._wakeup = asyncio.Event()
         self._listening: asyncio.Task[int] | None = None
         self._new = asyncio.Semaphore(AT_ONCE)
         self._again = asyncio.Semaphore(RETRIES_AT_ONCE)
@@ -84,71 +84,71 @@ class ReactionLoop:
             self.term = term
         if self._leader is not None and self.term is None:
             return False
-        lanes = self._lanes or await self._begin()
-        if lanes.unsettled < WINDOW:
-            for number, row in await self._events.since(lanes.read):
-                self._take(lanes, number, row)
-        await self._park(lanes)
+        queues = self._queues or await self._begin()
+        if queues.unfinished < WINDOW:
+            for number, row in await self._events.since(queues.read):
+                self._enqueue(queues, number, row)
+        await self._record_waiting(queues)
         now, monotonic = self._clock.now(), self._clock.monotonic()
-        for lane in lanes:
-            if lane.may_begin(now, monotonic):
-                lane.busy = True
-                task = asyncio.create_task(self._work(lanes, lane), name=f"reactions about {lane.key[1]}")
+        for queue in queues:
+            if queue.may_begin(now, monotonic):
+                queue.busy = True
+                task = asyncio.create_task(self._work(queues, queue), name=f"reactions about {queue.key[1]}")
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
         if monotonic >= self._kept_at + KEEP_S:
-            await self._keep(lanes)
+            await self._keep(queues)
         return True
 
     @property
     def position(self) -> int:
-        """Everything up to this event is done or has a row."""
-        return 0 if self._lanes is None else self._lanes.position
+        """The number of the event up to which every reaction is done or has a row."""
+        return 0 if self._queues is None else self._queues.position
 
     async def news(self) -> None:
-        """Returns when there may be something to do. Raises BmsError when the log can't be looked at."""
-        lanes = self._lanes
-        if lanes is None:
+        """Waits until there may be something to do. Raises BmsError when the log can't be read."""
+        queues = self._queues
+        if queues is None:
             return
-        full = lanes.unsettled >= WINDOW
+        full = queues.unfinished >= WINDOW
         if self._listening is None and not full:  # goes on from call to call: broken off, it costs a connection
-            self._listening = asyncio.create_task(self._events.wait(lanes.read, LONGEST_WAIT_S))
-        ringing = asyncio.create_task(self._bell.wait())
+            self._listening = asyncio.create_task(self._events.wait(queues.read, LONGEST_WAIT_S))
+        ringing = asyncio.create_task(self._wakeup.wait())
         awaited = {ringing} if self._listening is None else {ringing, self._listening}
-        await asyncio.wait(awaited, timeout=self._longest_wait_s(lanes), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(awaited, timeout=self._longest_wait_s(queues), return_when=asyncio.FIRST_COMPLETED)
         ringing.cancel()
-        self._bell.clear()
+        self._wakeup.clear()
         if self._listening is not None and self._listening.done():
             heard, self._listening = self._listening, None
             heard.result()
 
-    async def settle(self) -> None:
-        """Returns when everything is done that can be done now, and is kept."""
+    async def run_until_idle(self) -> None:
+        """Waits until everything is done and recorded that can be done now."""
         while await self.step():
             if self._tasks:
                 await asyncio.wait(set(self._tasks))
                 continue
             await asyncio.sleep(0)
-            lanes = self._lanes
-            assert lanes is not None, "the step began"
-            if await self._events.last() <= lanes.read and not any(lane.fresh for lane in lanes):
-                await self._keep(lanes)
+            queues = self._queues
+            assert queues is not None, "the step began"
+            if await self._events.last() <= queues.read and not any(queue.fresh for queue in queues):
+                await self._keep(queues)
                 return
 
-    async def rest(self) -> None:
-        """Breaks off what is under way, which whoever leads next does again, and keeps how far it came. Raises Aborted
-        where another one leads already."""
-        if (lanes := await self._break_off()) is not None:
-            await self._keep(lanes)
+    async def stop(self) -> None:
+        """Breaks off what is under way, which the next leader does again, and records how far it came. Raises Aborted
+        where another process leads already."""
+        if (queues := await self._break_off()) is not None:
+            await self._keep(queues)
 
     async def _break_off(self) -> SubjectQueues | None:
-        lanes, self._lanes = self._lanes, None
+        queues, self._queues = self._queues, None
         under_way = [*self._tasks, *([self._listening] if self._listening else [])]
         self._listening = None
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
-        return lanes
+        return queues
 
     async def _begin(self) -> SubjectQueues:
         async with self._store.read() as tx:
@@ -156,15 +156,15 @@ class ReactionLoop:
             kept = [(each.key, each.due_at) for each in await tx.waiting()]
             known = await tx.known(number)
         self._kept = number
-        self._lanes = SubjectQueues(number, kept, known)
-        return self._lanes
+        self._queues = SubjectQueues(number, kept, known)
+        return self._queues
 
-    def _take(self, lanes: SubjectQueues, number: int, row: Recorded) -> None:
+    def _enqueue(self, queues: SubjectQueues, number: int, row: Recorded) -> None:
         if row.name in _POKES:
-            lanes.hurry((str(row.details.get("of")), str(row.details.get("about"))), self._clock.now())
+            queues.make_due((str(row.details.get("of")), str(row.details.get("about"))), self._clock.now())
         handlers = self._handlers.of(row.name)
         works = [Work(number, place, handler, row) for place, handler in enumerate(handlers)]
-        lanes.take(number, (row.tenant, self._about(row) if works else ""), works)
+        queues.take(number, (row.tenant, self._about(row) if works else ""), works)
 
     def _about(self, row: Recorded) -> str:
         try:
@@ -172,78 +172,78 @@ class ReactionLoop:
         except UnreadableEvent:
             return row.subject
 
-    async def _park(self, lanes: SubjectQueues) -> None:
-        """What is new about something that waits gets rows at once, so that the position can move on."""
-        held = [lane for lane in lanes if lane.due is not None and lane.fresh and not lane.busy]
+    async def _record_waiting(self, queues: SubjectQueues) -> None:
+        """Records new reactions of a subject that waits at once, so that the position can move on."""
+        held = [queue for queue in queues if queue.due is not None and queue.fresh and not queue.busy]
         if held:
-            works = [work for lane in held for work in lane.fresh]
+            works = [work for queue in held for work in queue.fresh]
             async with self._writing() as tx:
-                await tx.add([self._row(lane, work) for lane in held for work in lane.fresh])
-            for lane in held:
-                lane.fresh.clear()
-            lanes.settled(works)
+                await tx.add([self._row(queue, work) for queue in held for work in queue.fresh])
+            for queue in held:
+                queue.fresh.clear()
+            queues.finish(works)
 
-    async def _keep(self, lanes: SubjectQueues) -> None:
-        position = lanes.position
+    async def _keep(self, queues: SubjectQueues) -> None:
+        position = queues.position
         if position > self._kept:
             async with self._writing() as tx:
                 await tx.keep_position(self._reader, position)
             self._kept = position
         self._kept_at = self._clock.monotonic()
 
-    def _longest_wait_s(self, lanes: SubjectQueues) -> float:
+    def _longest_wait_s(self, queues: SubjectQueues) -> float:
         now, monotonic = self._clock.now(), self._clock.monotonic()
-        keep = self._kept_at + KEEP_S - monotonic if lanes.position > self._kept else LONGEST_WAIT_S
-        return max(SHORTEST_WAIT_S, min(LONGEST_WAIT_S, keep, lanes.wait_s(now, monotonic)))
+        keep = self._kept_at + KEEP_S - monotonic if queues.position > self._kept else LONGEST_WAIT_S
+        return max(SHORTEST_WAIT_S, min(LONGEST_WAIT_S, keep, queues.wait_s(now, monotonic)))
 
-    async def _work(self, lanes: SubjectQueues, lane: SubjectQueue) -> None:
-        """A lane's rows, then what is new in it, until the first that must wait."""
+    async def _work(self, queues: SubjectQueues, queue: SubjectQueue) -> None:
+        """Works on a subject's queue: its rows, then what is new, until the first that must wait."""
         try:
-            async with self._new if lane.due is None else self._again:
-                if lane.due is None or await self._retry(lane):
-                    await self._go_on(lanes, lane)
+            async with self._new if queue.due is None else self._again:
+                if queue.due is None or await self._retry(queue):
+                    await self._go_on(queues, queue)
         except BmsError as error:
-            lane.resting_until = self._clock.monotonic() + REST_S
-            log.warning("what follows for %s can't be written down now: %s", lane.key[1], error.message)
+            queue.resting_until = self._clock.monotonic() + REST_S
+            log.warning("reactions about %s can't be recorded now: %s", queue.key[1], error.message)
         except Exception:
-            lane.resting_until = self._clock.monotonic() + REST_S
-            log.exception("what follows for %s went wrong, and will be repeated", lane.key[1])
+            queue.resting_until = self._clock.monotonic() + REST_S
+            log.exception("reactions about %s failed unexpectedly, and will be repeated", queue.key[1])
         finally:
-            lane.busy = False
-            lanes.forget(lane)
-            self._bell.set()
+            queue.busy = False
+            queues.forget(queue)
+            self._wakeup.set()
 
-    async def _go_on(self, lanes: SubjectQueues, lane: SubjectQueue) -> None:
-        while lane.fresh and lane.due is None:
-            work = lane.fresh[0]
+    async def _go_on(self, queues: SubjectQueues, queue: SubjectQueue) -> None:
+        while queue.fresh and queue.due is None:
+            work = queue.fresh[0]
             outcome = await self._attempt(work.handler.name, work.row)
             match outcome:
                 case None:
-                    lane.fresh.popleft()
-                    lanes.settled([work])
+                    queue.fresh.popleft()
+                    queues.finish([work])
                 case DeadLetter(why):
-                    await self._bury(self._row(lane, work), why, new=True)
-                    lane.fresh.popleft()
-                    lanes.settled([work])
+                    await self._record_dead(self._row(queue, work), why, new=True)
+                    queue.fresh.popleft()
+                    queues.finish([work])
                 case RetryLater(why):
-                    waiting = list(lane.fresh)
-                    first = self._postponed(self._row(lane, work), why)
+                    waiting = list(queue.fresh)
+                    first = self._postponed(self._row(queue, work), why)
                     async with self._writing() as tx:
-                        await tx.add([first, *(self._row(lane, each) for each in waiting[1:])])
+                        await tx.add([first, *(self._row(queue, each) for each in waiting[1:])])
                     for _ in waiting:
-                        lane.fresh.popleft()
-                    lanes.settled(waiting)
-                    lane.due = first.due_at
+                        queue.fresh.popleft()
+                    queues.finish(waiting)
+                    queue.due = first.due_at
 
-    async def _retry(self, lane: SubjectQueue) -> bool:
-        """Whether nothing of the lane waits any more."""
-        looked_for, lane.due = lane.due, None
+    async def _retry(self, queue: SubjectQueue) -> bool:
+        """Retries a subject's rows; returns whether none waits any more."""
+        looked_for, queue.due = queue.due, None
         try:
             async with self._store.read() as tx:
-                rows = await tx.queue(*lane.key)
+                rows = await tx.queue(*queue.key)
             for row in rows:
                 if row.due_at > self._clock.now():
-                    lane.due = row.due_at
+                    queue.due = row.due_at
                     return False
                 async with self._store.read() as tx:
                     event = await tx.event(row.number)
@@ -255,22 +255,22 @@ class ReactionLoop:
                             await tx.remove([row.id])
                         log.info("event %d (%s) was handled by %s after all", row.number, row.event, row.handler)
                     case DeadLetter(why):
-                        await self._bury(row, why, new=False)
+                        await self._record_dead(row, why, new=False)
                     case RetryLater(why):
                         later = self._postponed(row, why)
                         async with self._writing() as tx:
                             if not await tx.save(later):
                                 continue  # dismissed meanwhile
-                        lane.due = later.due_at
+                        queue.due = later.due_at
                         return False
-            return lane.due is None
+            return queue.due is None
         except BaseException:
-            lane.due = lane.due or looked_for
+            queue.due = queue.due or looked_for
             raise
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[ReactionsTx]:
-        """A transaction of the leader. Raises Aborted where that is another one by now."""
+        """A transaction of the leader. Raises Aborted where another process leads by now."""
         async with self._store.write() as tx:
             if self._leader is not None:
                 await self._leader.fence(tx, self.term)
@@ -286,8 +286,8 @@ class ReactionLoop:
             return DeadLetter(error.message)
         return await attempt(handler, event, self._limit_s)
 
-    async def _bury(self, row: Reaction, why: str, *, new: bool) -> None:
-        """A dead letter: its tenant's log and the operator's tell of it."""
+    async def _record_dead(self, row: Reaction, why: str, *, new: bool) -> None:
+        """Records a dead letter, with events in its tenant's log and in the operator's."""
         now = self._clock.now()
         dead = msgspec.structs.replace(row, state="dead", tries=row.tries + 1, due_at=now, error=why)
         async with self._writing() as tx:
@@ -300,8 +300,8 @@ class ReactionLoop:
             elif not await tx.save(dead):
                 return  # dismissed meanwhile
             for log_of in sorted({row.tenant, self._operator}):
-                told = dead.told(ReactionGivenUp, log_of, "system", now, tries=dead.tries, error=why[:500])
-                await tx.emit(told)
+                event = dead.as_event(ReactionGivenUp, log_of, "system", now, tries=dead.tries, error=why[:500])
+                await tx.emit(event)
 
     def _postponed(self, row: Reaction, why: str) -> Reaction:
         tries = row.tries + 1
@@ -312,7 +312,7 @@ class ReactionLoop:
         due_at = self._clock.now() + timedelta(seconds=wait_s)
         return msgspec.structs.replace(row, tries=tries, due_at=due_at, error=why)
 
-    def _row(self, lane: SubjectQueue, work: Work) -> Reaction:
+    def _row(self, queue: SubjectQueue, work: Work) -> Reaction:
         now = self._clock.now()
         return Reaction(
             id=new_id("reaction"),
@@ -320,8 +320,8 @@ class ReactionLoop:
             place=work.place,
             handler=work.handler.name,
             event=work.row.name,
-            tenant=lane.key[0],
-            about=lane.key[1],
+            tenant=queue.key[0],
+            about=queue.key[1],
             state="waiting",
             tries=0,
             due_at=now,

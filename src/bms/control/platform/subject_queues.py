@@ -1,5 +1,6 @@
-"""The order of reactions while they are worked on: one lane for each thing that events are about, and how far the
-whole has come. In memory only; rows and the log say it all again after a crash. Pure.
+"""Orders reactions while they are worked on: one queue per subject, and the position up to which all is done.
+
+In memory only; rows and the log restore it after a crash. Pure.
 """
 
 import math
@@ -17,7 +18,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Work:
-    """One handler to be called after one event; `place` is the handler's among those of the event."""
+    """One call of a handler after one event; `place` is the handler's among those of the event."""
 
     number: int
     place: int
@@ -27,7 +28,7 @@ class Work:
 
 @dataclass
 class SubjectQueue:
-    """What is to be done about one thing, in order. `due`: rows of it wait, the first until then."""
+    """The reactions about one subject, in order. `due`: rows of it wait, the first until then."""
 
     key: Key
     fresh: deque[Work] = field(default_factory=deque)
@@ -46,57 +47,59 @@ class SubjectQueue:
 
 
 class SubjectQueues:
-    """`read` is the number of the last event that was taken in."""
+    """All queues by subject. `read` is the number of the last event that was taken in."""
 
     def __init__(self, read: int, kept: Iterable[tuple[Key, datetime]], known: frozenset[tuple[int, str]]) -> None:
-        """`kept` are lanes with rows, and when the first of each is due; `known` rows of events after `read`."""
+        """`kept` are queues with rows, and when the first of each is due; `known` rows of events after `read`."""
         self.read = read
         self._known = known
-        self._lanes = {key: SubjectQueue(key, due=due) for key, due in kept}
+        self._queues = {key: SubjectQueue(key, due=due) for key, due in kept}
         self._open: Counter[int] = Counter()  # works that are neither done nor have a row, by event
 
     def __iter__(self) -> Iterator[SubjectQueue]:
-        return iter(list(self._lanes.values()))
+        return iter(list(self._queues.values()))
 
     def take(self, number: int, key: Key, works: Iterable[Work]) -> None:
-        """The next event's."""
+        """Takes in the next event's reactions."""
         self.read = number
         new = [work for work in works if (number, work.handler.name) not in self._known]
         if new:
-            self._lanes.setdefault(key, SubjectQueue(key)).fresh.extend(new)
+            self._queues.setdefault(key, SubjectQueue(key)).fresh.extend(new)
             self._open[number] += len(new)
 
-    def hurry(self, key: Key, now: datetime) -> None:
-        """Somebody changed its rows: look at them."""
-        self._lanes.setdefault(key, SubjectQueue(key)).due = now
+    def make_due(self, key: Key, now: datetime) -> None:
+        """Makes the subject due now, since its rows were changed."""
+        self._queues.setdefault(key, SubjectQueue(key)).due = now
 
-    def settled(self, works: Iterable[Work]) -> None:
-        """These are done, or have rows."""
+    def finish(self, works: Iterable[Work]) -> None:
+        """Marks these as done, or recorded in rows."""
         for work in works:
             self._open[work.number] -= 1
             if not self._open[work.number]:
                 del self._open[work.number]
 
-    def forget(self, lane: SubjectQueue) -> None:
-        """If there is nothing left in it."""
-        if lane.idle:
-            self._lanes.pop(lane.key, None)
+    def forget(self, queue: SubjectQueue) -> None:
+        """Removes the queue if nothing is left in it."""
+        if queue.idle:
+            self._queues.pop(queue.key, None)
 
     @property
-    def unsettled(self) -> int:
-        """Events of which something is neither done nor has a row."""
+    def unfinished(self) -> int:
+        """The events of which a reaction is neither done nor has a row."""
         return len(self._open)
 
     @property
     def position(self) -> int:
-        """Everything up to here is done or has a row."""
+        """The number of the event up to which every reaction is done or has a row."""
         return min(self._open) - 1 if self._open else self.read
 
     def wait_s(self, now: datetime, monotonic: float) -> float:
-        """Seconds until a lane that waits may go on."""
-        return min((_wait_s(lane, now, monotonic) for lane in self._lanes.values() if not lane.busy), default=math.inf)
+        """Seconds until a queue that waits is due."""
+        return min(
+            (_wait_s(queue, now, monotonic) for queue in self._queues.values() if not queue.busy), default=math.inf
+        )
 
 
-def _wait_s(lane: SubjectQueue, now: datetime, monotonic: float) -> float:
-    due = 0.0 if lane.due is None else (lane.due - now).total_seconds()
-    return max(due, lane.resting_until - monotonic)
+def _wait_s(queue: SubjectQueue, now: datetime, monotonic: float) -> float:
+    due = 0.0 if queue.due is None else (queue.due - now).total_seconds()
+    return max(due, queue.resting_until - monotonic)

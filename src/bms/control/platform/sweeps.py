@@ -1,7 +1,8 @@
-"""Level-triggered sweeps: what an event would have moved, and nobody has, is found by its state and moved.
+"""Level-triggered sweeps: find by its state what a lost event should have moved, and move it.
 
-Events are enough where each is handled; a sweep is for the one that was lost, whatever lost it. It asks what the rows
-say, not what happened. It waits until reactions have come past its own beginning, so that it never runs beside one.
+Events are enough where each is handled; a sweep is for the one that was lost, whatever lost it. It reads the rows, not
+the events. It waits until reactions have passed the event that was the newest at its beginning, so that it never runs
+beside one.
 """
 
 import logging
@@ -24,7 +25,8 @@ PATIENCE_S = 600.0  # how long a sweep waits for reactions before it gives way t
 
 
 class MissedReaction(NamedTuple):
-    """What was left: `about` as reactions keep their order, `what` in words for the log, `follow` what moves it.
+    """A reaction that a sweep found missing: `about` is its subject, `what` describes it for the log, `follow` carries
+    it out. `once`: its name in `settled`, where it is tried a single time.
 
     `once`: its name among what is `settled`, where it is tried a single time.
     """
@@ -37,8 +39,8 @@ class MissedReaction(NamedTuple):
 
 
 class Since(NamedTuple):
-    """What finders look at: what changed `after` and `before` then. Names in `settled` need no look any more: finders
-    add those of what is in order and stays so."""
+    """The range of time that finders look at: what changed `after` and `before` then. Names in `settled` need no look
+    any more: finders add those of what is in order and stays so."""
 
     after: datetime
     before: datetime
@@ -49,7 +51,7 @@ Finder = Callable[[Since], AsyncIterator[MissedReaction]]
 
 
 class Sweeps:
-    """Whoever leads calls `step` when it is `due`, which it is at once after `restart`."""
+    """Runs the sweeps. The leader calls `step` when it is `due`, which it is at once after `restart`."""
 
     def __init__(
         self, events: EventLog, store: Store[ReactionsTx], finders: Mapping[str, Finder], clock: Clock
@@ -65,7 +67,7 @@ class Sweeps:
         """How much was found and moved since this process began: zeros, as long as no event is lost."""
 
     def restart(self) -> None:
-        """Somebody else may have led meanwhile."""
+        """Sweeps everything again, since another process may have led meanwhile."""
         self._begun, self._next = None, 0.0
 
     @property
@@ -87,37 +89,37 @@ class Sweeps:
         since = Since(at - WINDOW, at - timedelta(seconds=YOUNG_S), self._settled)
         before = sum(self.followed.values())
         found = [(name, await self._found(name, finder, since)) for name, finder in self._finders.items()]
-        for name, strays in found:  # all were found before one is moved: from that, too, something follows
-            for stray in strays:
-                if (stray.tenant, stray.about) not in held:
-                    self.followed[name] += await self._follow(stray)
+        for name, missed_ones in found:  # all were found before one is moved: from that, too, something follows
+            for missed in missed_ones:
+                if (missed.tenant, missed.about) not in held:
+                    self.followed[name] += await self._follow(missed)
         if len(self._settled) > MOST_SETTLED:
             self._settled.clear()
         return sum(self.followed.values()) - before
 
     async def _found(self, name: str, finder: Finder, since: Since) -> list[MissedReaction]:
-        """One that fails keeps no other from looking."""
+        """What the finders found; one that fails does not keep others from looking."""
         try:
-            return [stray async for stray in finder(since)]
+            return [missed async for missed in finder(since)]
         except BmsError as error:
             log.warning("%s can't be swept now: %s", name, error.message)
         except Exception:
             log.exception("%s can't be swept", name)
         return []
 
-    async def _follow(self, stray: MissedReaction) -> bool:
+    async def _follow(self, missed: MissedReaction) -> bool:
         try:
-            await within(stray.follow(), LIMIT_S)
+            await within(missed.follow(), LIMIT_S)
         except OUTSIDE as error:
-            log.warning("%s was left, and can't be moved now: %s", stray.what, error)
+            log.warning("%s was missed, and can't be made up for now: %s", missed.what, error)
             return False
         except BmsError as error:
-            log.error("%s was left, and can't be moved: %s", stray.what, error.message)
+            log.error("%s was missed, and can't be made up for: %s", missed.what, error.message)
         except Exception:
-            log.exception("%s was left, and can't be moved", stray.what)
+            log.exception("%s was missed, and can't be made up for", missed.what)
         else:
-            log.warning("%s was left by an event that was lost, and goes on", stray.what)
-            self._settled.update({stray.once} - {""})
+            log.warning("%s was missed, since its event was lost, and goes on now", missed.what)
+            self._settled.update({missed.once} - {""})
             return True
-        self._settled.update({stray.once} - {""})
+        self._settled.update({missed.once} - {""})
         return False

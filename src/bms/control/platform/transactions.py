@@ -1,4 +1,4 @@
-"""Transactions: what a service changes, and the events that tell of it, become durable together or not at all."""
+"""The port to the database: a service's changes, and their events, become durable together or not at all."""
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
@@ -27,7 +27,7 @@ class Store(Protocol[Tx_co]):
 
 
 class EventLog(Protocol):
-    """All events, in the order of their commits; the outbox that loops, listeners and the audit read.
+    """The log of all events, in the order of their commits; the outbox that loops, listeners and the audit read.
 
     What this process has committed is seen at once, what another one has, a moment later.
     """
@@ -41,20 +41,21 @@ class EventLog(Protocol):
         ...
 
     async def wait(self, number: int, timeout_s: float) -> int:
-        """The newest number as soon as it is over `number`, or when the time is up."""
+        """Waits until the newest number is over `number`, or the time is up, and returns the newest."""
         ...
 
 
 class Fenced(Protocol):
-    """A transaction that can be made to fail where its process no longer leads."""
+    """A transaction that fails where its process no longer leads."""
 
     async def fence(self, lease: str, token: int) -> None:
-        """Raises Aborted unless `token` is the lease's newest one; holds the lease's row until the end."""
+        """Fences the transaction: raises Aborted unless `token` is the lease's newest one; locks the lease's row until
+        the end."""
         ...
 
 
 class Acquired(NamedTuple):
-    """What an asker was told of leases, by name: tokens of its own, and when those of others run out."""
+    """The answer to an asker of leases, by name: tokens of its own, and when those of others run out."""
 
     held: dict[str, int]
     others: dict[str, datetime]
@@ -64,7 +65,7 @@ class Leases(Protocol):
     """Named locks that expire: one holder at a time, each with a token larger than all before it (fencing)."""
 
     async def acquire(self, last: Mapping[str, int | None], holder: str, ttl_s: float) -> Acquired:
-        """Makes those leases of `last` that are free the asker's from now on for `ttl_s`.
+        """Acquires those leases of `last` that are free, from now on for `ttl_s`.
 
         `last` says which token the asker had last. If that is still the newest, and has not run out, it is the same
         again. A lease that has run out is anybody's. One of the same holder is also that of an asker who never had it,
@@ -73,5 +74,5 @@ class Leases(Protocol):
         ...
 
     async def release(self, held: Mapping[str, int]) -> None:
-        """Lets them run out now, as far as these tokens are the newest."""
+        """Releases leases: they run out now, as far as these tokens are the newest."""
         ...

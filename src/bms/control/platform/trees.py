@@ -1,4 +1,4 @@
-"""Trees: directories as content: a sorted list of files by path and digest, itself a blob named by its digest."""
+"""Trees: directories as content, each a sorted list of files by path and digest, itself a blob named by its digest."""
 
 import asyncio
 import itertools
@@ -45,7 +45,7 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def tree_of(files: list[FileEntry]) -> Tree:
-    """A tree that is safe to write below any directory.
+    """Makes a tree that is safe to write below any directory.
 
     Raises InvalidArgument for paths that are absolute, contain '..', repeat, collide when case is ignored, or
     use a file as a directory; and for malformed digests and sizes no disk holds.
@@ -129,7 +129,7 @@ async def put_tree(objects: BlobStore, tenant: str, tree: Tree) -> str:
 
 
 async def get_tree(objects: BlobStore, tenant: str, digest: str) -> Tree:
-    """The tree of that digest, as safe as `tree_of` makes it, whoever wrote the blob.
+    """Reads the tree of that digest, checked as `tree_of` does, whoever wrote the blob.
 
     Raises NotFound for an unknown digest, InvalidArgument when its blob is not a tree.
     """
@@ -149,7 +149,7 @@ async def get_tree(objects: BlobStore, tenant: str, digest: str) -> Tree:
 
 
 async def digests_of(objects: BlobStore, tenant: str, trees: Iterable[str]) -> frozenset[str]:
-    """The trees' own digests and those of all their files: what collection must spare for their sake."""
+    """The trees' own digests and those of all their files: what garbage collection must spare for them."""
     found: set[str] = set()
     for digest in trees:
         tree = await get_tree(objects, tenant, digest)

@@ -1,4 +1,4 @@
-"""What workloads write where they run, read from here: through a port, since their directories may be far away."""
+"""The port to what workloads write where they run, which may be another machine."""
 
 from typing import Literal, Protocol
 
@@ -16,15 +16,15 @@ MAX_RESULT = 4 << 20
 
 
 class Extent(msgspec.Struct, frozen=True):
-    """The places of a record that can be read: `begin` to `end`. What was written before `begin` was cut off since the
-    record grew too long; places count from what was written first, so that no cut moves them."""
+    """The readable range of a record: `begin` to `end`. What was written before `begin` was cut off since the record
+    grew too long; offsets count from what was written first, so that no cut moves them."""
 
     begin: int
     end: int
 
 
 class FilePiece(msgspec.Struct, frozen=True):
-    """A part of a record, from place `begin` on, which is later than was asked for where that was cut off: `note` is
+    """A part of a record, from offset `begin` on, which is later than was asked for where that was cut off: `note` is
     then the line that says so, with its end."""
 
     content: bytes
@@ -33,28 +33,30 @@ class FilePiece(msgspec.Struct, frozen=True):
 
     @property
     def next(self) -> int:
-        """The place to read on from."""
+        """The offset to read on from."""
         return self.begin + len(self.content)
 
 
 class WorkloadFiles(Protocol):
-    """Contract: what a workload wrote is there while it runs and afterwards, until it is forgotten.
+    """Reads what workloads write. Contract: what a workload wrote is there while it runs and afterwards, until it is
+    forgotten.
 
     A workload writes what it likes in its directory: nothing is trusted, no link is followed, sizes are bounded. Every
     method raises Unavailable when the side that runs the workload can't be asked.
     """
 
     async def extent(self, workload: str, record: Record) -> Extent | None:
-        """None where there is no such record (yet, or any more), or something else in its place."""
+        """The record's readable range; None where there is no such record (yet, or any more), or something else in its
+        place."""
         ...
 
     async def read(self, workload: str, record: Record, offset: int, limit: int) -> FilePiece | None:
-        """Up to `limit` bytes, at most MAX_PIECE, from place `offset` on; empty at the present end. None as above."""
+        """Up to `limit` bytes, at most MAX_PIECE, from `offset` on; empty at the present end. None as above."""
         ...
 
     async def result(self, workload: str) -> bytes | None:
-        """What its program wrote last of all, whole; None when there is none. Raises DataLoss for one that can't be
-        read or has over MAX_RESULT bytes."""
+        """The program's result, whole; None when there is none. Raises DataLoss for one that can't be read or has over
+        MAX_RESULT bytes."""
         ...
 
     async def store(self, tenant: str, workload: str, folder: Folder) -> Tree | None:
@@ -66,7 +68,8 @@ class WorkloadFiles(Protocol):
 
 
 async def tail(files: WorkloadFiles, workload: str, record: Record, limit: int) -> tuple[int, bytes]:
-    """(bytes of the record that are not in it, its last `limit` bytes): nothing of one that is not there."""
+    """The last `limit` bytes of a record, and how many come before them: (bytes before, content); (0, b"") of one that
+    is not there."""
     extent = await files.extent(workload, record)
     if extent is None:
         return 0, b""

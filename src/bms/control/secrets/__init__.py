@@ -1,1 +1,1 @@
-"""A tenant's named secrets, for what its models call. Reading order: nouns, ports, service, sealing."""
+"""Secrets: a tenant's named credentials for what its models call. Reading order: nouns, ports, service, sealing."""

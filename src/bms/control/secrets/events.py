@@ -1,4 +1,4 @@
-"""What happens to secrets; no event holds a value."""
+"""Events of secrets; no event holds a value."""
 
 from bms.core.events import Payload
 

@@ -1,4 +1,4 @@
-"""Secret: a value that a tenant's models may use, under a name. The value is in none of these."""
+"""The noun Secret: a named value that a tenant's models may use. None of these classes holds the value."""
 
 from datetime import datetime
 

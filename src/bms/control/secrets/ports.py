@@ -1,4 +1,4 @@
-"""What the secrets feature needs: rows, and the one who encrypts."""
+"""The ports of secrets: their repository, and the vault that encrypts."""
 
 from typing import Protocol
 
@@ -11,36 +11,37 @@ class SecretsTx(EventSink, Protocol):
     """Repository of secrets inside one transaction."""
 
     async def secret(self, tenant: str, name: str) -> tuple[Secret, bytes] | None:
-        """With its encrypted value."""
+        """The secret with its encrypted value."""
         ...
 
     async def secrets(self, tenant: str, page: PageRequest) -> Page[Secret]:
-        """By name."""
+        """The tenant's secrets by name."""
         ...
 
     async def put_secret(self, secret: Secret, sealed: bytes) -> Secret:
-        """Adds it, or replaces the one of its name; its revision grows by one either way."""
+        """Adds the secret, or replaces the one of its name; its revision grows by one either way."""
         ...
 
     async def delete_secret(self, tenant: str, name: str) -> bool:
-        """Whether there was one."""
+        """Deletes the secret; returns whether there was one."""
         ...
 
 
 class Vault(Protocol):
-    """Encrypts values so that whoever has the database alone reads nothing, and exchanges nothing unnoticed."""
+    """Encrypts values, so that a person with the database alone can neither read them nor exchange them unnoticed."""
 
     @property
     def key_id(self) -> str:
-        """Of the key that `seal` uses."""
+        """The id of the key that `seal` uses."""
         ...
 
     def knows(self, key_id: str) -> bool:
-        """Whether the key of this id is there."""
+        """Whether the vault has the key of this id."""
         ...
 
     def seal(self, tenant: str, name: str, value: bytes) -> bytes: ...
 
     def unseal(self, tenant: str, name: str, key_id: str, sealed: bytes) -> bytes:
-        """Raises FailedPrecondition without the key, DataLoss for what was not sealed under this tenant and name."""
+        """Decrypts a value. Raises FailedPrecondition without the key, DataLoss for what was not sealed under this
+        tenant and name."""
         ...

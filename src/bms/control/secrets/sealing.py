@@ -1,4 +1,5 @@
-"""What a workload is handed at its start: the secrets that its model names, and which addresses it may reach."""
+"""Gathers what a workload is handed at its start: the secrets that its model names, and the addresses that it may
+reach."""
 
 from typing import Protocol
 
@@ -14,8 +15,11 @@ from bms.core.workloads.programs import StdinSecrets
 
 
 class SecretEncryption(Protocol):
+    """The port to what a process is handed by its standard input."""
+
     async def of(self, tenant: str, artifact: str, environment: EnvironmentSpec) -> StdinSecrets:
-        """For a process that opens the artifact (a tree's digest) of a tenant in this environment.
+        """The secrets and addresses of a process that opens the artifact (a tree's digest) of a tenant in this
+        environment.
 
         Raises FailedPrecondition for a secret that may not be handed over, NotFound for one that is not there.
         """
@@ -23,7 +27,7 @@ class SecretEncryption(Protocol):
 
 
 class UpstreamSealing:
-    """Gives to artifacts that are an upstream, as told by their content, and nothing to all others."""
+    """Gives secrets only to artifacts that describe an upstream, as read from their content; nothing to all others."""
 
     def __init__(self, objects: ObjectStore, secrets: SecretService, allowed: tuple[str, ...] = ()) -> None:
         """`allowed` is what the operator allows beyond public addresses. Raises InvalidArgument."""
@@ -53,7 +57,8 @@ class UpstreamSealing:
         return StdinSecrets(secrets={secret.name: value}, upstreams=self._allowed, network=True)
 
     async def _upstream(self, tenant: str, artifact: str) -> Upstream | None:
-        """None also for a file that describes none: the runtime says what is wrong with it."""
+        """The upstream that the artifact describes; None also for a file that describes none: the runtime says what is
+        wrong with it."""
         files = {file.path: file for file in (await get_tree(self._objects, tenant, artifact)).files}
         if FILE not in files or not BESIDE.issuperset(files) or files[FILE].size > MAX_BYTES:
             return None
@@ -74,5 +79,5 @@ NOTHING: SecretEncryption = _Nothing()
 
 
 def encode_sealed(sealed: StdinSecrets) -> bytes:
-    """As `Cluster.start` takes it; empty where there is nothing to hand over."""
+    """The encoding for `Cluster.start`; empty where there is nothing to hand over."""
     return msgspec.msgpack.encode(sealed) if sealed != StdinSecrets() else b""

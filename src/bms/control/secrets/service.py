@@ -1,4 +1,4 @@
-"""Use cases of secrets: set, list, delete; and the value, for control's own use alone."""
+"""Use cases of secrets: set, list, delete; and read the value, for control's own use alone."""
 
 from bms.control.platform.transactions import Store
 from bms.control.secrets.events import SecretDeleted, SecretSet
@@ -44,20 +44,20 @@ class SecretService:
         return self._view(saved)
 
     async def secrets(self, by: Principal, page: PageRequest) -> Page[SecretView]:
-        """By name, without values."""
+        """The tenant's secrets by name, without values."""
         async with self._store.read() as tx:
             found = await tx.secrets(by.tenant, page)
         return Page(items=[self._view(secret) for secret in found.items], next=found.next)
 
     async def delete(self, by: Principal, name: str) -> None:
-        """Raises NotFound."""
+        """Deletes a secret. Raises NotFound."""
         async with self._store.write() as tx:
             if not await tx.delete_secret(by.tenant, name):
                 raise _unknown(name)
             await tx.emit(self._event(SecretDeleted(), by, name))
 
     async def value(self, tenant: str, name: str) -> tuple[Secret, str]:
-        """The value, to be handed to a process and forgotten. Raises NotFound, and what vaults raise."""
+        """The decrypted value, to be handed to a process and forgotten. Raises NotFound, and what vaults raise."""
         async with self._store.read() as tx:
             found = await tx.secret(tenant, name)
         if found is None:

@@ -1,4 +1,4 @@
-"""The updates for one gateway: first everything, then what changed. A slow one gets several changes in one step."""
+"""Feeds updates to one gateway: first everything, then what changed. A slow one gets several changes in one update."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,7 +7,8 @@ from bms.core.serving.snapshot import EntryName, SnapshotUpdate
 
 
 class SnapshotFeed:
-    """For one connection of a gateway. `applied` hears which revision it routes by, `closed` that it has gone."""
+    """The feed of one connection. `applied` is called with the revision by which the gateway routes, `closed` at its
+    end."""
 
     def __init__(
         self, state: SnapshotEntries, pepper: bytes, applied: Callable[[int], None], closed: Callable[[], None]
@@ -20,7 +21,7 @@ class SnapshotFeed:
         self.close = closed
 
     async def next(self) -> SnapshotUpdate:
-        """The next update, as soon as there is one."""
+        """Waits for the next update."""
         while self._begun and not self._changed:
             await self._state.news()
         revision, entries = self._state.revision, self._state.entries
@@ -33,5 +34,5 @@ class SnapshotFeed:
         return SnapshotUpdate(revision=revision, full=False, puts=puts, deletes=deletes)
 
     def changed(self, names: Iterable[EntryName]) -> None:
-        """The gateway is to hear of these."""
+        """Adds these entries to the next update."""
         self._changed.update(names)

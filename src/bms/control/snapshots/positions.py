@@ -1,7 +1,7 @@
-"""How far the gateways of other control processes have come, as these say in the store.
+"""Shares how far gateways have come between control processes, through the store.
 
 A gateway is connected to one process, and another one may lead the deployments: what that must know of all gateways
-travels by the store. Gateways do not go back while they are connected, so a late word only delays.
+travels by the store. Gateways do not go back while they are connected, so a late report only delays.
 """
 
 from collections.abc import Mapping
@@ -14,23 +14,24 @@ LIVE_S, KEEP_S = LEASE_S, RENEW_S  # whoever has not written for so long has end
 
 
 class Positions(Protocol):
-    """Rows of processes, each with the number of the event up to which all of its gateways route."""
+    """The repository of positions: for each process the number of the event up to which all of its gateways route."""
 
     async def keep(self, process: str, position: int, ttl_s: float) -> Mapping[str, int]:
-        """Writes that of `process`, which is live for `ttl_s` from now; those of all other live processes."""
+        """Stores the position of `process`, which counts as live for `ttl_s` from now; returns those of all other live
+        processes."""
         ...
 
     async def others(self, process: str) -> Mapping[str, int]:
-        """Of all live processes but this one."""
+        """The positions of all live processes but this one."""
         ...
 
     async def drop(self, process: str) -> None:
-        """It has ended, and so have its gateways' connections."""
+        """Deletes the position of a process that has ended, as have its gateways' connections."""
         ...
 
 
 class OtherProcesses:
-    """The other processes, for `process`, which is this one; a restart has the same name."""
+    """The positions of the other processes, as `process`, which is this one, sees them; a restart has the same name."""
 
     def __init__(self, positions: Positions, process: str) -> None:
         self._positions = positions
@@ -39,7 +40,7 @@ class OtherProcesses:
         """Whether there were any at the last time of writing."""
 
     async def begin(self) -> None:
-        """To be called before a gateway is let in: what is connected to us may route by anything."""
+        """Announces this process, before a gateway is let in: what is connected to it may route by anything."""
         await self.keep(UNKNOWN)
 
     async def keep(self, position: int) -> None:
@@ -51,7 +52,7 @@ class OtherProcesses:
         return position is not None and position < number
 
     async def position(self) -> int | None:
-        """Up to this event all gateways of other processes route; None where there is no other process."""
+        """The event up to which all gateways of other processes route; None where there is no other process."""
         return min((await self._positions.others(self._process)).values(), default=None)
 
     async def end(self) -> None:

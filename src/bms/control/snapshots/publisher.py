@@ -1,6 +1,6 @@
-"""The snapshot as it should be, kept current by events, and a feed of updates for each connected gateway.
+"""Publishes the snapshot: keeps it current by events, and feeds updates to each connected gateway.
 
-Only what events speak of is read again: one change costs as much among ten thousand deployments as alone.
+Only entries that events concern are read again: one change costs as much among ten thousand deployments as alone.
 """
 
 import asyncio
@@ -27,7 +27,8 @@ _REPORTS_S = 0.02  # between two words about how far gateways are
 
 
 class Publisher:
-    """Knows sources of entries, and not what these are about. `pepper` is what gateways check keys' secrets with."""
+    """The publisher of the snapshot, made of the entries of its sources. `pepper` is the key with which gateways check
+    API keys' secrets."""
 
     def __init__(
         self, sources: Sequence[EntrySource], events: EventLog, clock: Clock, pepper: bytes, others: OtherProcesses
@@ -45,7 +46,7 @@ class Publisher:
         self._releasing = RolloutBarrier()
         self._feeds: dict[int, SnapshotFeed] = {}
         self._connections = 0
-        self._told = asyncio.Event()  # set, and replaced by another, when more may have been told to all gateways
+        self._progress = asyncio.Event()  # set, and replaced, when gateways or the snapshot have come further
         self._reading = asyncio.Lock()  # what was read first must not be published last
 
     @property
@@ -57,9 +58,9 @@ class Publisher:
         return self._state.revision
 
     @property
-    def seen(self) -> int:
+    def last_event(self) -> int:
         """Number of the last event that the snapshot takes account of."""
-        return self._state.seen
+        return self._state.last_event
 
     async def start(self) -> None:
         """Reads everything; must have returned before a gateway is let in."""
@@ -67,20 +68,20 @@ class Publisher:
         await self.refresh()
 
     async def run(self) -> None:
-        """Keeps current for ever; a change is published as soon as its event is committed."""
+        """Keeps the snapshot current, for ever; a change is published as soon as its event is committed."""
         while True:
             try:
-                await self._events.wait(self.seen, 60.0)
-                while batch := await self._events.since(self.seen):
+                await self._events.wait(self.last_event, 60.0)
+                while batch := await self._events.since(self.last_event):
                     async with self._reading:
-                        await self._take(batch)
+                        await self._reread(batch)
             except BmsError as error:
                 log.warning("the snapshot can't be brought up to date now: %s", error.message)
                 await asyncio.sleep(_RETRY_S)
 
     async def report(self) -> None:
-        """Tells other processes for ever how far our gateways have come: at once where there are any, now and then in
-        any case; and in the end that we have none."""
+        """Reports to other processes, for ever, how far this one's gateways have come: at once where there are any, now
+        and then in any case; and in the end that there are none."""
         loop = asyncio.get_running_loop()
         try:
             while True:
@@ -92,7 +93,7 @@ class Publisher:
                 while loop.time() < until and (self._position() == position or not self._others.known):
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout_at(until):
-                            await self.acknowledged()
+                            await self.wait_progress()
                 await asyncio.sleep(_REPORTS_S)
         finally:
             with contextlib.suppress(BmsError):
@@ -107,7 +108,7 @@ class Publisher:
                 found += await source.entries()
             self._publish(found, list(self.entries), number)
 
-    async def _take(self, batch: Sequence[tuple[int, Recorded]]) -> None:
+    async def _reread(self, batch: Sequence[tuple[int, Recorded]]) -> None:
         """Reads again what may have changed, and publishes what did."""
         events = [event for _, event in batch]
         found: list[Entry] = []
@@ -123,15 +124,15 @@ class Publisher:
         self._publish(found, asked, batch[-1][0])
 
     def _publish(self, found: Sequence[Entry], asked: Sequence[EntryName], number: int) -> None:
-        """Those of `asked` that were not `found` have ended."""
+        """Publishes the entries that were read; those of `asked` that were not `found` have ended."""
         there = {name_of(entry) for entry in found}
         changed = self._state.change(found, [name for name in asked if name not in there], number)
         for feed in self._feeds.values():
             feed.changed(changed)
-        self._ring_told()
+        self._wake()
 
-    async def told(self, timeout_s: float) -> bool:
-        """Returns when every gateway routes by all that is committed now; False when the time is up.
+    async def wait_applied(self, timeout_s: float) -> bool:
+        """Waits until every gateway routes by all that is committed now; False when the time is up.
 
         So that who made a key can use it at once, and who revoked one knows it refused.
         """
@@ -139,8 +140,8 @@ class Publisher:
         until, number = loop.time() + timeout_s, await self._events.last()
         try:
             async with asyncio.timeout_at(until):
-                while self.seen < number or not self._acknowledgements.all_applied(self.revision):
-                    await self.acknowledged()
+                while self.last_event < number or not self._acknowledgements.all_applied(self.revision):
+                    await self.wait_progress()
         except TimeoutError:
             return False
         while self._others.known and await self._others.behind(number):
@@ -149,16 +150,16 @@ class Publisher:
             await asyncio.sleep(_REPORTS_S)
         return True
 
-    async def acknowledged(self) -> None:
-        """Returns when a gateway, or this snapshot itself, has become newer, or a gateway has come or gone."""
-        await self._told.wait()
+    async def wait_progress(self) -> None:
+        """Waits until a gateway, or this snapshot itself, has become newer, or a gateway has come or gone."""
+        await self._progress.wait()
 
-    def _ring_told(self) -> None:
-        told, self._told = self._told, asyncio.Event()
-        told.set()
+    def _wake(self) -> None:
+        progress, self._progress = self._progress, asyncio.Event()
+        progress.set()
 
     def connect(self) -> SnapshotFeed:
-        """For one connection of a gateway; to be closed with it."""
+        """The feed for one connection of a gateway; to be closed with it."""
         self._connections += 1
         connection = self._connections
         self._acknowledgements.connected(connection)
@@ -166,25 +167,24 @@ class Publisher:
             self._state, self._pepper, partial(self._applied, connection), partial(self._gone, connection)
         )
         self._feeds[connection] = feed
-        self._ring_told()
+        self._wake()
         return feed
 
     async def released(self, replicas: Collection[str]) -> frozenset[str]:
-        """Those of `replicas`, which all drain, that no gateway sends to any more, whichever process it is connected
-        to."""
+        """The drained `replicas` that no gateway sends to any more, whichever process it is connected to."""
         last, theirs = await self._events.last(), await self._others.position()
         ours = self._position()
         position = ours if theirs is None else min(ours, theirs)
-        return self._releasing.released(replicas, last, self.seen, position, self._clock.monotonic())
+        return self._releasing.released(replicas, last, self.last_event, position, self._clock.monotonic())
 
     def _position(self) -> int:
-        return self._acknowledgements.position(self.revision, self.seen, self._clock.monotonic())
+        return self._acknowledgements.position(self.revision, self.last_event, self._clock.monotonic())
 
     def _applied(self, connection: int, revision: int) -> None:
         self._acknowledgements.applied(connection, revision)
-        self._ring_told()
+        self._wake()
 
     def _gone(self, connection: int) -> None:
         self._feeds.pop(connection, None)
         self._acknowledgements.gone(connection, self._clock.monotonic())
-        self._ring_told()
+        self._wake()

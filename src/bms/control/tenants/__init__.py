@@ -1,2 +1,2 @@
-"""Tenants, their users and keys. Reading order: nouns, ports, service, authentication, snapshot_entries (what
-gateways are told of keys)."""
+"""Tenants, their users and API keys. Reading order: nouns, ports, service, authentication, snapshot_entries (keys as
+gateways check them)."""

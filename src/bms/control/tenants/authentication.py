@@ -1,4 +1,4 @@
-"""From an `Authorization` header to a Principal, for the control API (gateways check inference by snapshot)."""
+"""Authenticates requests to the control API by their `Authorization` header (gateways check keys by the snapshot)."""
 
 from bms.control.platform.transactions import Store
 from bms.control.tenants.ports import TenantsTx
@@ -19,7 +19,7 @@ class Authenticator:
         self._pepper = pepper
 
     async def principal(self, authorization: str | None) -> Principal:
-        """Raises Unauthenticated; unknown key and wrong secret are not told apart."""
+        """The principal of a key. Raises Unauthenticated; unknown key and wrong secret are not told apart."""
         if not authorization:
             raise Unauthenticated(f"no key was sent: {_HOW}")
         text = parse_authorization(authorization)

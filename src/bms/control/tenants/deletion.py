@@ -1,4 +1,4 @@
-"""Deleting users and tenants: who acts for them can't any more from the moment it is said."""
+"""Deletes users and tenants: from that moment on nobody can act for them."""
 
 import msgspec
 
@@ -16,8 +16,8 @@ _TOLD = 5  # of what serves or runs
 
 
 class TenantDeletion:
-    """Emits `user.deleted`, and `tenant.deleted` in the tenant's own log and in the operator's. `at_work` says what
-    of a tenant serves or runs."""
+    """Deletes users and tenants. Emits `user.deleted`, and `tenant.deleted` in the tenant's own log and in the
+    operator's. `at_work` says what of a tenant serves or runs."""
 
     def __init__(self, store: Store[TenantsTx], clock: Clock, at_work: AtWork) -> None:
         self._store = store
@@ -25,7 +25,7 @@ class TenantDeletion:
         self._at_work = at_work
 
     async def delete_user(self, by: Principal, id_or_name: str, *, force: bool = False) -> User:
-        """Ends a user and all its keys for good. What it made stays, and the audit keeps its id and name.
+        """Deletes a user and all its keys for good. What it made stays, and the audit keeps its id and name.
 
         Raises PermissionDenied for somebody who stands above, FailedPrecondition for oneself, and, unless `force`,
         where nobody could administer the tenant any more.
@@ -47,8 +47,8 @@ class TenantDeletion:
         return user
 
     async def delete_tenant(self, by: Principal, id: str, *, force: bool = False) -> Tenant:
-        """Ends a tenant: its users and keys at once, and all that it owns as soon as what serves and runs has stopped
-        (`bms.control.offboarding`). The books stay. A second time changes nothing.
+        """Deletes a tenant: its users and keys at once, and all that it owns as soon as what serves and runs has
+        stopped (`bms.control.offboarding`). Its usage stays. A second time changes nothing.
 
         Raises PermissionDenied unless asked by the operator's tenant, FailedPrecondition for that one, and, unless
         `force`, while any deployment of it serves or a job runs.
@@ -76,7 +76,7 @@ class TenantDeletion:
         return saved
 
     async def tenant(self, by: Principal, id: str) -> Tenant:
-        """Any, deleted ones too, for the operator's owners; for others, their own alone."""
+        """The tenant: any, deleted ones too, for the operator's owners; for others, their own alone."""
         if id != by.tenant and not (by.tenant == DEFAULT_TENANT and by.may("tenants:write")):
             raise NotFound(f"no tenant {id[:80]!r}: list them with `bms tenant list`")
         async with self._store.read() as tx:
@@ -84,8 +84,8 @@ class TenantDeletion:
 
     async def _end(self, tx: TenantsTx, user: User, by: Principal, *, forced: bool = False) -> None:
         keys = await tx.remove_user(user)
-        told = UserDeleted(name=user.name, role=user.role, keys=keys, forced=forced)
-        await tx.emit(self._event(told, user.tenant, user.id, by))
+        event = UserDeleted(name=user.name, role=user.role, keys=keys, forced=forced)
+        await tx.emit(self._event(event, user.tenant, user.id, by))
 
     def _event(self, payload: Payload, tenant: str, subject: str, by: Principal) -> Event[Payload]:
         return Event(payload=payload, tenant=tenant, subject=subject, actor=by.user, at=self._clock.now())

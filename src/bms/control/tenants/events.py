@@ -1,4 +1,4 @@
-"""What happens to tenants, users and keys."""
+"""Events of tenants, users and keys."""
 
 from bms.core.events import Payload
 

@@ -1,4 +1,4 @@
-"""The last way into a tenant: its last owner, and the last key that may do everything. Pure."""
+"""Protects the last access to a tenant: its last owner, and the last key that may do everything. Pure."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,8 +8,8 @@ from bms.core.errors import FailedPrecondition
 
 
 def refuse_last_owner(user: User, changed: User, owners: Iterable[User], keys: Iterable[Key], now: datetime) -> None:
-    """Raises FailedPrecondition where nobody but `user` could administer the tenant, and `changed` could not any more.
-    `owners` and `keys` are those of the tenant."""
+    """Protects the last owner: raises FailedPrecondition where nobody but `user` could administer the tenant, and
+    `changed` could not any more. `owners` and `keys` are those of the tenant."""
     if _owns(changed) or not _owns(user):
         return
     others = {owner.id for owner in owners if _owns(owner) and owner.id != user.id}
@@ -28,7 +28,8 @@ def refuse_last_owner(user: User, changed: User, owners: Iterable[User], keys: I
 
 
 def refuse_last_key(key: Key, owners: Iterable[User], keys: Iterable[Key], now: datetime) -> None:
-    """Raises FailedPrecondition where no other key of an owner may do everything, for at least as long."""
+    """Protects the last key: raises FailedPrecondition where no other key of an owner may do everything, for at least
+    as long."""
     owning = {owner.id for owner in owners if _owns(owner)}
     if key.user not in owning or not opens(key, now):
         return
@@ -42,14 +43,14 @@ def refuse_last_key(key: Key, owners: Iterable[User], keys: Iterable[Key], now: 
 
 
 def opens(key: Key, now: datetime) -> bool:
-    """Whether it is good, and may do everything that its user may: no key makes another that may do more than
+    """Whether the key is valid, and may do everything that its user may: no key makes another that may do more than
     itself, so one with scopes never leads back to what they leave out."""
     good = key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
     return good and not key.scopes
 
 
 def _lasts(key: Key, going: Iterable[Key]) -> bool:
-    """Whether it is good for at least as long as each that goes."""
+    """Whether the key is valid for at least as long as each that goes."""
     return key.expires_at is None or all(
         each.expires_at is not None and each.expires_at <= key.expires_at for each in going
     )

@@ -1,4 +1,4 @@
-"""Tenant, User, Key: who owns things, who acts, and with what."""
+"""The nouns Tenant, User and Key: customers, their members, and the members' API keys."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
     """An isolated customer. `id` is its name: it appears in paths and never changes.
 
     Since `deleted_at` nobody acts for it any more; since `removed_at` all that it owned is gone. Its name stays taken:
-    the books are kept under it.
+    its usage is kept under it.
     """
 
     id: str
@@ -24,7 +24,7 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody of one tenant; `name` is unique there."""
+    """A member of one tenant; `name` is unique there."""
 
     id: str
     tenant: str
@@ -36,7 +36,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """What a program shows to act as a user. Its secret is not here: only its digest is stored, elsewhere."""
+    """An API key, by which a program acts as a user. Its secret is not here: only its digest is stored, elsewhere."""
 
     id: str
     tenant: str

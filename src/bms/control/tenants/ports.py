@@ -1,4 +1,4 @@
-"""What the tenants feature needs stored."""
+"""The repository that tenants need."""
 
 from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol
@@ -19,15 +19,15 @@ class TenantsTx(EventSink, Protocol):
     """
 
     async def tenant(self, tenant: str) -> Tenant | None:
-        """Deleted ones, too."""
+        """The tenant, deleted ones, too."""
         ...
 
     async def tenants(self, page: PageRequest, *, every: bool = False) -> Page[Tenant]:
-        """By id; `every`: deleted ones, too."""
+        """Tenants by id; `every`: deleted ones, too."""
         ...
 
     async def deleted_tenants(self, *, removed: bool) -> list[Tenant]:
-        """Those of which something may be left; `removed`: also those of which nothing should be."""
+        """Deleted tenants of which something may be left; `removed`: also those of which nothing should be."""
         ...
 
     async def add_tenant(self, tenant: Tenant) -> None: ...
@@ -40,7 +40,7 @@ class TenantsTx(EventSink, Protocol):
     async def save_user(self, user: User) -> User: ...
     async def all_users(self, tenant: str) -> list[User]: ...
     async def remove_user(self, user: User) -> int:
-        """With all its keys; how many there were that were not revoked."""
+        """Deletes a user with all its keys; returns how many of these were not revoked."""
         ...
 
     async def key(self, tenant: str, id: str) -> Key | None: ...
@@ -53,12 +53,12 @@ class TenantsTx(EventSink, Protocol):
         ...
 
     async def key_for_authentication(self, id: str) -> tuple[Key, bytes, User] | None:
-        """By id alone: the one look-up that finds the tenant instead of being given it."""
+        """The key of that id: the one look-up that finds the tenant instead of being given it."""
         ...
 
     async def live_keys(
         self, ids: Collection[str] | None = None, of_users: Collection[str] | None = None
     ) -> list[tuple[Key, bytes, User]]:
-        """Every key not revoked, of users not disabled, in all tenants: for the gateways' snapshot. Where either is
-        given, only keys of these ids, and of users of these ids."""
+        """All keys of all tenants that are not revoked, of users not disabled: for the gateways' snapshot. Where either
+        is given, only keys of these ids, and of users of these ids."""
         ...

@@ -22,7 +22,7 @@ ADMIN = "admin"  # the operator's first owner
 
 
 class TenantService:
-    """Tenants and what belongs to them. `pepper` keys the digests of secrets."""
+    """Tenants with their users and keys. `pepper` keys the digests of secrets."""
 
     def __init__(self, store: Store[TenantsTx], clock: Clock, pepper: bytes) -> None:
         self._store = store
@@ -43,14 +43,14 @@ class TenantService:
             return created
 
     async def recover(self, keep: Callable[[NewKey], None] = lambda _: None) -> NewKey:
-        """A key for who holds the machine and has no other: of the operator's user `admin`, who is an owner again,
-        whatever was made of him. `keep` as of `bootstrap`.
+        """Makes a key for a person who has the machine and no key: of the operator's user `admin`, who becomes an owner
+        again. `keep` as of `bootstrap`.
 
         Raises FailedPrecondition where no platform has begun.
         """
         async with self._store.write() as tx:
             if await tx.tenant(DEFAULT_TENANT) is None:
-                raise FailedPrecondition("no platform has begun here: `bms up` makes the first key")
+                raise FailedPrecondition("no platform was started here yet: `bms up` makes the first key")
             user = await tx.user_by_name(DEFAULT_TENANT, ADMIN)
             if user is None:
                 now = self._clock.now()
@@ -67,7 +67,7 @@ class TenantService:
             return made
 
     async def create_tenant(self, by: Principal, id: str, owner: str) -> NewTenant:
-        """Raises AlreadyExists; PermissionDenied unless asked by the operator's tenant."""
+        """Creates a tenant. Raises AlreadyExists; PermissionDenied unless asked by the operator's tenant."""
         self._require_operator(by)
         check_name("tenant", id)
         check_name("user", owner)
@@ -112,8 +112,8 @@ class TenantService:
         revision: int | None = None,
         force: bool = False,
     ) -> User:
-        """Raises PermissionDenied for a role above one's own, or to change somebody who stands above; and, unless it is
-        told to `force`, FailedPrecondition where nobody could administer the tenant any more."""
+        """Changes a user. Raises PermissionDenied for a role above one's own, or to change somebody who stands above;
+        and, unless `force`, FailedPrecondition where nobody could administer the tenant any more."""
         async with self._store.write() as tx:
             user = await self._user(tx, by.tenant, id_or_name)
             self._grantable(by, user.role)
@@ -128,8 +128,8 @@ class TenantService:
             if changed == user:
                 return user
             saved = await tx.save_user(changed)
-            told = UserChanged(role=saved.role, disabled=saved.disabled, forced=force)
-            await tx.emit(self._event(told, by.tenant, user.id, by.user))
+            event = UserChanged(role=saved.role, disabled=saved.disabled, forced=force)
+            await tx.emit(self._event(event, by.tenant, user.id, by.user))
         return saved
 
     async def create_key(
@@ -143,7 +143,8 @@ class TenantService:
         rate_per_s: float | None = None,
         burst: int | None = None,
     ) -> NewKey:
-        """A key for `user` (default: oneself). Raises PermissionDenied if it could do more than the asker may."""
+        """Creates a key for `user` (default: oneself). Raises PermissionDenied if it could do more than the asker
+        may."""
         check_name("key", name)
         if expires_at is not None and expires_at.tzinfo is None:
             raise InvalidArgument("expires_at has no zone: write for example 2030-01-31T00:00:00Z")
@@ -171,8 +172,8 @@ class TenantService:
             return await tx.keys(by.tenant, page, user)
 
     async def revoke_key(self, by: Principal, id: str, *, force: bool = False) -> Key:
-        """Ends a key for good; a second time changes nothing. Raises FailedPrecondition, unless it is told to `force`,
-        where nobody could administer the tenant any more."""
+        """Revokes a key for good; a second time changes nothing. Raises FailedPrecondition, unless `force`, where
+        nobody could administer the tenant any more."""
         async with self._store.write() as tx:
             key = await self._key(tx, by.tenant, id)
             if key.revoked_at is not None:

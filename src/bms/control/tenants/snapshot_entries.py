@@ -1,4 +1,4 @@
-"""What gateways are told of keys: one entry per live key."""
+"""Builds the snapshot entries by which gateways check keys: one per live key."""
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
@@ -19,7 +19,7 @@ _CATALOGUE = Catalogue([of_tenants])
 
 
 class KeyEntries:
-    """The source (`control.snapshots.sources`) of keys."""
+    """The source (`control.snapshots.sources`) of keys' entries."""
 
     kind = "key"
 
@@ -34,7 +34,7 @@ class KeyEntries:
         made = [key_entry(key, digest, user, now) for key, digest, user in live]
         return [entry for entry in made if entry is not None]
 
-    async def changed(self, events: Sequence[Recorded], told: Mapping[EntryName, Entry]) -> Collection[str] | None:
+    async def changed(self, events: Sequence[Recorded], before: Mapping[EntryName, Entry]) -> Collection[str] | None:
         keys, users = set[str](), set[str]()
         try:
             for event in _CATALOGUE.read_among(events):
@@ -49,13 +49,13 @@ class KeyEntries:
         if users:
             async with self._store.read() as tx:
                 keys |= {key.id for key, _, _ in await tx.live_keys((), users)}
-            keys |= {entry.id for entry in told.values() if isinstance(entry, KeyEntry) and entry.user in users}
+            keys |= {entry.id for entry in before.values() if isinstance(entry, KeyEntry) and entry.user in users}
         return keys
 
 
 def key_entry(key: Key, digest: bytes, user: User, now: datetime) -> KeyEntry | None:
-    """None for a key that has expired. One that may not invoke inference is told, too, so that gateways know what to
-    say to it."""
+    """The entry of a key; None for one that has expired. One that may not invoke inference has an entry, too, so that
+    gateways know what to answer to it."""
     if key.expires_at is not None and key.expires_at <= now:
         return None
     return KeyEntry(

@@ -1,4 +1,4 @@
-"""From data to a version: recipes and users' code as jobs, and the registration of what they made.
+"""Training: runs recipes and users' code as jobs, and registers the versions that they make.
 
 Reading order: nouns, ports, service, registration; imports brings the data in.
 """

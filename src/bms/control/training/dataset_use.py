@@ -1,4 +1,4 @@
-"""Who needs a version of a data set: what the data sets feature asks before one is deleted."""
+"""Finds the users of a data set's version: the data sets feature asks before one is deleted."""
 
 from bms.control.jobs.ports import JobsTx
 from bms.control.models.ports import ModelsTx
@@ -8,7 +8,8 @@ from bms.core.pages import MAX_LIMIT, PageRequest, decode_cursor
 
 
 class DatasetUse:
-    """`InUse` of the data sets feature: gates that measure on it, and jobs that read it and have not ended.
+    """Implements `InUse` of the data sets feature: finds gates that measure on the version, and jobs that read it and
+    have not ended. Versions of models that were made of it do not need it: their lineage names it, and its row stays.
 
     Versions of models that were made of it do not need it: their lineage names it, and what is left of it stays.
     """
@@ -32,7 +33,7 @@ async def _job(tx: JobsTx, tenant: str, references: set[str]) -> str | None:
 
 
 async def _gate(tx: ModelsTx, tenant: str, dataset: str, references: set[str], left: bool) -> str | None:
-    """One that names a version that goes; or the data set, of which no ready version would be left."""
+    """A gate that names a version that goes; or the data set, of which no ready version would be left."""
     named = references if left else {dataset, *references}
     after: str | None = None
     while True:

@@ -1,4 +1,4 @@
-"""Imports of data sets as jobs: from `dataset.import_requested` to a version that is ready or failed."""
+"""Runs imports of data sets as jobs: from `dataset.import_requested` to a version that is ready or failed."""
 
 from collections.abc import AsyncIterator
 from functools import partial
@@ -30,15 +30,15 @@ class Imports:
     async def on_import_requested(self, event: Event[DatasetImportRequested]) -> None:
         await self._begin(await self._datasets.version_by_id(event.tenant, event.subject))
 
-    async def strays(self, since: Since) -> AsyncIterator[MissedReaction]:
-        """Versions that are imported by no job, or by one that has ended."""
+    async def missed_reactions(self, since: Since) -> AsyncIterator[MissedReaction]:
+        """Finds versions that are imported by no job, or by one that has ended."""
         for version in await self._datasets.importing(since.before):
             job = await self._jobs.find(version.tenant, _importing(version))
             what = f"the import of {version.reference}"
             if job is None:
                 yield MissedReaction(version.tenant, version.id, what, partial(self._begin, version))
             elif job.ended_at is not None and job.ended_at < since.before:
-                yield MissedReaction(version.tenant, version.id, what, partial(self._take, job))
+                yield MissedReaction(version.tenant, version.id, what, partial(self._finish_import, job))
 
     async def _begin(self, version: DatasetVersion) -> None:
         if version.state != "importing":
@@ -56,7 +56,7 @@ class Imports:
         await self._datasets.note_job(version.tenant, version.id, id)
 
     async def on_given_up(self, event: Event[DatasetImportRequested], why: str) -> None:
-        """Ends the import of an event that nothing will follow from: it would go on for ever."""
+        """Ends the import of an event whose handlers were given up: it would go on for ever."""
         await self._give_up(event.tenant, event.subject, f"its import could not begin: {why}")
 
     async def on_end_given_up(self, event: Event[JobEnded], why: str) -> None:
@@ -67,9 +67,9 @@ class Imports:
     async def on_job_ended(self, event: Event[JobEnded]) -> None:
         job = await self._jobs.get(event.tenant, event.subject)
         if job.spec.kind == KIND:
-            await self._take(job)
+            await self._finish_import(job)
 
-    async def _take(self, job: Job) -> None:
+    async def _finish_import(self, job: Job) -> None:
         reason = "" if job.state == "succeeded" else job.error or f"its import ended as {job.state}"
         await self._datasets.finish_import(
             job.tenant, job.spec.subject, tree=job.output, report=job.report, reason=reason

@@ -1,4 +1,4 @@
-"""Whether data sets have what a recipe needs of them, found out before a job is submitted. Pure."""
+"""Checks that data sets have what a recipe needs, before a job is submitted. Pure."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ Balance = Mapping[str, Mapping[str, int]]
 
 
 def check_inputs(recipe: Recipe, given: Mapping[str, object]) -> None:
-    """Raises InvalidArgument unless every data set that it needs is given, and no other."""
+    """Checks that every data set that the recipe needs is given, and no other. Raises InvalidArgument."""
     for name in recipe.needs:
         if name not in given:
             raise InvalidArgument(f"recipe {recipe.name!r} needs a data set as its input {name!r}: give one")
@@ -22,7 +22,7 @@ def check_inputs(recipe: Recipe, given: Mapping[str, object]) -> None:
 
 
 def check_data(recipe: str, needed: RecipeNeeds, version: DatasetVersion, balance: Balance) -> None:
-    """Raises FailedPrecondition, saying what the data set lacks and what to do."""
+    """Checks the contents of the data sets. Raises FailedPrecondition, saying what one lacks and what to do."""
     asked = f"recipe {recipe!r} needs"
     for split in needed.splits:
         if split not in version.splits or not version.splits[split].rows:

@@ -1,4 +1,4 @@
-"""What a training asks for, what a recipe is, and what a job may leave behind for registration."""
+"""The nouns of training: the request, the recipe, and what a job may leave behind for registration."""
 
 import msgspec
 
@@ -10,7 +10,7 @@ from bms.core.workloads.resources import Resources
 
 
 class RecipeNeeds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a recipe needs of a data set: rows in these splits, and so many classes with rows to train on."""
+    """The requirements of a recipe on a data set: rows in these splits, and so many classes with rows to train on."""
 
     splits: tuple[str, ...] = ("train",)
     classes: int = 0
@@ -31,7 +31,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What becomes of a job's `output/model`: a version of `model`, then children in the formats of `convert`."""
+    """The use of a job's `output/model`: a version of `model`, then children in the formats of `convert`."""
 
     model: str
     convert: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class MadeVersion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`output/version.json`: what a job says of the version in `output/model`; the rest is found out."""
+    """The file `output/version.json`: what a job declares of the version in `output/model`; the rest is found out."""
 
     runtime: str = ""
     labels: tuple[str, ...] = ()

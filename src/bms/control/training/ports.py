@@ -1,4 +1,4 @@
-"""What training needs of the outside."""
+"""The port to the recipes that come with the platform."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""When a job that was to make a version succeeded, its output becomes one."""
+"""Registers the output of a job that was to make a version, once it succeeded."""
 
 from collections.abc import AsyncIterator
 from functools import partial
@@ -36,10 +36,10 @@ class Registration:
         self._objects = objects
 
     async def on_job_ended(self, event: Event[JobEnded]) -> None:
-        await self._take(await self._jobs.get(event.tenant, event.subject))
+        await self._register_output(await self._jobs.get(event.tenant, event.subject))
 
-    async def strays(self, since: Since) -> AsyncIterator[MissedReaction]:
-        """Jobs that succeeded and of which there is neither a version nor a word why not."""
+    async def missed_reactions(self, since: Since) -> AsyncIterator[MissedReaction]:
+        """Finds jobs that succeeded and of which there is neither a version nor a remark why not."""
         for tenant, id in await self._jobs.ended(MAKERS, since.after, since.before):
             once = f"registration {id}"
             job = None if once in since.settled else await self._jobs.find(tenant, id)
@@ -50,17 +50,17 @@ class Registration:
                 since.settled.add(once)
                 continue
             what = f"what job {id} made for model {register.model!r}"
-            yield MissedReaction(tenant, job.spec.subject or id, what, partial(self._take, job), once)
+            yield MissedReaction(tenant, job.spec.subject or id, what, partial(self._register_output, job), once)
 
     async def _left(self, job: Job) -> Register | None:
-        """What is still to be registered of an ended job."""
+        """The registration that is still to be made for an ended job."""
         if job.state != "succeeded" or "register" not in job.spec.then or job.message.startswith(_NONE):
             return None
         register = msgspec.convert(job.spec.then["register"], Register)
         known = await self._models.version_of_job(job.tenant, register.model, job.id)
         return register if known is None else None
 
-    async def _take(self, job: Job) -> None:
+    async def _register_output(self, job: Job) -> None:
         if job.state != "succeeded" or "register" not in job.spec.then:
             return
         register = msgspec.convert(job.spec.then["register"], Register)

@@ -1,4 +1,4 @@
-"""Use cases of training: from a request to a resolved job."""
+"""Use cases of training: turn a request into a resolved job."""
 
 from collections.abc import AsyncIterator
 
@@ -24,7 +24,7 @@ from bms.core.workloads.resources import Resources
 
 
 class TrainingService:
-    """Turns what people ask for into jobs that name every byte they will read."""
+    """Submits trainings as jobs that name every byte they will read."""
 
     def __init__(
         self, jobs: JobService, datasets: DatasetService, objects: ObjectStore, recipes: Recipes, conversions: set[str]
@@ -39,7 +39,8 @@ class TrainingService:
         return self._recipes.all()
 
     async def submit(self, by: Principal, wanted: Training) -> Job:
-        """Raises InvalidArgument for a contradictory request, NotFound for an unknown recipe, data set or tree."""
+        """Submits a training. Raises InvalidArgument for a contradictory request, NotFound for an unknown recipe, data
+        set or tree."""
         recipe = self._recipe(wanted)
         versions = {
             check_name("input", name): await self._datasets.resolve(by.tenant, reference)
@@ -86,7 +87,7 @@ class TrainingService:
         return recipe
 
     async def _check(self, tenant: str, recipe: Recipe, versions: dict[str, DatasetVersion]) -> None:
-        """Raises FailedPrecondition where a data set lacks what the recipe needs: no job is to fail of that."""
+        """Checks the data sets against the recipe's needs: no job should fail of that. Raises FailedPrecondition."""
         for name, needed in recipe.needs.items():
             version = versions[name]
             told = await self._datasets.statistics(tenant, version.dataset, version.number)
@@ -106,7 +107,7 @@ class TrainingService:
         return wanted.code, wanted.entry
 
     async def _recipe_code(self, tenant: str, recipe: Recipe) -> str:
-        """A recipe's code becomes a tree of the tenant like any other, so that the job can always be repeated."""
+        """Stores a recipe's code as a tree of the tenant like any other, so that the job can always be repeated."""
         entries = []
         for path, content in self._recipes.files(recipe.name).items():
             await self._objects.put(tenant, _once(content), of_bytes(content))

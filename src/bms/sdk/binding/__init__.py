@@ -1,1 +1,1 @@
-"""Methods made of flows: `resources` binds them to a driver, `shown` says what `help` shows of them."""
+"""Turns flows into methods: `resources` binds them to a driver, `help_signatures` makes what `help` shows of them."""

@@ -1,4 +1,4 @@
-"""Resources: groups of flows, bound to a driver when they are called, so that each is written once.
+"""Resources: groups of API calls, each written once as a flow and bound to a sync or async driver when it is called.
 
 `@operation` makes of a flow a method that returns its result (on a `SyncDriver`) or an awaitable of it (on an
 `AsyncDriver`); `@stream` makes an iterator or an async iterator. Type checkers see which by the resource's driver.
@@ -16,7 +16,7 @@ import msgspec
 from bms.api_types.pages import Page
 from bms.core.errors import Internal
 from bms.core.ids import new_id
-from bms.sdk.binding.shown import signature_of
+from bms.sdk.binding.help_signatures import signature_of
 from bms.sdk.retries import Retrying
 from bms.sdk.transport.drivers import AsyncDriver, SyncDriver
 from bms.sdk.transport.flow import ClientRequest, FileContent, Flow, Item, NextBytes, Reply, Stream
@@ -29,7 +29,8 @@ PAGE = 100
 
 
 class Resource(Generic[D]):
-    """Some of the API's paths. Subclasses hold flows only; what they share is how to call and decode."""
+    """Base class of the client's resources: holds the driver, and calls and decodes for them. Subclasses hold flows
+    only; what they share is how to call and decode."""
 
     def __init__(self, driver: D, retrying: Retrying) -> None:
         self._driver: D = driver
@@ -90,7 +91,7 @@ class Resource(Generic[D]):
 
 
 class _Method:
-    """What `operation` and `stream` share: the flow, and how `help` shows it on either kind of client."""
+    """What `operation` and `stream` share: a descriptor that binds a flow to the resource's driver."""
 
     stream = False
 
@@ -122,7 +123,7 @@ class _Method:
 
 
 class operation(_Method, Generic[P, T]):
-    """A method of a resource that calls the server and returns."""
+    """Makes of a flow a method that calls the server and returns its result."""
 
     flow: Callable[Concatenate[Any, P], Flow[T]]
 
@@ -146,7 +147,7 @@ class operation(_Method, Generic[P, T]):
 
 
 class stream(_Method, Generic[P, T]):
-    """A method of a resource that gives one thing after another, asking the server as it goes."""
+    """Makes of a flow a method that yields items one after another, asking the server as it goes."""
 
     stream = True
     flow: Callable[Concatenate[Any, P], Stream[T]]
@@ -171,7 +172,8 @@ class stream(_Method, Generic[P, T]):
 
 
 def decode(reply: Reply, answer: type[T]) -> T:
-    """The reply's body; None where nothing is expected. Raises Internal when it is not what the API promises."""
+    """Decodes a reply's JSON body as a type; None where nothing is expected. Raises Internal when it is not what the
+    API promises."""
     if answer is type(None):
         return None
     try:
@@ -183,7 +185,7 @@ def decode(reply: Reply, answer: type[T]) -> T:
 
 
 def query_of(values: Mapping[str, object]) -> dict[str, str]:
-    """Query parameters as text, those that are None left out."""
+    """Writes query parameters as text, without those that are None."""
     return {name: _text(value) for name, value in values.items() if value is not None}
 
 
@@ -194,5 +196,5 @@ def _text(value: object) -> str:
 
 
 def path_part(text: str | int) -> str:
-    """`text` as one segment of a path."""
+    """Escapes `text` as one segment of a path."""
     return quote(str(text), safe="")

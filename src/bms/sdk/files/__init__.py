@@ -1,1 +1,1 @@
-"""Files of this machine as content that is uploaded: their digests, NumPy's formats, and a model's description."""
+"""Local files prepared for upload: their digests, NumPy's formats, and a model's description."""

@@ -1,4 +1,4 @@
-"""NumPy's files, NPY and NPZ, as people have them: also broken ones, and such as unpack to more than they look like."""
+"""Reads NPY and NPZ files, and refuses broken ones and those that unpack to far more than their size."""
 
 import zipfile
 import zlib
@@ -14,8 +14,8 @@ _BROKEN = (ValueError, OSError, EOFError, MemoryError, RuntimeError, zipfile.Bad
 
 
 def read_arrays(path: Path) -> Array | dict[str, Array]:
-    """The array of an NPY file, those of an NPZ by name. Raises InvalidArgument for what holds none that can be read,
-    pickled ones among them, and for what is larger unpacked than a request may be."""
+    """Reads the array of an NPY file, or those of an NPZ by name. Raises InvalidArgument for what holds none that can
+    be read, pickled ones among them, and for what is larger unpacked than a request may be."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as packed:

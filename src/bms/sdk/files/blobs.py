@@ -1,4 +1,4 @@
-"""Uploading content by its digest: what the server has already is not sent again, so a broken upload is resumed."""
+"""Uploads content by its digest: what the server already has is not sent again, so an interrupted upload resumes."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,7 +18,7 @@ OCTETS = {"content-type": "application/octet-stream"}
 
 
 class Uploading(Resource[D]):
-    """What resources that send files share."""
+    """Base class of resources that upload files."""
 
     def _send_files(self, files: Sequence[LocalFile], on_progress: UploadProgress | None) -> Flow[None]:
         total, done = sum(file.entry.size for file in files), 0
@@ -54,7 +54,7 @@ class Uploading(Resource[D]):
 
 
 class Blobs(Uploading[D]):
-    """/api/v1/blobs"""
+    """Uploads content-addressed blobs (`/api/v1/blobs`)."""
 
     @operation
     def put_tree(self, path: Path, on_progress: UploadProgress | None = None) -> Flow[str]:

@@ -1,4 +1,4 @@
-"""The file `bms.json` of an artifact: what a maker says of a model at its upload, kept with the version."""
+"""The file `bms.json` of an artifact: what the uploader declares about a model, kept with the version."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ FORMATS = ("NCHW", "NHWC")
 def description(
     batched: bool | None, max_batch_size: int | None = None, formats: Mapping[str, str] = NO_FORMATS
 ) -> dict[str, object]:
-    """What is said, by its names in the file. Raises InvalidArgument for what it can't hold."""
+    """Makes the content of `bms.json` from what was declared. Raises InvalidArgument for what it can't hold."""
     if max_batch_size is not None and max_batch_size < 1:
         raise InvalidArgument(f"max_batch_size is {max_batch_size}, expected the most rows of a request: 1 or more")
     for name, format in formats.items():
@@ -30,8 +30,8 @@ def description(
 
 
 def with_description(files: list[LocalFile], told: Mapping[str, object]) -> list[LocalFile]:
-    """`files`, among them a description that says what is `told`, and all that it said before. Raises InvalidArgument
-    for a description that is no JSON object."""
+    """Adds to `files` a description with what is `told`, and all that it held before. Raises InvalidArgument for a
+    description that is no JSON object."""
     said = next((file.source for file in files if file.entry.path == DESCRIPTION), b"{}")
     try:
         given = msgspec.json.decode(said.read_bytes() if isinstance(said, Path) else said, type=dict[str, object])

@@ -1,4 +1,4 @@
-"""JSON as people's files have it: also with the bare NaN and Infinity that Python writes."""
+"""Reads JSON files as they occur in practice: also with the bare NaN and Infinity that Python writes."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from bms.core.errors import InvalidArgument
 
 
 def read_json(content: bytes | str, where: str) -> Any:
-    """The value. Raises InvalidArgument, naming `where`, for what is no JSON."""
+    """Parses the text, and returns its value. Raises InvalidArgument, naming `where`, for what is no JSON."""
     try:
         return msgspec.json.decode(content)
     except RecursionError:

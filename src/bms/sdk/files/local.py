@@ -1,4 +1,4 @@
-"""Local files and directories as content: their relative paths, digests and sizes."""
+"""Local files and directories as uploadable content: relative paths, digests and sizes."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class LocalFile:
-    """An entry and where its bytes are on this machine, or the bytes themselves."""
+    """A file to upload: its entry, and its path on this machine or its bytes."""
 
     entry: FileEntry
     source: Path | bytes
 
 
 def scan(path: Path) -> list[LocalFile]:
-    """The file at `path`, or all files below it, hashed, in order of their paths.
+    """Hashes the file at `path`, or all files below it, in order of their paths.
 
     Raises NotFound when there is nothing, InvalidArgument for an empty directory and for what is neither a
     regular file nor a directory (links too: what they point at may change or lie outside).
@@ -43,12 +43,12 @@ def scan(path: Path) -> list[LocalFile]:
 
 
 def in_memory(path: str, content: bytes) -> LocalFile:
-    """A file that is not on a disk."""
+    """Makes a file to upload from bytes."""
     return LocalFile(FileEntry(path=path, digest=of_bytes(content), size=len(content)), content)
 
 
 def with_file(files: list[LocalFile], one: LocalFile) -> list[LocalFile]:
-    """`files` with `one` among them, in the place of one of the same path, in order of their paths."""
+    """Adds the file `one` to `files`, replacing one of the same path; in order of their paths."""
     others = [file for file in files if file.entry.path != one.entry.path]
     return sorted([*others, one], key=lambda file: file.entry.path)
 

@@ -1,1 +1,1 @@
-"""What several resources of the client share: signatures, columns, metrics, and the API's nouns of models."""
+"""Types that several resources of the client share: signatures, columns, metrics, models."""

@@ -1,4 +1,4 @@
-"""Columns in a few words, as people declare and read them: `age number`, `city text?`, `color category[red,green]`."""
+"""The short notation of columns: `age number`, `city text?`, `color category[red,green]`."""
 
 import csv
 import json
@@ -38,7 +38,8 @@ def column(
 
 
 def parse_column(text: str) -> TensorSpec:
-    """`age number`, `n integer INT32`, `city text?`, `color category[red,green]`. Raises InvalidArgument."""
+    """Parses the short notation: `age number`, `n integer INT32`, `city text?`, `color category[red,green]`. Raises
+    InvalidArgument."""
     found = _COLUMN.fullmatch(text)
     if found is None:
         raise InvalidArgument(f"{text!r} is no column: {_ADVICE}")
@@ -52,7 +53,7 @@ def parse_column(text: str) -> TensorSpec:
 
 
 def tensor_text(spec: TensorSpec, most: int | None = None) -> str:
-    """A column as it may be declared, any other tensor as `x FP32 [-1, 64]`.
+    """Writes a column in its short notation, any other tensor as `x FP32 [-1, 64]`.
 
     `most`: for people, with so many of a category's levels at most, and none of what is no category, and with so many
     of the features of serialized examples.

@@ -1,4 +1,4 @@
-"""Metrics as users of the SDK have them: floats, NaN and infinities among them, which JSON carries as words."""
+"""Converts metrics to floats; JSON carries NaN and infinities as words."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
@@ -14,5 +14,5 @@ else:
 
 
 def as_numbers(told: msgspec.Struct, metrics: Mapping[str, JsonNumber]) -> None:
-    """For the `__post_init__` of a struct that has these metrics."""
+    """Converts the struct's metrics to floats, in its `__post_init__`."""
     msgspec.structs.force_setattr(told, "metrics", numbers(metrics))

@@ -1,4 +1,4 @@
-"""What the API tells of models, versions and aliases."""
+"""The API's types of models, versions and aliases, as the client returns them."""
 
 import msgspec
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 class Version(versions.Version, frozen=True, kw_only=True):
-    """One immutable version, its metrics as floats."""
+    """One immutable version of a model, with its metrics as floats."""
 
     metrics: Numbers = msgspec.field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""What a model takes and gives, as the API tells it."""
+"""The API's types of a model's signature: what it takes and gives."""
 
 from bms.api_types.environments import EnvironmentSpec
 from bms.api_types.preprocessing import ImagePreprocess, Preprocess, TextPreprocess

@@ -1,4 +1,4 @@
-"""What a prediction sends and what comes back, on every wire that the client speaks.
+"""Requests and answers of predictions, for every wire that the client speaks.
 
-Read in this order: served (what the server tells of a model), sending, sent, bodies, answers, answer_texts.
+Read in this order: served (what the server tells of a model), sending, sent, bodies, answers.
 """

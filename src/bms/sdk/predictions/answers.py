@@ -1,4 +1,4 @@
-"""Answers to predictions: of the Open Inference Protocol v2 with raw or JSON tensors, and of TensorFlow Serving."""
+"""Decodes answers: of the Open Inference Protocol v2 with raw or JSON tensors, and of TensorFlow Serving."""
 
 import json
 from base64 import b64decode
@@ -33,7 +33,8 @@ class _Columns(msgspec.Struct):
 
 
 def decode_answer(content: bytes, json_length: int | None) -> tuple[int, dict[str, Array]]:
-    """The version that answered and its outputs. Raises Internal for what is no infer answer."""
+    """Decodes an infer answer: the version that answered, and its outputs. Raises Internal for what is no infer
+    answer."""
     split = len(content) if json_length is None else json_length
     try:
         answer = read(content[:split], _Answer)
@@ -51,7 +52,7 @@ def decode_answer(content: bytes, json_length: int | None) -> tuple[int, dict[st
 
 
 def decode_columns(content: bytes) -> dict[str, Array]:
-    """TF Serving's outputs by name; the only output of a model has lost its name and is called "output"."""
+    """Decodes TF Serving's outputs by name; an only output has no name there and is called "output"."""
     try:
         outputs = read(content, _Columns).outputs
     except ValueError as error:
@@ -62,7 +63,7 @@ def decode_columns(content: bytes) -> dict[str, Array]:
 
 
 def array_of(value: object, datatype: str) -> Array:
-    """A numpy array of the wire's type from an answer's nested lists; texts become an array of bytes objects."""
+    """Makes a NumPy array of the wire's type from an answer's nested lists; texts become an array of bytes objects."""
     if datatype != "BYTES":
         return np.asarray(value, dtype=NUMPY[datatype])
     flat = np.asarray(value, dtype=object)
@@ -73,7 +74,7 @@ def array_of(value: object, datatype: str) -> Array:
 
 
 def read(content: bytes, kind: type[T]) -> T:
-    """JSON, also with the bare NaN and Infinity that answers may hold. Raises ValueError."""
+    """Parses JSON, also with the bare NaN and Infinity that answers may hold. Raises ValueError."""
     try:
         return msgspec.json.decode(content, type=kind)
     except msgspec.DecodeError:
@@ -83,7 +84,7 @@ def read(content: bytes, kind: type[T]) -> T:
 
 
 def as_texts(array: Array) -> Array:
-    """An array of texts or bytes as one of `str`, or, where any element is no UTF-8, of `bytes`; others as they are."""
+    """Decodes an array of bytes to one of `str`, or keeps `bytes` where any element is no UTF-8; others as they are."""
     if array.dtype.kind not in "OUS":
         return array
     items = [_plain(item) for item in array.ravel().tolist()]

@@ -1,4 +1,4 @@
-"""Bodies of predictions: the Open Inference Protocol v2 with raw or JSON tensors, and TensorFlow Serving's JSON."""
+"""Encodes request bodies: the Open Inference Protocol v2 with raw or JSON tensors, and TensorFlow Serving's JSON."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ JSON_LENGTH = "inference-header-content-length"
 
 
 def encode_raw(sent: SentInputs) -> tuple[bytes, int]:
-    """An infer body with all tensors raw, and the length of its JSON part."""
+    """Encodes an infer body with all tensors raw, and gives the length of its JSON part."""
     tensors = sent.tensors()
     raws = {name: to_raw(array) for name, array in tensors.items()}
     head = {
@@ -36,7 +36,8 @@ def encode_raw(sent: SentInputs) -> tuple[bytes, int]:
 
 
 def encode_json(sent: SentInputs) -> bytes:
-    """An infer body in JSON alone, null for what is missing. Raises InvalidArgument for BYTES that are no text."""
+    """Encodes an infer body in JSON alone, null for missing values. Raises InvalidArgument for BYTES that are no
+    text."""
     inputs = [
         {"name": name, "shape": array.shape, "datatype": dtype_of(array), "data": _cells(sent, name, _text, flat=True)}
         for name, array in sent.arrays.items()
@@ -45,14 +46,15 @@ def encode_json(sent: SentInputs) -> bytes:
 
 
 def encode_columns(sent: SentInputs) -> bytes:
-    """A predict body of TF Serving in columnar form, null for what is missing; bytes that are no text in base64."""
+    """Encodes a predict body of TF Serving in columnar form, null for missing values; bytes that are no text in
+    base64."""
     columns = {name: _cells(sent, name, _text_or_b64) for name in sent.arrays}
     return _json({"inputs": columns, **sent.parameters}, sent)
 
 
 def encode_inputs(sent: SentInputs) -> bytes:
-    """A generate body: inputs by name, all as they are. Raises InvalidArgument for what it has no words for: missing
-    values, and BYTES that are no text."""
+    """Encodes a generate body: inputs by name, all as they are. Raises InvalidArgument for what it has no words for:
+    missing values, and BYTES that are no text."""
     if sent.missing:
         name = next(iter(sent.missing))
         raise InvalidArgument(f"column {name!r} has missing values, with which a stream can't be asked: fill them in")
@@ -61,7 +63,8 @@ def encode_inputs(sent: SentInputs) -> bytes:
 
 
 def encode_examples(sent: SentInputs) -> bytes:
-    """A classify body of TF Serving, likewise. Raises InvalidArgument where inputs have different numbers of rows."""
+    """Encodes a classify body of TF Serving, likewise. Raises InvalidArgument where inputs have different numbers of
+    rows."""
     counts = {len(array) if array.ndim else 0 for array in sent.arrays.values()}
     if len(counts) != 1:
         raise InvalidArgument("the inputs have different numbers of rows")

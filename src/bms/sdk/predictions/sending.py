@@ -1,4 +1,4 @@
-"""What callers hand over, made what travels: columns by name, or arrays, in the types that they have."""
+"""Converts what callers pass to `predict` into columns by name or arrays, each in the type that it has."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,8 @@ Taken = tuple[TensorInfo, ...]
 
 
 def sent_of(given: Any, taken: Taken) -> SentInputs | None:
-    """`given` as the inputs of a model that takes `taken`. None for one array where the model takes several inputs.
+    """Converts `given` to the inputs of a model that takes `taken`. None for one array where the model takes several
+    inputs.
 
     Raises InvalidArgument, naming column and row, for what can't be sent.
     """
@@ -80,7 +81,7 @@ def _mapping(given: Mapping[Any, Any], taken: Taken) -> SentInputs:
 
 
 def _check_named(values: ColumnValues, spec: TensorInfo, taken: Taken) -> None:
-    """Raises InvalidArgument where a row left out what may not be left out: it is null only where that is said."""
+    """Raises InvalidArgument where a row left out what may not be left out: it is null only where that is declared."""
     if values.unnamed is not None and spec.column is not None and not spec.optional:
         raise InvalidArgument(
             f"row {values.unnamed}: column {spec.name!r} is missing: this model takes {', '.join(map(str, taken))}"

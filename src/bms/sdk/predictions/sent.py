@@ -1,5 +1,4 @@
-"""What one prediction sends: tensors by name, which of their values are missing, the signature that is meant, and of
-which sequence it is a step."""
+"""The inputs of one prediction: tensors by name, masks of missing values, the signature, and the step of a sequence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,8 @@ from bms.sdk.tables.column_values import Mask
 
 @dataclass(frozen=True)
 class SentInputs:
-    """`missing` has masks [rows] of columns that hold fillers; in floating-point columns NaN is what is missing."""
+    """The inputs of one prediction, ready to be encoded. `missing` has masks [rows] of columns that hold fillers; in
+    floating-point columns NaN is what is missing."""
 
     arrays: Mapping[str, Array]
     missing: Mapping[str, Mask] = field(default_factory=dict)

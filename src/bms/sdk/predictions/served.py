@@ -1,4 +1,4 @@
-"""What the server tells of a served model: its versions, and the tensors of each way to call it."""
+"""The server's description of a served model: its versions, and the tensors of each signature."""
 
 import msgspec
 
@@ -12,7 +12,7 @@ _TYPES = {
 
 
 class TensorInfo(msgspec.Struct, frozen=True):
-    """A tensor; free dimensions are -1. As text it is told as a person would, e.g. `age integer`, `city text?`."""
+    """A tensor of a signature; free dimensions are -1. As text it reads e.g. `age integer`, `city text?`."""
 
     name: str
     datatype: str
@@ -82,7 +82,7 @@ class _Metadata(msgspec.Struct):
 
 
 class SavedModelInfo(msgspec.Struct):
-    """TensorFlow Serving's metadata, which tell of every signature."""
+    """TensorFlow Serving's metadata: every signature of a model."""
 
     metadata: _Metadata
 

@@ -1,4 +1,4 @@
-"""Arrays, for inputs that are no columns: of whatever callers hold, and of columns that are put side by side."""
+"""Converts array inputs: from whatever callers hold, or from a table's columns put side by side."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from bms.sdk.tables.python_values import input_words, nested_array
 
 
 def is_plain(given: Any) -> bool:
-    """Whether it is an array that travels as it is: of numbers, booleans, texts or bytes, with no gaps."""
+    """Whether an array can be sent as it is: of numbers, booleans, texts or bytes, with no missing values."""
     if not isinstance(given, np.ndarray) or isinstance(given, np.ma.MaskedArray):
         return False
     if given.dtype.kind == "O":
@@ -22,8 +22,8 @@ def is_plain(given: Any) -> bool:
 
 
 def array_given(name: str, given: Any, datatype: str | None) -> Array:
-    """Input `name` as an array; lists of numbers in the floating-point type that the model declares, where that keeps
-    their digits. Raises InvalidArgument for what can't be sent."""
+    """Converts input `name` to an array; lists of numbers get the floating-point type that the model declares, where
+    that keeps their digits. Raises InvalidArgument for what can't be sent."""
     if is_plain(given):
         return np.asarray(given)
     if isinstance(given, np.ma.MaskedArray):
@@ -57,7 +57,7 @@ def declared(array: Array, datatype: str | None) -> Array:
 
 
 def matrix_of(table: Table, name: str) -> Array:
-    """The columns of numbers side by side, [rows, columns], for a model that takes a matrix: by place.
+    """Puts columns of numbers side by side, by place, [rows, columns], for a model that takes a matrix.
 
     Raises InvalidArgument for columns of anything else, gaps that no number says, and digits that would be lost.
     """

@@ -1,4 +1,4 @@
-"""Columns of a pyarrow.Table or RecordBatch."""
+"""Converts the columns of a pyarrow.Table or RecordBatch."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,12 +14,13 @@ _WHOLE = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint6
 
 
 def arrow_columns(table: Any) -> list[tuple[str, ColumnValues]]:
-    """Names and values, in order. Raises InvalidArgument naming a column that can't be sent."""
+    """The columns of an Arrow table: names and values, in order. Raises InvalidArgument naming a column that can't be
+    sent."""
     return [(name, arrow_column(name, table.column(place))) for place, name in enumerate(table.column_names)]
 
 
 def arrow_column(name: str, values: Any) -> ColumnValues:
-    """Of an Array or ChunkedArray. Raises InvalidArgument."""
+    """Converts an Array or ChunkedArray. Raises InvalidArgument."""
     kind = str(values.type).partition("[")[0].partition("(")[0].partition("<")[0]
     if kind in _WHOLE or kind == "bool":
         filled = values.fill_null(False if kind == "bool" else 0)

@@ -1,4 +1,4 @@
-"""One column of a table: an array of one of the wire's types, and what of it is missing."""
+"""One column of a table: an array of one of the wire's types, and which values are missing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,11 +14,11 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class ColumnValues:
-    """`array` [rows], or [rows, …] where cells are lists.
+    """One column's values, ready to be sent.
 
     What is missing is NaN among floating-point numbers; beside all else `missing` is true there, and `array` holds a
-    filler. `type` is None where nothing but missing values is there to tell it. `categories` are the levels of a
-    category, where it has a fixed list of them. `unnamed` is the first row that did not name the column at all.
+    filler. `type` is None where all values are missing. `categories` are the levels of a category, where it has a fixed
+    list of them. `unnamed` is the first row that did not name the column at all.
     """
 
     array: Array
@@ -28,7 +28,7 @@ class ColumnValues:
     unnamed: int | None = None
 
     def as_dtype(self, dtype: str) -> "ColumnValues":
-        """A column without any value, in a type that somebody else declares; one with values as it is."""
+        """A column without any value, in a declared type; one with values as it is."""
         if self.type is not None:
             return self
         return replace(empty(len(self.array), dtype), unnamed=self.unnamed)
@@ -39,13 +39,13 @@ Table = Mapping[str, ColumnValues]
 
 @dataclass(frozen=True)
 class OrderedTable:
-    """A table whose columns are in an order that means something, as those of a data frame are."""
+    """A table whose order of columns is meaningful, as in a data frame."""
 
     columns: Table
 
 
 def empty(rows: int, dtype: str = "FP64") -> ColumnValues:
-    """A column of which all is missing."""
+    """A column whose values are all missing."""
     kind = NUMPY[dtype]
     if kind.kind == "f":
         return ColumnValues(np.full(rows, np.nan, kind), None)
@@ -54,13 +54,14 @@ def empty(rows: int, dtype: str = "FP64") -> ColumnValues:
 
 
 def of_array(array: Array, missing: Mask | None = None) -> ColumnValues:
-    """Numbers, booleans, or bytes objects."""
+    """A column of numbers, booleans, or bytes objects."""
     types: dict[str, ColumnType] = {"b": "boolean", "i": "integer", "u": "integer", "f": "number", "O": "text"}
     return ColumnValues(array, types[array.dtype.kind], missing if missing is not None and missing.any() else None)
 
 
 def of_times(times: npt.NDArray[np.datetime64], *, utc: bool) -> ColumnValues:
-    """Date-times as ISO 8601 text, with all their digits; NaT is missing. `utc`: they are instants, told in UTC."""
+    """A column of date-times, as ISO 8601 text with all their digits; NaT is missing. `utc`: they are instants, written
+    in UTC."""
     missing = np.isnat(times)
     if missing.all():
         return replace(empty(len(times), "BYTES"), type="datetime")
@@ -83,7 +84,7 @@ def of_times(times: npt.NDArray[np.datetime64], *, utc: bool) -> ColumnValues:
 
 
 def of_levels(levels: ColumnValues, codes: npt.NDArray[np.integer], categories: tuple[Level, ...]) -> ColumnValues:
-    """A category: `codes` are places among `levels`, -1 where the value is missing."""
+    """A column of categories: `codes` index `levels`, -1 where the value is missing."""
     missing = codes < 0
     if not len(levels.array):
         return replace(empty(len(codes), "BYTES"), type="category")
@@ -97,5 +98,5 @@ def of_levels(levels: ColumnValues, codes: npt.NDArray[np.integer], categories: 
 
 
 def with_type(values: ColumnValues, type: ColumnType) -> ColumnValues:
-    """The same values, known to be of another type, such as texts that are date-times."""
+    """The same values under another type, such as texts that are date-times."""
     return replace(values, type=type)

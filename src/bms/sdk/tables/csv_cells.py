@@ -1,4 +1,4 @@
-"""CSV with a header line as columns: cells as they are, in the types that others declare, or in those that they show.
+"""Reads CSV with a header line as columns, typed as declared or else as their cells suggest.
 
 A column shows a type when all its cells but the empty ones are of it; one that is not makes it text. Empty cells are
 missing values.
@@ -22,11 +22,11 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z
 
 
 class CsvCells(dict[str, list[str]]):
-    """Cells by column, all of them texts."""
+    """Cells by column, all of them text."""
 
 
 def read_cells(text: str, where: str, separator: str = ",") -> CsvCells:
-    """Cells by column. Raises InvalidArgument, naming `where` and the line, for what is no table."""
+    """Reads a CSV file's cells by column. Raises InvalidArgument, naming `where` and the line, for what is no table."""
     lines = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=separator, strict=True)
     try:
         names = next(lines, [])
@@ -65,7 +65,7 @@ def check_header(names: Collection[str], where: str, known: Collection[str]) -> 
 
 
 def shown_column(name: str, cells: list[str]) -> ColumnValues:
-    """A column in the type that its cells show."""
+    """Converts a column to the type that its cells suggest."""
     present = [cell for cell in cells if cell]
     if present and all(map(_TIME.fullmatch, present)) and all(map(_is_time, present)):
         return with_type(of_values(name, [cell or None for cell in cells]), "datetime")
@@ -76,7 +76,7 @@ def shown_column(name: str, cells: list[str]) -> ColumnValues:
 
 
 def typed_values(name: str, cells: list[str], kind: str) -> list[object]:
-    """Values of a column's declared type, or of a data type; None for empty cells.
+    """Converts cells to a column's declared type, or to a data type; None for empty cells.
 
     Raises InvalidArgument, naming column and row (counted from 0), for a cell that is not of it.
     """

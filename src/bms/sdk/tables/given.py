@@ -1,4 +1,4 @@
-"""Which of the things that callers hand over are tables, and the columns of each."""
+"""Recognises tables among the objects that callers pass, and reads their columns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

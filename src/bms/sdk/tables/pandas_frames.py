@@ -1,4 +1,4 @@
-"""Columns of a pandas.DataFrame, of whatever types pandas has for them; its index is not looked at."""
+"""Converts the columns of a pandas.DataFrame, whatever types pandas has for them; its index is ignored."""
 
 from typing import Any
 
@@ -11,13 +11,14 @@ from bms.sdk.tables.python_values import of_values
 
 
 def pandas_columns(frame: Any) -> list[tuple[Any, ColumnValues]]:
-    """Names, which need not be texts, and values. Raises InvalidArgument naming a column that can't be sent."""
+    """The columns of a frame: names, which need not be text, and values. Raises InvalidArgument naming a column that
+    can't be sent."""
     names = list(frame.columns)
     return [(name, pandas_column(str(name), frame.iloc[:, place])) for place, name in enumerate(names)]
 
 
 def pandas_column(name: str, values: Any) -> ColumnValues:
-    """Of a Series or an Index. Raises InvalidArgument."""
+    """Converts a Series or an Index. Raises InvalidArgument."""
     dtype = values.dtype
     if isinstance(dtype, np.dtype):
         return numpy_column(name, values.to_numpy(), dtype)
@@ -40,7 +41,7 @@ def pandas_column(name: str, values: Any) -> ColumnValues:
 
 
 def numpy_column(name: str, array: Any, dtype: Any) -> ColumnValues:
-    """Of a NumPy array [rows]. Raises InvalidArgument for types that are not sent."""
+    """Converts a NumPy array [rows]. Raises InvalidArgument for types that are not sent."""
     if dtype.kind in "biuf" and dtype.itemsize <= 8:
         return of_array(array)
     if dtype.kind == "M":

@@ -1,4 +1,4 @@
-"""Columns of a polars.DataFrame."""
+"""Converts the columns of a polars.DataFrame."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ _OBJECTS = {"String", "Utf8", "Binary", "Decimal", "Object", "List", "Array", "I
 
 
 def polars_columns(frame: Any) -> list[tuple[str, ColumnValues]]:
-    """Names and values, in order. Raises InvalidArgument naming a column that can't be sent."""
+    """The columns of a frame: names and values, in order. Raises InvalidArgument naming a column that can't be sent."""
     return [(name, polars_column(name, frame.get_column(name))) for name in frame.columns]
 
 
 def polars_column(name: str, series: Any) -> ColumnValues:
-    """Of a Series. Raises InvalidArgument."""
+    """Converts a Series. Raises InvalidArgument."""
     kind = type(series.dtype).__name__ if not isinstance(series.dtype, type) else series.dtype.__name__
     if kind in _WHOLE or kind == "Boolean":
         missing = series.is_null().to_numpy()

@@ -1,4 +1,4 @@
-"""Columns from Python's own values: a list of numbers, texts, dates, and None, with everything kept exactly."""
+"""Converts lists of Python values (numbers, texts, dates, None) to columns without losing a digit."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -18,7 +18,8 @@ _TEXTS = frozenset({"texts", "bytes"})
 
 
 class _Given(NamedTuple):
-    """What is read, in words, and where its values stand: in the rows of a column, or in an array of this `shape`."""
+    """What is converted and where its values stand, for error messages: rows of a column, or an array of this
+    `shape`."""
 
     what: str
     shape: tuple[int, ...] | None = None
@@ -33,12 +34,12 @@ class _Given(NamedTuple):
 
 
 def input_words(name: str) -> str:
-    """What an input is called in errors; an array without a name is just that."""
+    """How error messages name an input; an array without a name is just that."""
     return f"input {name!r}" if name else "the array"
 
 
 def of_values(name: str, items: Sequence[Any]) -> ColumnValues:
-    """The column `name` of `items`: None, NaN, NaT and pandas.NA are missing.
+    """Converts the values `items` of column `name`: None, NaN, NaT and pandas.NA are missing.
 
     Raises InvalidArgument, naming column and row, where values are of several kinds, of one that can't be sent, or
     numbers that no type holds exactly.
@@ -157,7 +158,7 @@ def _is_float(item: int) -> bool:
 
 
 def nested_array(name: str, value: Any) -> Array:
-    """The array that nested lists of numbers, booleans or texts are; None among numbers is NaN.
+    """Converts nested lists of numbers, booleans or texts to an array; None among numbers is NaN.
 
     Raises InvalidArgument as `of_values` does, and for lists of different lengths.
     """

@@ -9,7 +9,7 @@ from bms.sdk.tables.python_values import of_values
 
 
 def table_of_split(split: Any, where: str) -> tuple[Table, dict[str, str]]:
-    """Columns, and the types that are told of them. Raises InvalidArgument, naming `where` and the row."""
+    """Columns, and their declared types. Raises InvalidArgument, naming `where` and the row."""
     names = split.get("columns") if isinstance(split, Mapping) else None
     data = split.get("data") if isinstance(split, Mapping) else None
     if not isinstance(names, list) or not isinstance(data, list) or not names:

@@ -1,3 +1,2 @@
-"""From a call to an answer over HTTP. Read in this order: flow (what a call is), drivers (who does it), failures,
-waiting; addresses, credentials, bodies, latency.
-"""
+"""Sends calls over HTTP and reads their replies. Read in this order: flow (what a call is), drivers (who does it),
+failures, waiting; addresses, credentials, bodies, latency."""

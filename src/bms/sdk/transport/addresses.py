@@ -1,4 +1,4 @@
-"""Where a client goes: what is an address, when a proxy may help, and what to say when nobody answers there."""
+"""The server's address: its check, when a proxy is used, and the error when nothing answers there."""
 
 import ipaddress
 import ssl
@@ -13,8 +13,9 @@ from bms.sdk.transport.flow import TimedOut, Unreachable
 
 
 def check_url(url: str) -> str:
-    """`url` without a trailing slash and blanks around it. Raises InvalidArgument unless it is an http(s) URL, and for
-    one that holds a password, which would be sent in place of the key and be told in errors."""
+    """Checks a server's URL, and returns it without a trailing slash and surrounding blanks. Raises InvalidArgument
+    unless it is an http(s) URL, and for one that holds a password, which would be sent in place of the key and be shown
+    in errors."""
     url = url.strip()
     if "@" in url:
         raise InvalidArgument(
@@ -43,7 +44,8 @@ def trust_env(url: str) -> bool:
 
 @contextmanager
 def proxies_read() -> Iterator[None]:
-    """Around what reads the environment's proxies. Raises InvalidArgument, which shows no password of theirs."""
+    """A context for code that reads the environment's proxy settings. Raises InvalidArgument, which shows no password
+    of theirs."""
     try:
         yield
     except (ValueError, httpx.InvalidURL):
@@ -54,7 +56,7 @@ def proxies_read() -> Iterator[None]:
 
 
 def unreachable(error: httpx.TransportError, url: str) -> Unreachable | TimedOut:
-    """The error that `error` means; it says whether the request may have arrived."""
+    """Converts a connection error to ours; it says whether the request may have arrived."""
     if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
         return TimedOut(f"{url} did not answer {_within(error)}: allow more with timeout_s, or send less at once")
     if isinstance(error, httpx.LocalProtocolError):  # its words may hold a header's value

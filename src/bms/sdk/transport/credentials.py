@@ -1,4 +1,4 @@
-"""The key that a client shows: one word, which goes into a header, and into no message."""
+"""Checks the API key that a client sends; no message ever shows it."""
 
 from bms.core.errors import InvalidArgument
 

@@ -1,4 +1,4 @@
-"""The two drivers: the only place of the client that touches the network, once blocking and once with asyncio."""
+"""The two drivers, blocking and asyncio: the only code of the client that touches the network."""
 
 import asyncio
 import time
@@ -46,7 +46,7 @@ class SyncDriver:
         self._timeout_s = timeout_s
 
     def run(self, flow: Flow[T]) -> T:
-        """The flow's result."""
+        """Runs a flow, and returns its result."""
         with ExitStack() as cleanup:
             cleanup.callback(flow.close)
             try:
@@ -58,7 +58,7 @@ class SyncDriver:
                 return result
 
     def stream(self, flow: Stream[T]) -> Iterator[T]:
-        """The flow's items, each asked for when the one before was taken."""
+        """Runs a flow that yields items, each produced when the one before was taken."""
         with ExitStack() as cleanup:
             cleanup.callback(flow.close)
             try:
@@ -117,7 +117,7 @@ class AsyncDriver:
         self._timeout_s = timeout_s
 
     async def run(self, flow: Flow[T]) -> T:
-        """The flow's result."""
+        """Runs a flow, and returns its result."""
         async with AsyncExitStack() as cleanup:
             cleanup.callback(flow.close)
             try:
@@ -129,7 +129,7 @@ class AsyncDriver:
                 return result
 
     async def stream(self, flow: Stream[T]) -> AsyncIterator[T]:
-        """The flow's items, each asked for when the one before was taken."""
+        """Runs a flow that yields items, each produced when the one before was taken."""
         async with AsyncExitStack() as cleanup:
             cleanup.callback(flow.close)
             try:

@@ -1,4 +1,4 @@
-"""From an error reply to the error it means: problem details of the API, `{"error": …}` of inference."""
+"""Converts error replies to exceptions: problem details of the API, `{"error": …}` of inference."""
 
 import msgspec
 
@@ -44,7 +44,7 @@ _BY_STATUS: dict[int, type[BmsError]] = {
 
 
 class _Problem(msgspec.Struct):
-    """What an error body may hold, whoever wrote it."""
+    """The members of an error body, of the API's or of inference."""
 
     code: str = ""
     detail: str = ""
@@ -52,7 +52,7 @@ class _Problem(msgspec.Struct):
 
 
 def error_of(reply: Reply, clock: Clock) -> BmsError:
-    """The error that `reply`, of status 400 or above, stands for."""
+    """The exception for an error `reply`, of status 400 or above."""
     wait = retry_after(reply, clock)
     try:
         problem = msgspec.json.decode(reply.content, type=_Problem)
@@ -70,6 +70,6 @@ def error_of(reply: Reply, clock: Clock) -> BmsError:
 
 
 def retry_after(reply: Reply, clock: Clock) -> float | None:
-    """Seconds the server asks to wait, from either form of Retry-After (RFC 9110, 10.2.3)."""
+    """The seconds that a Retry-After header asks to wait, in either form (RFC 9110, 10.2.3)."""
     text = reply.headers.get("retry-after")
     return None if text is None else parse_retry_after(text, clock.now())

@@ -1,4 +1,4 @@
-"""What a client wants done, said without doing it: flows yield steps, a driver answers them.
+"""Flows: calls described without I/O, as generators that yield steps for a driver to carry out.
 
 A flow is a generator. It yields a `ClientRequest` and is sent a `Reply`, yields a `Pause` and is resumed later, yields
 a `Local` and is sent what its function returned; a stream yields `Item`s besides. Sync and async differ in their driver
@@ -18,7 +18,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class FileContent:
-    """A request's body that is read from a file while it is sent.
+    """A request body that is streamed from a file.
 
     `progress` hears how many bytes of it are sent so far, and 0 again when the request is repeated.
     """
@@ -30,7 +30,7 @@ class FileContent:
 
 @dataclass(frozen=True)
 class ClientRequest:
-    """One HTTP request below the server's root.
+    """One HTTP request; its path is below the server's root.
 
     `timed` names the latency statistics that it counts in. The body of a good reply to a `streamed` one is left
     in the connection, to be had by `NextBytes`s.
@@ -48,7 +48,7 @@ class ClientRequest:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back; `headers` by lower-case name. `stream` is the driver's own, for a streamed body."""
+    """An HTTP reply; `headers` by lower-case name. `stream` is the driver's own, for a streamed body."""
 
     status: int
     headers: Mapping[str, str]
@@ -74,20 +74,20 @@ class Pause:
 
 @dataclass(frozen=True)
 class Local(Generic[T]):
-    """Work of this machine, such as hashing a file: the async driver does it in a thread."""
+    """Work on this machine, such as hashing a file: the async driver does it in a thread."""
 
     work: Callable[[], T]
 
 
 @dataclass(frozen=True)
 class Item(Generic[T]):
-    """The next thing of a stream."""
+    """One item that a stream yields to its caller."""
 
     value: T
 
 
 class Unreachable(Unavailable):
-    """No reply came. `sent` False: the request surely never reached the server."""
+    """Raised when no reply came. `sent` False: the request surely never reached the server."""
 
     def __init__(self, message: str, *, sent: bool) -> None:
         super().__init__(message)
@@ -95,7 +95,7 @@ class Unreachable(Unavailable):
 
 
 class TimedOut(DeadlineExceeded):
-    """No reply came within the caller's own `timeout_s`; whether the request ran is not known."""
+    """Raised when no reply came within the caller's own `timeout_s`; whether the request ran is not known."""
 
 
 Step = ClientRequest | NextBytes | Pause | Local[Any]
@@ -104,7 +104,7 @@ Stream = Generator[Step | Item[T], Any, None]
 
 
 def send(request: ClientRequest) -> Flow[Reply]:
-    """The reply to one request, whatever its status. Raises Unreachable, TimedOut."""
+    """Sends one request, and returns its reply, whatever its status. Raises Unreachable, TimedOut."""
     reply = yield request
     assert isinstance(reply, Reply)
     return reply
@@ -115,6 +115,6 @@ def pause(seconds: float) -> Flow[None]:
 
 
 def locally(work: Callable[[], T]) -> Flow[T]:
-    """What `work()` returns."""
+    """Runs `work()` on this machine, and returns its result."""
     result: T = yield Local(work)
     return result

@@ -1,4 +1,4 @@
-"""How long the client's own calls took, kept as the last few thousand samples per kind of call."""
+"""Latency statistics of the client's own calls, over the last few thousand samples of each kind."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ KEPT = 4096
 
 @dataclass(frozen=True)
 class LatencySummary:
-    """Seconds, over the samples that are kept; `count` is of all calls ever made."""
+    """Latencies in seconds, over the samples that are kept; `count` is of all calls ever made."""
 
     count: int
     mean: float
@@ -24,7 +24,7 @@ class LatencySummary:
 
 
 class Latencies:
-    """Samples by kind: "infer" for predictions, "api" for all else, "upload" for files."""
+    """Latency samples by kind: "infer" for predictions, "api" for all else, "upload" for files."""
 
     def __init__(self) -> None:
         self._samples: dict[str, deque[float]] = {}
@@ -44,7 +44,7 @@ class Latencies:
             self._counts[kind] = self._counts.get(kind, 0) + 1
 
     def summary(self, kind: str = "infer") -> LatencySummary | None:
-        """None before the first call of that kind."""
+        """Summarises one kind of call; None before the first."""
         with self._lock:
             ordered = sorted(self._samples.get(kind, ()))
             count = self._counts.get(kind, 0)

@@ -1,4 +1,4 @@
-"""Asking again until something has happened, a little less often each time."""
+"""Polls until a condition holds, a little less often each time."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -20,7 +20,8 @@ def until(
     timeout_s: float | None,
     on_progress: Callable[[T], None] | None = None,
 ) -> Flow[T]:
-    """The first answer that is `done`. Raises DeadlineExceeded, naming `what`, after `timeout_s` (None: never)."""
+    """Asks until the answer is `done`, and returns that answer. Raises DeadlineExceeded, naming `what`, after
+    `timeout_s` (None: never)."""
     end = None if timeout_s is None else clock.monotonic() + timeout_s
     wait = FIRST_S
     while True:

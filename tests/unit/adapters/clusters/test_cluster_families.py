@@ -219,7 +219,7 @@ def test_who_was_not_in_the_table_yet_when_its_number_was_taken_is_found_later(
 def test_where_numbers_are_not_told_the_whole_table_is_read_each_time(
     obedient: Obedient, swept: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert families.numbers_are_told()
+    assert families.newest_pid_is_reliable()
     monkeypatch.setattr(families, "newest_pid", lambda: 1)
     looking, look = _looks(obedient)
     before = len(swept)

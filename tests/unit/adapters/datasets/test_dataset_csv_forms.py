@@ -77,7 +77,9 @@ class TestEncoding:
             read("a,b\né,1\n", encoding="ascii")
 
     def test_a_mark_that_says_otherwise_is_believed(self, read: Load) -> None:
-        with pytest.raises(InvalidArgument, match="byte order mark of utf-8, and encoding says cp1252: leave that out"):
+        with pytest.raises(
+            InvalidArgument, match="byte order mark of utf-8, but encoding is cp1252: leave the option out"
+        ):
             read("\ufeffa,b\n", encoding="cp1252")
         assert read("\ufeffa,b\n1,2\n", encoding="UTF-8").numbers("a").tolist() == [1]
 
@@ -127,7 +129,7 @@ class TestNearlyOfAnotherKind:
         ("cells", "words"),
         [
             (["21.11.2026", "1.12.2026"], "line 2, column 1 says '21.11.2026', which looks like a date"),
-            (["2026-02-30"], "which looks like a date: understood are days that exist"),
+            (["2026-02-30"], "which looks like a date: only existing days are read"),
             (["11/21/26", ""], "which looks like a date"),
             (["yes", "no", "yes"], "which may be true or false: declare the column boolean"),
             (["50%", "60.5 %"], "which looks like a number with other signs"),

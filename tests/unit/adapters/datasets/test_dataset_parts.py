@@ -140,7 +140,7 @@ class TestDividing:
             "train": list(range(4, 14)), "test": [0, 1, 2, 3],
         }  # fmt: skip
         assert [finding.message for finding in findings] == [
-            "the source is divided by itself, and that is kept: train (10 rows), test (4 rows); for a validation, take "
+            "the source has its own splits, which are kept: train (10 rows), test (4 rows); for a validation, take "
             "a share of its train, like train=0.8,validation=0.2"
         ]
 

@@ -62,7 +62,7 @@ async def test_notes_are_bounded(files: NotedAttemptFiles) -> None:
     assert size < MAX_NOTES + 10_000
     said = (await files.read("w", "log", 0, size)).decode(errors="replace").splitlines()
     assert said[1].endswith("x [1808 bytes more are left out here]")
-    assert said[-1].startswith("[more was said before the job began than is kept")
+    assert said[-1].startswith("[the log before the job's start was too long")
 
 
 @pytest.mark.parametrize("name", ["job.log", "events.jsonl", "result.json", "workload.log"])
@@ -86,7 +86,7 @@ async def test_no_trick_makes_us_read_what_is_not_the_job_s(
     for record in ("log", "events"):
         assert await files.size("w", record) == 0  # type: ignore[arg-type]
         assert await files.read("w", record, 0, 100) == b""  # type: ignore[arg-type]
-    assert await files.last_words("w") == b""
+    assert await files.console_tail("w") == b""
     if name == "result.json":
         with pytest.raises(DataLoss, match="can't be read"):
             await files.result("w")
@@ -107,7 +107,7 @@ async def test_results_are_read_whole_or_refused(files: NotedAttemptFiles, work:
 
 async def test_last_words_are_the_end_of_what_the_process_said(files: NotedAttemptFiles, work: Path) -> None:
     (work / "workload.log").write_bytes(b"x" * 100_000 + b"the end")
-    words = await files.last_words("w")
+    words = await files.console_tail("w")
     note, _, kept = words.partition(b"\n")
     assert (len(kept), kept[-7:]) == (LAST_WORDS, b"the end")
     assert note == f"[the first {100_007 - LAST_WORDS} bytes are left out here]".encode()

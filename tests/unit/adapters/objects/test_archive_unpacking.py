@@ -13,7 +13,7 @@ from bms.adapters.objects import unpacking
 from bms.adapters.objects.extraction import Extraction, Limits
 from bms.adapters.objects.local import LocalObjectStore
 from bms.adapters.objects.memory import MemoryObjectStore
-from bms.adapters.objects.unpacking import Unpacker, wanted
+from bms.adapters.objects.unpacking import Unpacker, kept_paths
 from bms.control.platform.objects import ObjectStore
 from bms.core.digest import of_bytes
 from bms.core.errors import InvalidArgument, NotFound, PayloadTooLarge
@@ -132,4 +132,4 @@ async def test_opening_removes_what_a_killed_process_left_and_spares_living_ones
     ],
 )
 def test_the_one_folder_that_everything_lies_in_is_left_out(paths: list[str], names: list[str]) -> None:
-    assert list(wanted(paths).values()) == names
+    assert list(kept_paths(paths).values()) == names

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bms.adapters.runtimes.huggingface.answers import pooled
-from bms.adapters.runtimes.huggingface.batch_independence import Tokenised, company, grouped
+from bms.adapters.runtimes.huggingface.batch_independence import Tokenised, batch_independence_of, grouped
 from bms.adapters.runtimes.huggingface.dense import dense_of
 from bms.adapters.runtimes.huggingface.keys import DENSE, KEYS, STRICT, check_known
 from bms.adapters.runtimes.huggingface.length import max_length
@@ -31,11 +31,11 @@ def last(texts: Sequence[Encoding], known: int, filled: int) -> dict[str, Array]
 
 
 def test_texts_are_padded_together_if_the_padding_is_the_one_that_the_model_knows() -> None:
-    assert company(lambda texts: last(texts, 0, 0), TEXTS) == "padded"
+    assert batch_independence_of(lambda texts: last(texts, 0, 0), TEXTS) == "padded"
 
 
 def test_texts_of_one_length_run_together_where_padding_changes_an_answer() -> None:
-    assert company(lambda texts: last(texts, 0, 99), TEXTS) == "equal"
+    assert batch_independence_of(lambda texts: last(texts, 0, 99), TEXTS) == "equal"
 
 
 def test_each_runs_by_itself_where_company_changes_an_answer_or_is_refused() -> None:
@@ -48,8 +48,8 @@ def test_each_runs_by_itself_where_company_changes_an_answer_or_is_refused() -> 
             raise ValueError("Cannot handle batch sizes > 1 if no padding token is defined.")
         return last(texts, 0, 0)
 
-    assert company(scaled, TEXTS) == "alone"
-    assert company(one, TEXTS) == "alone"
+    assert batch_independence_of(scaled, TEXTS) == "alone"
+    assert batch_independence_of(one, TEXTS) == "alone"
 
 
 def test_a_model_that_runs_on_no_text_says_why() -> None:
@@ -57,7 +57,7 @@ def test_a_model_that_runs_on_no_text_says_why() -> None:
         raise ValueError("index 3 is out of bounds")
 
     with pytest.raises(FailedPrecondition, match="does not run on a text: ValueError: index 3"):
-        company(broken, TEXTS)
+        batch_independence_of(broken, TEXTS)
 
 
 def test_groups_are_as_large_as_they_may_be() -> None:

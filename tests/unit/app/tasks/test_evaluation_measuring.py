@@ -92,7 +92,7 @@ def test_a_quantity_of_few_values_is_compared_with_the_numbers_that_its_classes_
     regress = Signature(inputs=(), method="regress")
     found = measured(regress, {"prediction": np.array([100.0, 900.0, 1000.0])}, classes("100", "900", "1000"))
     assert (found.metrics["rmse"], found.metrics["r2"]) == (0.0, 1.0)
-    with pytest.raises(FailedPrecondition, match="are none: 'no', 'yes'"):
+    with pytest.raises(FailedPrecondition, match="are not: 'no', 'yes'"):
         measured(regress, {"prediction": np.array([0.0, 1.0])}, classes("no", "yes"))
 
 

@@ -27,7 +27,10 @@ def test_names_tell_it(names: list[str], format: str) -> None:
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (["data.bin", "notes"], r"no name says what these files are \(data.bin, notes\): say the format: csv, jsonl"),
+        (
+            ["data.bin", "notes"],
+            r"no file name shows the format \(data.bin, notes\): say the format: csv, jsonl",
+        ),
         ([], "there are none"),
         (["cat/1.png", "cat/2.png", "labels.csv"], "of several formats, 2 of images and 1 of csv: say the format"),
         (["pictures.zip"], "pictures.zip is an archive: unpack it"),

@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from bms.control.jobs.outcomes import AttemptOutcome, ending, exit_text, pause_s, settled
+from bms.control.jobs.outcomes import AttemptOutcome, after_attempt, ending, exit_text, pause_s
 from bms.core.clock import ManualClock
 from bms.core.workloads.programs import JobResult
 from bms.core.workloads.workload import WorkloadStatus
@@ -94,7 +94,7 @@ def test_a_job_is_tried_again_only_after_failures_and_never_once_cancelled(
     attempt: int, attempts: int, cancelled: bool, end: str, state: str
 ) -> None:
     row = job(state="running", attempt=attempt, cancel_requested=cancelled, spec={"max_attempts": attempts})
-    after = settled(row, AttemptOutcome(state=end, error="why", output="sha256:x"), NOW)  # type: ignore[arg-type]
+    after = after_attempt(row, AttemptOutcome(state=end, error="why", output="sha256:x"), NOW)  # type: ignore[arg-type]
     assert after.state == state
     assert (after.output is not None) == (state not in ("queued", "cancelled"))
     if state == "queued":
@@ -114,12 +114,12 @@ def test_what_a_task_of_the_platform_says_of_its_input_is_not_asked_again(
     entry: str, result: JobResult | None, state: str
 ) -> None:
     row = job(state="running", attempt=1, spec={"max_attempts": 2, "entry": entry})
-    assert settled(row, ending(row, status(1), result), NOW).state == state
+    assert after_attempt(row, ending(row, status(1), result), NOW).state == state
 
 
 def test_a_job_that_never_ran_can_be_cancelled_and_refused() -> None:
-    assert settled(job(cancel_requested=True), AttemptOutcome(state="cancelled"), NOW).state == "cancelled"
-    assert settled(job(attempt=1), AttemptOutcome(state="failed", error="too large"), NOW).error == "too large"
+    assert after_attempt(job(cancel_requested=True), AttemptOutcome(state="cancelled"), NOW).state == "cancelled"
+    assert after_attempt(job(attempt=1), AttemptOutcome(state="failed", error="too large"), NOW).error == "too large"
 
 
 def test_pauses_double_up_to_five_minutes() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from bms.control.models.checks import MAX_SAID, check_alias, check_gates, check_new, check_text
-from bms.control.models.drafts import runtime_said
+from bms.control.models.drafts import declared_runtime
 from bms.control.models.nouns import Gate, Lineage, NewVersion
 from bms.core.errors import InvalidArgument
 from bms.core.tensors.signature import Signature, TensorSpec
@@ -87,6 +87,6 @@ def test_texts_have_a_length_and_no_control_characters() -> None:
 
 def test_a_runtime_is_one_of_those_there_are_or_left_to_be_recognised() -> None:
     known = ("onnx", "sklearn")
-    assert [runtime_said(said, known) for said in ("", "onnx")] == ["", "onnx"]
+    assert [declared_runtime(said, known) for said in ("", "onnx")] == ["", "onnx"]
     with pytest.raises(InvalidArgument, match="unknown runtime 'torch': use one of onnx, sklearn, or leave it out"):
-        runtime_said("torch", known)
+        declared_runtime("torch", known)

@@ -1,4 +1,5 @@
-"""A workload's first lines: wait for the word to go, be confined, become the program with the slim part on its path.
+"""The first program of a workload's process: waits for permission to start, sandboxes itself, then executes the
+workload's interpreter.
 
 Run by its path, by the platform's own interpreter, isolated and without its packages:
 

@@ -1,4 +1,4 @@
-"""What this machine can do to keep workloads in, asked once of a process of its own (`probes`), as protections."""
+"""Detects which isolation this machine offers, by running `probes` in a process of its own."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ _START = "import sys; sys.path.insert(0, sys.argv[1]); from {0} import probes; p
 
 
 class IsolationMeans(msgspec.Struct, frozen=True, kw_only=True):
-    """`probes.Means`, read."""
+    """The result of `probes`, decoded: which isolation means work here."""
 
     landlock: int = 0
     filter: bool = False
@@ -29,7 +29,7 @@ class IsolationMeans(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def probe() -> IsolationMeans:
-    """Blocks while it tries everything. Raises FailedPrecondition when the probe itself fails."""
+    """Runs the probes, blocking until all are tried. Raises FailedPrecondition when the probe itself fails."""
     folder = Path(__file__).parent
     command = [sys.executable, "-I", "-S", "-c", _START.format(folder.name), str(folder.parent)]
     try:
@@ -37,11 +37,11 @@ def probe() -> IsolationMeans:
         return msgspec.json.decode(done.stdout, type=IsolationMeans)
     except (OSError, subprocess.SubprocessError, msgspec.DecodeError) as error:
         said = (getattr(error, "stderr", None) or b"").decode(errors="replace")[-500:]
-        raise FailedPrecondition(f"what keeps workloads in here can't be found out: {error} {said}") from error
+        raise FailedPrecondition(f"the isolation of workloads can't be detected: {error} {said}") from error
 
 
 def describe(means: IsolationMeans) -> Isolation:
-    """The protections that these means give, each with how or why not, and their level."""
+    """Lists the protections that these means give, each with how or why not, and their level."""
     why, cgroups = means.why, means.cgroups
     tree = f"version {2 if 'unified' in cgroups else 1} control group"
     no_group = why.get("cgroups", "no controller can be used")
@@ -66,7 +66,7 @@ def describe(means: IsolationMeans) -> Isolation:
 
 
 def network_wall(means: IsolationMeans) -> str:
-    """What keeps workloads from the network, in the words of `walls.Walls`."""
+    """How workloads are kept from the network, in the terms of `sandbox.Sandbox`."""
     if means.network:
         return "namespace"
     if means.filter:

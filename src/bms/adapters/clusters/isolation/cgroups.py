@@ -15,14 +15,15 @@ _REMOVING_S = 0.5  # how long a group of ended processes may take to be empty
 
 
 class OomKills(NamedTuple):
-    """How often the kernel had to end a process for want of memory, and the `peak` of bytes then."""
+    """Counts the processes that the kernel killed for lack of memory, and the `peak` of bytes then."""
 
     memory: int = 0
     peak: int = 0
 
 
 def candidates(mounts: str, own: str) -> Iterator[dict[str, str]]:
-    """Bases by controller that may be usable, best first, from the text of /proc/self/mounts and /proc/self/cgroup.
+    """Finds the cgroup bases that may be usable, by controller, best first, from the text of /proc/self/mounts and
+    /proc/self/cgroup.
 
     Version 1 has one tree per controller; of version 2 all bases are the same, marked by the name "unified".
     """
@@ -47,19 +48,20 @@ def candidates(mounts: str, own: str) -> Iterator[dict[str, str]]:
 
 
 def remove_all(mark: str) -> None:
-    """Removes what is left of a home's groups, when nothing of it runs any more."""
-    for bases in here():
+    """Removes a home's leftover groups, when nothing of it runs any more."""
+    for bases in own_groups():
         ControlGroups(bases, mark).close()
 
 
-def here() -> list[dict[str, str]]:
+def own_groups() -> list[dict[str, str]]:
     """The `candidates` of this process. Raises OSError without /proc."""
     with open("/proc/self/mounts") as mounts, open("/proc/self/cgroup") as own:
         return list(candidates(mounts.read(), own.read()))
 
 
 class ControlGroups:
-    """The groups of one home's workloads. `bases` are as `candidates` gives them, of controllers that were tried."""
+    """The control groups of one home's workloads. `bases` are as `candidates` gives them, of controllers that were
+    tried."""
 
     def __init__(self, bases: Mapping[str, str], mark: str) -> None:
         self._roots = {name: f"{base}/bms-{mark}" for name, base in bases.items()}
@@ -90,7 +92,7 @@ class ControlGroups:
             _write(f"{group}/cgroup.procs", str(pid))
 
     def hits(self, workload: str) -> OomKills:
-        """What the kernel had to refuse so far; nothing for a workload without a group."""
+        """Reads the kernel's counters of refusals; nothing for a workload without a group."""
         for controller, events, peak in _OF_MEMORY:
             if controller in self._roots:
                 group = f"{self._roots[controller]}/{workload}"
@@ -99,7 +101,7 @@ class ControlGroups:
         return OomKills()
 
     def remove(self, workload: str) -> None:
-        """Removes the group of one whose processes are gone."""
+        """Removes a workload's group once its processes are gone."""
         deadline = time.monotonic() + _REMOVING_S
         for name in self._roots:
             if group := self._group(name, workload):

@@ -1,8 +1,8 @@
-"""What the kernel lets a workload do: Landlock (landlock(7)) for files, signals, abstract sockets; no capabilities.
+"""Restricts a process by Landlock (landlock(7): files, signals, abstract sockets), and drops its capabilities.
 
 Standard library only (`kernel`): `bootstrap` loads it in a process that has nothing else. Landlock holds for the
-process and for all that it starts, through exec, and nobody can take it off again. What it does not know of
-(connections to sockets that have a path, chmod, stat) is `roots`'s.
+process and for all that it starts, through exec, and it can't be lifted. What it does not know of (connections to
+sockets that have a path, chmod, stat) is `roots`'s.
 """
 
 import ctypes
@@ -40,13 +40,13 @@ RIGHTS["scratch"] = RIGHTS["own"]
 
 
 def abi() -> int:
-    """The version of Landlock that this kernel has; 0 where it has none, or has it switched off."""
+    """The kernel's Landlock version; 0 where it has none, or has it switched off."""
     found: int = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_CREATE_RULESET_VERSION))
     return max(0, found)
 
 
 def confine(allowed: Mapping[str, Iterable[str]], *, tcp: bool = True) -> None:
-    """Takes from this process, for ever, all but what `allowed` gives: paths by the name of the right in RIGHTS, and
+    """Restricts this process, irrevocably, to what `allowed` gives: paths by the name of the right in RIGHTS, and
     `tcp`.
 
     To be called with one thread. Paths that are not there give nothing. Without Landlock only capabilities and new

@@ -1,4 +1,4 @@
-"""The few calls to Linux that Python's standard library lacks, each raising OSError when the kernel refuses.
+"""Bindings to Linux system calls that Python's standard library lacks; each raises OSError when the kernel refuses.
 
 Standard library only: `bootstrap` loads this folder as a package of its own, in a process that has nothing else.
 """
@@ -44,25 +44,25 @@ def unshare(flags: int, what: str) -> None:
 
 
 def mount(kind: str, where: str, flags: int = 0, options: str = "") -> None:
-    """A new file system of a kind that needs no device."""
+    """Mounts a new file system of a kind that needs no device."""
     source = kind.encode()
     answer = libc.mount(source, where.encode(), source, ctypes.c_ulong(flags), options.encode())
     checked(answer, f"mounting {kind} at {where}")
 
 
 def keep_mounts_private() -> None:
-    """What is mounted from now on is not seen outside this process's namespace."""
+    """Keeps later mounts invisible outside this process's namespace."""
     checked(libc.mount(None, b"/", None, ctypes.c_ulong(_RECURSIVE | _PRIVATE), None), "private mounts")
 
 
 def clone_tree(path: str) -> int:
-    """A descriptor of what `path` shows, with all that is mounted below, not yet visible anywhere."""
+    """Opens a detached copy of the tree at `path`, with all that is mounted below, not yet visible anywhere."""
     flags = ctypes.c_uint(_CLONE | _CLOSE_ON_EXEC | _AT_RECURSIVE)
     return checked(libc.syscall(_OPEN_TREE, ctypes.c_int(_HERE), path.encode(), flags), f"taking {path}")
 
 
 def attach_tree(tree: int, path: str) -> None:
-    """Shows it at `path`, and closes the descriptor."""
+    """Mounts a detached tree at `path`, and closes its descriptor."""
     place = (ctypes.c_int(tree), b"", ctypes.c_int(_HERE), path.encode(), ctypes.c_uint(_FROM_FD))
     try:
         checked(libc.syscall(_MOVE_MOUNT, *place), f"showing {path}")
@@ -71,12 +71,12 @@ def attach_tree(tree: int, path: str) -> None:
 
 
 def make_read_only(path: str) -> None:
-    """What is mounted at `path` and all below; set-user-id programs there have no effect any more."""
+    """Makes what is mounted at `path` and all below read-only; set-user-id programs there have no effect any more."""
     _set_attributes(path, struct.pack("=QQQQ", _READ_ONLY | _NO_SUID, 0, 0, 0), _AT_RECURSIVE)
 
 
 def make_writable(path: str) -> None:
-    """What is mounted at `path`, and not what lies below."""
+    """Makes the mount at `path` writable, not those below."""
     _set_attributes(path, struct.pack("=QQQQ", 0, _READ_ONLY, 0, 0), 0)
 
 

@@ -1,4 +1,5 @@
-"""A workload's own network, mounts, System V memory and host name: unshare(2), as root or by a user namespace.
+"""Moves a workload into its own network, mount, IPC and host name namespaces: unshare(2), as root or by a user
+namespace.
 
 Standard library only (`kernel`). What is unshared holds for the process and for all that it starts.
 """
@@ -16,7 +17,7 @@ _GET_FLAGS, _SET_FLAGS = 0x8913, 0x8914
 
 
 def enter(how: str, *, network: bool, mounts: bool) -> None:
-    """Leaves the machine's namespaces, those of `network` and `mounts` where asked for.
+    """Leaves the machine's namespaces, those of `network` and `mounts` where requested.
 
     `how` is "root" (this process may) or "user" (it may in a user namespace of its own, where it keeps its ids).
     Raises OSError when the kernel refuses.

@@ -1,4 +1,4 @@
-"""What this machine's kernel can do to keep workloads in, found out by doing it in processes that end at once.
+"""Probes which isolation this machine's kernel offers, by trying each means in a process that ends at once.
 
 Standard library only, like all that it tries. `capabilities` runs it, in a process of its own.
 """
@@ -21,7 +21,8 @@ _FILES = {"read": ("/proc", "/sys"), "run": ("/usr", "/bin", "/lib", "/lib64"), 
 
 
 class ProbedMeans(TypedDict):
-    """What works here, and, by the same names in `why`, the reason of what does not."""
+    """The result of probing: which means work here and, by the same names in `why`, the reason of each that does
+    not."""
 
     landlock: int  # its version; 0: none
     filter: bool
@@ -40,7 +41,7 @@ def main(*_: str) -> None:
 
 
 def look(folder: str) -> ProbedMeans:
-    """Tries everything; `folder` is an empty directory."""
+    """Tries every means; `folder` is an empty directory."""
     with open(f"{folder}/{_SECRET}", "w") as file:
         file.write("told")
     os.mkdir(f"{folder}/{_OWN}")
@@ -149,7 +150,7 @@ def _end(pid: int) -> None:
 def _cgroups() -> tuple[dict[str, str], str]:
     """The bases whose controllers could be used, and the last refusal where there is none."""
     try:
-        candidates = cgroups.here()
+        candidates = cgroups.own_groups()
     except OSError as error:
         return {}, str(error)
     refused = "no control groups are mounted"

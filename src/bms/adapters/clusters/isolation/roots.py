@@ -1,4 +1,4 @@
-"""A workload's own root: a tree that holds what it may see, read-only, and nothing else; what is its own, writable.
+"""Builds a workload's private root file system: only what it may see, read-only, and its own directories, writable.
 
 Standard library only (`kernel`). Entered in a mount namespace of the workload's own, before Landlock, which forbids to
 mount. What Landlock does not know of (chmod, stat, connecting to a socket that has a path) ends here: what is not
@@ -23,8 +23,8 @@ _LINKS = {
 
 
 def enter(files: Mapping[str, Iterable[str]], *, base: str, program: str, room: int, hide: bool) -> None:
-    """Leaves the machine's tree for one that holds the paths of `files`, of which those of "own" can be written, and
-    empty `SCRATCH` and `SHARED_MEMORY` with `room` bytes each.
+    """Replaces the process's root by a tree that holds the paths of `files`, of which those of "own" can be written,
+    and empty `SCRATCH` and `SHARED_MEMORY` with `room` bytes each.
 
     `base` is a directory to build on; `program` must be found through whatever links lead to it. `hide`: /proc shows
     of the processes only those that the workload might trace, its own. Raises OSError when the kernel refuses.
@@ -82,7 +82,7 @@ def _resolve(path: str) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _tops_in_scratch(paths: Iterable[str]) -> list[str]:
-    """The directories right below `SCRATCH` that lead to any of the paths. They are nobody's to write in."""
+    """The directories right below `SCRATCH` that lead to any of the paths. Nothing may write in them."""
     inside = (path.split("/") for path in paths if path.startswith(f"{SCRATCH}/"))
     return sorted({"/".join(names[:3]) for names in inside if len(names) > 3})
 

@@ -1,4 +1,4 @@
-"""All that keeps a workload in, put up in the one order that works: namespaces, its own root, Landlock, the filter.
+"""Sandboxes the current process, in the one order that works: namespaces, private root, Landlock, seccomp filter.
 
 Standard library only: `bootstrap` calls it in the workload's process, and `probes` where it is only tried.
 """
@@ -11,7 +11,7 @@ from . import confinement, namespaces, roots, seccomp
 
 
 class Sandbox(TypedDict):
-    """What to put up around one workload; JSON in its directory."""
+    """The sandbox of one workload, as JSON in its directory."""
 
     files: Mapping[str, Sequence[str]]  # what it may see and change: paths by the names of `confinement.RIGHTS`
     namespaces: str  # "root", "user" or "": how to get its own
@@ -24,7 +24,7 @@ class Sandbox(TypedDict):
 
 
 def put_up(walls: Sandbox, program: str) -> None:
-    """Confines this process, which must have one thread, for ever. `program` is what it will execute.
+    """Sandboxes this process, which must have one thread, irrevocably. `program` is what it will execute.
 
     Raises OSError when the kernel refuses; nothing may run then.
     """

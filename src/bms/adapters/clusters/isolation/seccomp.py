@@ -1,4 +1,4 @@
-"""Which calls to the kernel a workload may make: a seccomp filter (seccomp(2)), on x86-64 and 64-bit Arm.
+"""Filters a workload's system calls by seccomp (seccomp(2)), on x86-64 and 64-bit Arm.
 
 Standard library only (`kernel`). Refused are sockets of other families than those given, new namespaces, and what
 workloads do without and attackers like: io_uring (which opens sockets behind a filter's back), keyrings, BPF, tracing
@@ -34,12 +34,12 @@ Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, op
 
 
 def known(machine: str = os.uname().machine) -> bool:
-    """Whether there is a filter for this processor."""
+    """Whether this processor is supported."""
     return machine in _NUMBERS
 
 
 def program(families: Iterable[int], machine: str) -> list[Instruction]:
-    """The filter as instructions of classic BPF; everything that it does not name is allowed."""
+    """Builds the filter as instructions of classic BPF; everything that it does not name is allowed."""
     numbers = _NUMBERS[machine] | _EVERYWHERE
     blocks = {
         "socket": [
@@ -86,7 +86,7 @@ def program(families: Iterable[int], machine: str) -> list[Instruction]:
 
 
 def install(families: Iterable[int]) -> None:
-    """Filters this process and all that it starts, for ever. Needs no_new_privs. Raises OSError."""
+    """Filters this process and all that it starts, irrevocably. Needs no_new_privs. Raises OSError."""
     machine = os.uname().machine
     steps = b"".join(struct.pack("=HBBI", *step) for step in program(families, machine))
     buffer = ctypes.create_string_buffer(steps, len(steps))

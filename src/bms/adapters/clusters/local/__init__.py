@@ -1,5 +1,7 @@
-"""This machine as a cluster. Read in this order: records (what is remembered on disk), tracking, directories, supplies
-(what a spec's digests stand for here), places and enclosing (which walls one workload gets), launching, recovery,
-changes; guarded, output_tree and workload_files (what workloads wrote, trusted in nothing); and `cluster`, which
-composes them. kept_logs has what workloads of any variant said, also later.
+"""The cluster of this machine: each workload is a process.
+
+Read in this order: records (workloads on disk), tracking (in memory), directories, workload_inputs (a spec's digests
+resolved), mounts and sandbox_plan (what a workload may see), launching, recovery, ending_counter; plain_files,
+output_tree and workload_files (what workloads wrote, trusted in nothing); and `cluster`, which composes them. kept_logs
+keeps logs of workloads of any cluster.
 """

@@ -1,4 +1,5 @@
-"""This machine as a cluster: each workload is a process of its own session, remembered on disk, watched, limited."""
+"""The cluster of this machine: each workload is a process in a session of its own, recorded on disk, watched and
+limited."""
 
 import asyncio
 import contextlib
@@ -16,7 +17,7 @@ from bms.adapters.clusters.isolation import capabilities as probing
 from bms.adapters.clusters.isolation.cgroups import ControlGroups
 from bms.adapters.clusters.local import directories, recovery
 from bms.adapters.clusters.local import sandbox_plan as enclosing
-from bms.adapters.clusters.local.changes import EndingCounter
+from bms.adapters.clusters.local.ending_counter import EndingCounter
 from bms.adapters.clusters.local.launching import ProcessLauncher
 from bms.adapters.clusters.local.records import Record, Records, check_id
 from bms.adapters.clusters.local.tracking import Tracked
@@ -90,8 +91,8 @@ class LocalCluster:
             raise InvalidArgument(f"{run_dir} is too long for sockets: give a directory of at most 80 bytes")
 
     async def open(self) -> None:
-        """Finds out what keeps workloads in here, adopts those that run, notes those that ended meanwhile, ends
-        processes that nobody knows. Raises FailedPrecondition where less keeps them in than is required."""
+        """Probes the isolation, adopts workloads that run, records those that ended meanwhile, kills processes without
+        a record. Raises FailedPrecondition where less keeps them in than is required."""
         self._run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         await self._ask_the_machine()
         groups = self._launcher.groups
@@ -176,15 +177,15 @@ class LocalCluster:
         self._tracked.pop(workload, None)
 
     def socket(self, workload: str) -> str:
-        """Where a model server of this id listens; short enough for AF_UNIX."""
+        """The socket path of a model server of this id; short enough for AF_UNIX."""
         return str(self._run_dir / hashlib.sha256(workload.encode()).hexdigest()[:16] / "s")
 
     def directory(self, workload: str) -> str:
-        """The workload's own, before, while and after it runs."""
+        """The workload's own directory, before, while and after it runs."""
         return str(self._folder / check_id(workload))
 
     def specs(self) -> list[WorkloadSpec]:
-        """Of all workloads that it knows."""
+        """The specs of all known workloads."""
         return [tracked.record.spec for tracked in self._tracked.values()]
 
     def _waits(self, workload: str) -> bool:
@@ -193,11 +194,11 @@ class LocalCluster:
 
     @property
     def isolation(self) -> Isolation:
-        """What keeps workloads from the platform and from one another; known once it is open."""
+        """The isolation of workloads from the platform and from one another; known once the cluster is open."""
         return self._isolation
 
     def devices(self) -> list[tuple[Device, int]]:
-        """Its GPUs, each with the bytes of its memory that nobody was given."""
+        """The machine's GPUs, each with its unallocated memory in bytes."""
         return self._allotments.free()
 
     async def changed(self, timeout_s: float) -> None:
@@ -270,7 +271,7 @@ class LocalCluster:
             tracked.record = msgspec.structs.replace(record, state="ended", ended_at=self._now_ns())
         self._allotments.release(record.spec.id)
         tracked.gone.set()
-        self._changes.ring()
+        self._changes.notify()
 
     def _conclude(self, record: Record, tracked: Tracked) -> Record:
         workload, directory = record.spec.id, Path(self.directory(record.spec.id))

@@ -1,4 +1,4 @@
-"""A workload's own directories, made before it starts: one until it is forgotten, one for its socket until it ends."""
+"""Makes and removes a workload's directories: one until it is forgotten, one for its socket until it ends."""
 
 import contextlib
 import os
@@ -18,8 +18,8 @@ _SOCKETS = re.compile("[0-9a-f]{16}")
 
 
 def prepare(spec: WorkloadSpec, places: Places, walls: Mapping[str, object]) -> None:
-    """Makes the workload's own directory, with `tmp`, `config.json` (a `ProgramFile`) and `walls.json` (what keeps it
-    in), and that of its socket.
+    """Makes the workload's own directory, with `tmp`, `config.json` (a `ProgramFile`) and `walls.json` (its sandbox),
+    and that of its socket.
 
     Raises FailedPrecondition for a config that is not JSON.
     """
@@ -42,7 +42,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def remove(directory: Path) -> None:
-    """Removes it whole, also where the workload took the right to write away from what is in it."""
+    """Removes a workload's directory whole, also where the workload revoked write permission inside it."""
     with contextlib.suppress(FileNotFoundError):
         try:
             shutil.rmtree(directory)

@@ -1,4 +1,4 @@
-"""What workloads said: read where they run while that is there, afterwards from copies that are kept here."""
+"""Logs of workloads: read in place while they are there, afterwards from copies that are kept here."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,8 @@ _log = logging.getLogger(__name__)
 
 
 class KeptLogs:
-    """`files` are the cluster's; copies lie in `folder`, one for each workload, named by its id."""
+    """Reads logs by the cluster's `files`, and copies those of ended workloads to `folder`, one file for each, named by
+    its id."""
 
     def __init__(self, folder: Path, files: WorkloadFiles, clock: Clock) -> None:
         self._folder = folder
@@ -31,7 +32,7 @@ class KeptLogs:
 
     @classmethod
     def open(cls, folder: Path, files: WorkloadFiles, clock: Clock) -> "KeptLogs":
-        """Makes the folder, and removes what was left half written. Blocking; call it at start-up."""
+        """Makes the folder, and removes partial copies. Blocking; call it at start-up."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for unfinished in folder.glob("*.new"):
             unfinished.unlink()
@@ -49,8 +50,8 @@ class KeptLogs:
         return None if piece is None else (piece.note + piece.content, piece.next)
 
     async def keep(self, workload: str) -> None:
-        """Copies the log of one that has ended, before its directory goes. A full disk does not stand in the way of
-        that: then the log is lost, and the platform's own log says so. Raises Unavailable."""
+        """Copies the log of an ended workload, before its directory is removed. A full disk does not stand in the way
+        of that: then the log is lost, and the platform's own log says so. Raises Unavailable."""
         extent = await self._files.extent(workload, "console")
         if extent is None or not extent.end:
             return
@@ -63,7 +64,7 @@ class KeptLogs:
         await asyncio.to_thread(self._drop, [self._copy(workload) for workload in workloads])
 
     async def sweep(self) -> None:
-        """Removes copies that are over a week old, and the oldest where all together are over 1 GiB."""
+        """Removes copies older than a week, and the oldest where all together exceed 1 GiB."""
         await asyncio.to_thread(self._sweep)
 
     def _keep(self, workload: str, piece: FilePiece) -> None:

@@ -1,4 +1,4 @@
-"""How a workload's process is made: recorded, started up to its gate, limited, recorded again, let go."""
+"""Starts a workload's process: recorded, started up to its gate, limited, recorded again, released."""
 
 import contextlib
 import errno
@@ -21,7 +21,7 @@ from bms.adapters.clusters.local.records import Record, Records
 from bms.adapters.clusters.local.workload_inputs import ResolvedInputs
 from bms.adapters.clusters.log_files import WORKLOAD_LOG
 from bms.adapters.clusters.resources import devices, limits, processes
-from bms.adapters.clusters.resources.surroundings import surroundings
+from bms.adapters.clusters.resources.variables import environment_variables
 from bms.control.platform.clusters import MAX_SEALED
 from bms.core.errors import FailedPrecondition, ResourceExhausted
 from bms.core.workloads.devices import Device
@@ -31,7 +31,7 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, er
 
 
 class ProcessLauncher:
-    """Starts processes so that dying at any instant leaves neither a double start nor an unknown process.
+    """Starts processes so that a crash at any instant leaves neither a double start nor an unrecorded process.
 
     The record says `starting` before there is a process, and `running`, with the process's identity, before the
     process passes its gate. Whoever dies in between closes the gate's pipe, and the process ends by itself.
@@ -49,8 +49,8 @@ class ProcessLauncher:
     def launch(
         self, record: Record, supplied: ResolvedInputs, own: Places, gpus: Iterable[Device] = (), sealed: bytes = b""
     ) -> tuple[Record, int]:
-        """The record with its process, and the process's pidfd; its directory and that of its socket are made,
-        `sealed` waits in the process's standard input. Blocks for several fsyncs.
+        """Starts a workload, and returns its record with the process, and the process's pidfd; its directory and that
+        of its socket are made, `sealed` waits in the process's standard input. Blocks for several fsyncs.
 
         Raises FailedPrecondition when it can't be started, ResourceExhausted when disk, memory or processes
         are used up; then nothing of it is left but its directories.
@@ -78,7 +78,7 @@ class ProcessLauncher:
     def _start(
         self, record: Record, python: str, directory: Path, gpus: Iterable[Device], sealed: bytes
     ) -> tuple[Record, int]:
-        environment = surroundings(record.spec, python, directory, self._home_mark, gpus)
+        environment = environment_variables(record.spec, python, directory, self._home_mark, gpus)
         pid, gate = _spawn(record.spec.program, python, directory, self._slim_path, environment, sealed)
         try:
             # Nobody waited for this child yet, so the pid is certainly its own, even if it ended already.

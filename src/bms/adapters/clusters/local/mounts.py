@@ -1,4 +1,4 @@
-"""Which parts of this machine's files a workload may see, and which it may change: its own alone."""
+"""Which files of this machine a workload's sandbox shows, and which it may change: its own alone."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -29,7 +29,7 @@ _OF_A_PREFIX = ("bin", "etc", "include", "lib", "lib32", "lib64", "libexec", "py
 def allowed(
     supplied: ResolvedInputs, *, slim: str, own: Iterable[Path], hidden: Iterable[Path], devices: Iterable[str] = ()
 ) -> dict[str, tuple[str, ...]]:
-    """Paths by what may be done with them, in the words of `confinement.RIGHTS`.
+    """Lists paths by what may be done with them, in the terms of `confinement.RIGHTS`.
 
     `own` are the workload's directories. `hidden`, absolute and without links, are what none of the general places
     may open, wherever they happen to lie: the home, the sockets. `devices` are the files of its GPUs.

@@ -1,4 +1,4 @@
-"""Puts what a job left in a directory of its own into the tenant's objects: a walk that trusts nothing it meets."""
+"""Stores a directory that a job left as a tree of the tenant's objects, trusting nothing in it."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ _MAX_DEPTH = 64
 
 
 async def store_directory(objects: BlobStore, tenant: str, parent: str, name: str) -> Tree | None:
-    """Puts every file below `parent`/`name` and the tree of them; the tree, None without any file.
+    """Stores every file below `parent`/`name`, and their tree, which is returned; None without any file.
 
     Raises InvalidArgument for links, pipes, devices, too many files, and names a tree can't have.
     """

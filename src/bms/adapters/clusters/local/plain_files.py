@@ -1,4 +1,5 @@
-"""Opening what a tenant's process wrote: no link is followed, nothing but plain files is read, no pipe can block us."""
+"""Opens files that a tenant's process wrote safely: follows no link, reads plain files only, and never blocks on a
+pipe."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @contextmanager
 def opened_directory(path: str, within: int | None = None) -> Iterator[int]:
-    """A descriptor of the directory `path`, below the directory `within`. Raises OSError, for a link too."""
+    """Opens the directory `path`, below the directory `within`; returns its descriptor. Raises OSError, for a link
+    too."""
     descriptor = os.open(path, _DIRECTORY, dir_fd=within)
     try:
         yield descriptor
@@ -22,12 +24,14 @@ def opened_directory(path: str, within: int | None = None) -> Iterator[int]:
 
 
 def opened_file(name: str, within: int) -> AbstractContextManager[int]:
-    """A descriptor of the plain file `name` of the directory `within`. Raises OSError for what is none."""
+    """Opens the plain file `name` of the directory `within`; returns its descriptor. Raises OSError for what is
+    none."""
     return plain_file(name, os.O_RDONLY, within)
 
 
 def extent_of(directory: str, name: str, *, cut: bool) -> Extent | None:
-    """The places that can be read of a plain file; None for anything else. `cut`: it may be a log that was cut."""
+    """The range of offsets that can be read of a plain file; None for anything else. `cut`: it may be a log that was
+    cut."""
     try:
         with opened_directory(directory) as within, opened_file(name, within) as descriptor:
             while True:
@@ -40,7 +44,7 @@ def extent_of(directory: str, name: str, *, cut: bool) -> Extent | None:
 
 
 def piece_of(directory: str, name: str, offset: int, limit: int, *, cut: bool) -> FilePiece | None:
-    """Up to `limit` bytes of a plain file from place `offset` on, or from where it begins if that is later; None for
+    """Reads up to `limit` bytes of a plain file from `offset` on, or from where it begins if that is later; None for
     anything else."""
     try:
         with opened_directory(directory) as within, opened_file(name, within) as descriptor:

@@ -1,4 +1,4 @@
-"""What is remembered of a workload on disk, so that a new control knows what an old one started."""
+"""Records of workloads on disk, so that a restarted control knows what runs."""
 
 import contextlib
 import logging
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """One workload's life so far.
+    """The record of one workload.
 
     `starting` is written before its process exists, `running` before the process may run the program, so a
     process that passed its gate always has a record that names it. `start_ticks` and `boot` tell the process
@@ -63,14 +63,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check_id(workload: str) -> str:
-    """`workload` if it may become a file's name. Raises InvalidArgument."""
+    """Checks that `workload` may become a file's name, and returns it. Raises InvalidArgument."""
     if not _ID.fullmatch(workload):
         raise InvalidArgument(f"workload id {workload[:80]!r} is not valid: use 1 to 64 letters, digits, '_' or '-'")
     return workload
 
 
 class Records:
-    """Records as files `<id>.json` of one folder, each written whole or not at all."""
+    """The records of one folder, as files `<id>.json`, each written atomically."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -81,7 +81,7 @@ class Records:
             unfinished.unlink()
 
     def save(self, record: Record) -> None:
-        """Durable when it returns: temporary file, fsync, rename, fsync of the folder."""
+        """Writes a record; durable when it returns: temporary file, fsync, rename, fsync of the folder."""
         target = self._folder / f"{check_id(record.spec.id)}.json"
         unfinished = target.with_name(target.name + ".new")
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -94,7 +94,7 @@ class Records:
         self._sync()
 
     def stopped_with_platform(self, workloads: Collection[str]) -> None:
-        """Notes of those that run that they are ended with the platform, for the control that starts next."""
+        """Marks the running ones as stopped with the platform, for the control that starts next."""
         for record in self.load():
             if record.state == "running" and record.spec.id in workloads:
                 self.save(msgspec.structs.replace(record, platform_stopped=True))
@@ -105,8 +105,8 @@ class Records:
             self._sync()
 
     def load(self) -> list[Record]:
-        """All of them. One that can't be read is put aside as `.unreadable` and told of: one bad file must not
-        keep the platform from starting."""
+        """Reads all records. One that can't be read is renamed to `.unreadable` and logged: one bad file must not keep
+        the platform from starting."""
         records = []
         for path in sorted(self._folder.glob("*.json")):
             try:

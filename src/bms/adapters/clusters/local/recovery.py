@@ -1,4 +1,5 @@
-"""After a restart: which recorded workloads still run, which ended unseen, and which processes nobody knows."""
+"""Recovery after a restart: which recorded workloads still run, which ended unseen, and which processes have no
+record."""
 
 import logging
 import os
@@ -24,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class Recovered(NamedTuple):
-    """A workload as found; `pidfd` of its leader where it runs."""
+    """A workload as recovery found it; `pidfd` of its leader where it runs."""
 
     record: Record
     pidfd: int | None
@@ -33,11 +34,12 @@ class Recovered(NamedTuple):
 def recover(
     records: Records, home_mark: str, now_ns: int, groups: ControlGroups, waits: Callable[[str], bool]
 ) -> list[Recovered]:
-    """Adopts what runs, concludes what ended, ends what has no record. Nothing else may act on the home meanwhile.
+    """Adopts workloads that run, concludes those that ended, kills processes without a record. Nothing else may act on
+    the home meanwhile.
 
-    A record that is still `starting` belongs to a process that never passed its gate: it ran nothing, so both go
-    and the workload may be started as if for the first time. So does one that is gone and, by `waits`, was never let
-    go, since whoever started it died between the record and the word.
+    A record that is still `starting` belongs to a process that never passed its gate: it ran nothing, so both go and
+    the workload may be started as if for the first time. So does one that is gone and, by `waits`, was never released,
+    since its starter died between the record and the word.
     """
     records.prepare()
     boot = processes.boot_id()
@@ -70,10 +72,10 @@ def conclude(
     now_ns: int,
     hits: OomKills,
 ) -> Record:
-    """Ends what the gone leader left behind and writes down how it ended.
+    """Kills the processes that an ended leader left behind, and records how it ended.
 
-    `leader` None: its pid may be a stranger's by now, so only the mark tells what is left of the workload. `hits` are
-    what the kernel had to refuse it.
+    `leader` None: its pid may be another process's by now, so only the mark identifies what is left of the workload.
+    `hits` are what the kernel had to refuse it.
     """
     exit_code, cpu_ns = None, record.cpu_ns
     if leader and (seen := processes.reap(leader.pid)):

@@ -1,4 +1,4 @@
-"""Which walls to put up around one workload, from what this machine can do and what the workload was given."""
+"""Plans the sandbox of one workload, from what this machine offers and what the workload was given."""
 
 from bms.adapters.clusters.isolation import capabilities as probing
 from bms.adapters.clusters.isolation.capabilities import IsolationMeans
@@ -13,7 +13,7 @@ _ROOM_PART = 4  # of the memory: what /tmp and /dev/shm hold is memory too, and 
 
 
 def enclose(spec: WorkloadSpec, means: IsolationMeans, files: dict[str, tuple[str, ...]]) -> Sandbox:
-    """The walls around `spec`, whose `files` are from `places.allowed`. One with network keeps all the others."""
+    """Plans the sandbox of `spec`, whose `files` are from `mounts.allowed`. One with network keeps all the others."""
     network = "" if spec.network else probing.network_wall(means)
     namespaces = means.namespaces if means.root or network == "namespace" else ""
     return Sandbox(
@@ -30,6 +30,6 @@ def enclose(spec: WorkloadSpec, means: IsolationMeans, files: dict[str, tuple[st
 
 
 def refuse(spec: WorkloadSpec, found: Isolation) -> None:
-    """Raises FailedPrecondition where the workload asks for more than there is."""
+    """Raises FailedPrecondition where the workload needs more than this machine offers."""
     if not reaches(found, spec.isolation):
         raise FailedPrecondition(f"workload {spec.id} can't be started: {shortfall(found, spec.isolation)}")

@@ -1,4 +1,4 @@
-"""A workload as the cluster has it in memory while it runs, and afterwards until it is forgotten."""
+"""The in-memory state of a workload, while it runs and until it is forgotten."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -11,7 +11,8 @@ from bms.adapters.clusters.resources.resource_watcher import Watched
 
 @dataclass(eq=False)
 class Tracked:
-    """`record` is newer than its file in what the watch fills in; `pidfd` is of its leader while that runs."""
+    """A workload in memory. `record` is newer than its file in what the watch fills in; `pidfd` is of its leader while
+    that runs."""
 
     record: Record
     pidfd: int | None
@@ -29,7 +30,7 @@ class Tracked:
         return ProcessIdentity(self.record.pid, self.record.start_ticks)
 
     def watched(self, directory: str) -> Watched:
-        """The same object for as long as nobody begins or ends: it is asked for at every look."""
+        """The same object until a workload begins or ends: it is asked for at every look."""
         if self._watched is None or self._watched.known is not self.known:
             self._watched = Watched(self.id, self.leader, self.known, self.record.spec.resources, Path(directory))
         return self._watched

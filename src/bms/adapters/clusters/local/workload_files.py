@@ -1,4 +1,4 @@
-"""What workloads of this machine wrote, in their own directories."""
+"""Reads the files that this machine's workloads wrote in their own directories."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _RESULT = "result.json"
 
 
 class LocalWorkloadFiles:
-    """`WorkloadFiles` of one machine. `directory_of` says where a workload's directory is, or would be."""
+    """The `WorkloadFiles` of one machine. `directory_of` says where a workload's directory is, or would be."""
 
     def __init__(self, directory_of: Callable[[str], str], objects: BlobStore) -> None:
         self._directory_of = directory_of

@@ -1,4 +1,4 @@
-"""What a spec's digests stand for on this machine: an interpreter, and directories that hold the trees."""
+"""Resolves a spec's digests on this machine: to an interpreter, and to directories that hold the trees."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,14 +11,15 @@ from bms.core.workloads.workload import WorkloadSpec
 
 
 class ResolvedInputs(NamedTuple):
-    """The path of an interpreter, and of a read-only directory by each tree's name."""
+    """The resolved inputs of a workload: the path of an interpreter, and of a read-only directory by each tree's
+    name."""
 
     python: str
     trees: Mapping[str, str] = {}
 
 
 class WorkloadInputs:
-    """Where workloads' environments, trees and outputs are kept; a cluster is handed one."""
+    """The local stores of environments, trees and outputs that workloads use."""
 
     def __init__(self, environments: EnvironmentStore, trees: TreeCache, objects: BlobStore) -> None:
         self.environments = environments
@@ -26,7 +27,7 @@ class WorkloadInputs:
         self.objects = objects
 
     async def get(self, spec: WorkloadSpec, tell: Tell | None = None) -> ResolvedInputs:
-        """Builds and fetches what is not there yet. Raises what environments and trees raise."""
+        """Resolves the inputs, building and fetching what is missing. Raises what environments and trees raise."""
         environment = await self.environments.ensure(spec.environment, tell)
         trees = {name: await self.trees.path(spec.tenant, digest) for name, digest in spec.trees.items()}
         return ResolvedInputs(environment.python, trees)

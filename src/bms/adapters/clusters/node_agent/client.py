@@ -1,4 +1,4 @@
-"""The cluster of a machine with a node agent, as control has it: every call is a question to the agent."""
+"""Control's side of a remote cluster: every call of the port is a request to the node agent."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from bms.adapters.clusters.local.changes import EndingCounter
+from bms.adapters.clusters.local.ending_counter import EndingCounter
 from bms.adapters.clusters.node_agent.files import AgentFiles
 from bms.adapters.clusters.node_agent.objects import ObjectsForAgents
 from bms.adapters.clusters.node_agent.opening import Opened, Opening
@@ -61,7 +61,7 @@ class NodeAgentCluster:
     """The `Cluster` that an agent at `endpoint` runs for `platform`. `secret` is the agent's, `process` says which
     control this is.
 
-    The connection is kept, and made again for ever when it is lost; meanwhile every call raises Unavailable, and what
+    The connection is kept, and is made again whenever it is lost; meanwhile every call raises Unavailable, and what
     runs there runs on. An agent that keeps workloads in less than `require` says is refused.
     """
 
@@ -98,7 +98,7 @@ class NodeAgentCluster:
         return f"the node agent at {str(self._endpoint).partition('#')[0]}"
 
     async def open(self) -> None:
-        """Returns when the agent is there, or when it is clear that it is away for now.
+        """Connects to the agent; returns when it is there, or when it is clear that it is unreachable for now.
 
         Raises FailedPrecondition for an agent that does not want us, or is not what it should be: nothing but another
         setting helps there.
@@ -114,7 +114,7 @@ class NodeAgentCluster:
             _log.warning("%s; control starts without seeing what runs there", self._error.message)
 
     async def close(self) -> None:
-        """Lets the agent go; workloads run on."""
+        """Disconnects from the agent; workloads run on."""
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
@@ -170,7 +170,8 @@ class NodeAgentCluster:
         await self._changes.wait(timeout_s)
 
     async def ask(self, what: msgspec.Struct, kind: "AgentMessageDecoder[T]", tell: Tell | None = None) -> T:
-        """What the agent answers. Raises Unavailable while it is away, and what it raises."""
+        """Sends a request to the agent, and returns its answer. Raises Unavailable while it is away, and what it
+        raises."""
         if self._agent is None:
             raise Unavailable(self._error.message)
         return await self._agent.ask(what, kind, tell)
@@ -188,7 +189,7 @@ class NodeAgentCluster:
                     said = error.message
             else:
                 wait, said = _FIRST_WAIT, ""
-                self._changes.ring()
+                self._changes.notify()
                 self._tried.set()
                 _log.info("%s is connected", self.name)
                 await self._lost.wait()
@@ -216,7 +217,7 @@ class NodeAgentCluster:
             make = lambda: Opening(opened, failed, limit=MAX_GREETING, patience_s=GREETING_S)  # noqa: E731
             await self._connect(self._endpoint, make, self._hello)
         except WrongPeer as error:
-            raise FailedPrecondition(f"{self.name} can't be believed: {error}") from None
+            raise FailedPrecondition(f"{self.name} can't be trusted: {error}") from None
         except OSError as error:
             raise Unavailable(f"{self.name} can't be reached: {error.strerror or error}") from None
         self.welcome = await answered
@@ -238,18 +239,18 @@ class NodeAgentCluster:
         return said
 
     async def answer(self, what: msgspec.Raw, agent: Peer) -> Any:
-        """What the agent asks for. Raises BmsError."""
+        """Answers a request of the agent. Raises BmsError."""
         asked = to_control.decode(what)
         if isinstance(asked, NeededEnvironments):
             return await self.needed()
         return await self._objects.answer(asked, agent)
 
-    def ring(self) -> None:
-        """Something ended there."""
-        self._changes.ring()
+    def notify(self) -> None:
+        """Wakes waiters: a workload ended there."""
+        self._changes.notify()
 
     def lost(self, agent: Peer) -> None:
-        """It is blind from now on, until the agent is back."""
+        """Called when the connection is lost: nothing can be observed until the agent is back."""
         if self._agent is agent:
             self._agent = None
             self._error = Unavailable(f"the connection to {self.name} is lost; what runs there runs on")
@@ -258,7 +259,7 @@ class NodeAgentCluster:
 
 
 class _FromAgent:
-    """One connection's side of control."""
+    """Control's side of one connection."""
 
     def __init__(self, cluster: NodeAgentCluster) -> None:
         self._cluster = cluster
@@ -270,7 +271,7 @@ class _FromAgent:
         return await self._cluster.answer(what, self.agent)
 
     def changed(self) -> None:
-        self._cluster.ring()
+        self._cluster.notify()
 
     def lost(self) -> None:
         if self.agent is not None:

@@ -1,4 +1,4 @@
-"""Environments and trees that are kept where a node agent runs, as control looks at them and has them removed."""
+"""The caches of environments and trees on a node agent's machine, as control lists and prunes them."""
 
 from collections.abc import Iterable, Sequence
 
@@ -26,7 +26,7 @@ class AgentEnvironments:
         self._named_by: Welcome | None = None
 
     async def digests(self, specs: Sequence[EnvironmentSpec]) -> list[str | None]:
-        """Each is asked for once: it is the same for as long as the agent is."""
+        """The digests of specs there; each is asked for once, since it is the same for as long as the agent is."""
         if self._agent.welcome is not self._named_by:
             self._names, self._named_by = {}, self._agent.welcome
         unknown = tuple(dict.fromkeys(spec for spec in specs if spec not in self._names))
@@ -48,7 +48,8 @@ class AgentEnvironments:
         return await self._agent.ask(said.EnvironmentLog(digest, offset, min(limit, said.PIECE)), _bytes)
 
     async def prune(self, needed: Needed) -> Removed:
-        """The agent asks for `needed` again and again, and also spares what its workloads use."""
+        """Prunes environments there; the agent asks for `needed` again and again, and also spares what its workloads
+        use."""
         self._agent.needed = needed
         return await self._agent.ask(said.PruneEnvironments(), _removed)
 

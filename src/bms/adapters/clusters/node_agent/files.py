@@ -1,4 +1,4 @@
-"""What workloads of a node agent's machine wrote, read from control."""
+"""Reads the files that workloads wrote on a node agent's machine."""
 
 from typing import Protocol, TypeVar
 
@@ -17,7 +17,7 @@ _tree: AgentMessageDecoder[str | None] = AgentMessageDecoder(str | None)
 
 
 class AskAgent(Protocol):
-    """Asks the agent. Raises Unavailable while it is away, and what it raises."""
+    """A function that sends a request to the agent. Raises Unavailable while it is away, and what it raises."""
 
     async def __call__(self, what: msgspec.Struct, kind: "AgentMessageDecoder[T]") -> T: ...
 
@@ -39,6 +39,7 @@ class AgentFiles:
         return await self._ask(GetResult(workload), _result)
 
     async def store(self, tenant: str, workload: str, folder: Folder) -> Tree | None:
-        """The agent puts every file and then the tree into `objects`, before it says which it is."""
+        """Has the agent store a folder: it puts every file and then the tree into `objects`, before it returns the
+        tree's digest."""
         digest = await self._ask(StoreFolder(tenant, workload, folder), _tree)
         return None if digest is None else await get_tree(self._objects, tenant, digest)

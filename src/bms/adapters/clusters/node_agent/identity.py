@@ -1,4 +1,4 @@
-"""How a node agent and its controls know one another: a certificate that is pinned, and a secret that both have."""
+"""Mutual authentication of a node agent and its controls: a pinned certificate, and a shared secret."""
 
 import datetime
 import hashlib
@@ -20,13 +20,13 @@ _SECRET_BYTES = 32
 
 
 class AgentIdentity:
-    """The agent's, in `folder`, which is its owner's alone; made once, when it is asked for."""
+    """The agent's certificate and secret, in `folder`, which is its owner's alone; made once, when first needed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def prepare(self) -> None:
-        """Makes what is missing."""
+        """Makes the files that are missing."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not self.path.exists():
             _write(self.path, secrets.token_hex(_SECRET_BYTES).encode() + b"\n")
@@ -35,12 +35,12 @@ class AgentIdentity:
 
     @property
     def path(self) -> Path:
-        """The file of the secret."""
+        """The path of the secret's file."""
         return self._folder / SECRET
 
     @property
     def secret(self) -> str:
-        """What controls show. Raises FailedPrecondition."""
+        """The secret that controls must present. Raises FailedPrecondition."""
         return read_secret(self.path)
 
     @property
@@ -50,14 +50,14 @@ class AgentIdentity:
         return hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).hexdigest()
 
     def taken(self, platform: str) -> str:
-        """The platform whose workloads this agent runs: `platform`, where it had none before, from now on."""
+        """The platform whose workloads this agent runs: `platform`, if it had none before, from now on."""
         path = self._folder / PLATFORM
         if not path.exists():
             _write(path, f"{platform}\n".encode())
         return path.read_text().strip()
 
     def context(self) -> ssl.SSLContext:
-        """What the agent accepts connections with."""
+        """The TLS context for the agent's server."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.load_cert_chain(self._folder / CERTIFICATE)

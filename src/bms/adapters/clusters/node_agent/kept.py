@@ -1,4 +1,4 @@
-"""What a node agent keeps for workloads, environments and trees, and when it removes them."""
+"""Removes environments and trees from a node agent's machine that no workload uses."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ _log = logging.getLogger("bms.node_agent")
 
 
 class AgentCache:
-    """What no known workload uses is removed, once nobody has asked for it for an hour.
+    """Prunes environments and trees that no known workload uses and nobody has asked for within an hour.
 
     `specs` are those of the workloads that it knows; `monotonic` in seconds.
     """
@@ -35,12 +35,12 @@ class AgentCache:
         self._spared_s = spared_s
         self._asked: dict[EnvironmentSpec, float] = {}
 
-    def asked(self, spec: WorkloadSpec) -> None:
-        """Somebody gets this workload ready or starts it, now."""
+    def mark_used(self, spec: WorkloadSpec) -> None:
+        """Records that a workload is being prepared or started now."""
         self._asked[spec.environment] = self._monotonic()
 
     async def run(self) -> None:
-        """Prunes now and then, for ever; not at first, since nobody may have been able to ask yet."""
+        """Prunes periodically, until cancelled; not at first, since no control may have been able to connect yet."""
         while True:
             await asyncio.sleep(self._spared_s)
             try:
@@ -56,7 +56,7 @@ class AgentCache:
             _log.info("removed %d trees and %d environments", len(trees), len(removed.environments))
 
     async def needed(self) -> frozenset[str]:
-        """The digests of environments that stay for the sake of this machine."""
+        """The digests of environments that this machine still needs."""
         before = self._monotonic() - self._spared_s
         self._asked = {spec: at for spec, at in self._asked.items() if at > before}
         specs = {*self._asked, *(spec.environment for spec in self._specs())}

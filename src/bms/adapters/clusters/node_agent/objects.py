@@ -1,4 +1,5 @@
-"""Content by digest over a connection: the agent reads what it needs from a control, and gives it what jobs made."""
+"""Transfers content by digest over an agent's connection: it reads inputs from control, and sends the outputs of
+jobs."""
 
 import asyncio
 import errno
@@ -24,8 +25,8 @@ _stored: AgentMessageDecoder[tuple[str, int]] = AgentMessageDecoder(tuple[str, i
 
 
 class ControlsObjects:
-    """The agent's `BlobStore`: those of the controls that are connected, which share one store. Every digest is checked
-    here, whatever the other side says; what a reader of one control was lost with is read on from another."""
+    """The agent's `BlobStore`: the store that all connected controls share. Every digest is checked here, whatever the
+    other side says; what a reader of one control was lost with is read on from another."""
 
     def __init__(self) -> None:
         self._controls: list[Peer] = []
@@ -82,7 +83,7 @@ class ControlsObjects:
         return Blob(digest=digest, size=size)
 
     async def piece(self, asked: Give) -> bytes:
-        """The next bytes of what is being put; none at its end. Raises NotFound for what is not."""
+        """The next bytes of content that is being uploaded; none at its end. Raises NotFound for what is not."""
         source = self._sources.get(asked.source)
         if source is None:
             raise NotFound(f"nothing is being put as {asked.source} (any more)")
@@ -130,7 +131,7 @@ async def _given_up(asked: "asyncio.Future[bytes]") -> None:
 
 
 class _Source:
-    """What is being put, handed out piece by piece; closed only while nobody waits for one."""
+    """Content that is being uploaded, handed out piece by piece; closed only while nobody waits for one."""
 
     def __init__(self, pieces: AsyncGenerator[bytes]) -> None:
         self._pieces = pieces
@@ -151,13 +152,13 @@ def _created(path: Path) -> BinaryIO:
 
 
 class ObjectsForAgents:
-    """Control's answers to what agents ask of its objects."""
+    """Answers the agents' requests for control's objects."""
 
     def __init__(self, objects: BlobStore) -> None:
         self._objects = objects
 
     async def answer(self, what: Stat | ReadBlob | Take, agent: Peer) -> Any:
-        """Raises what objects raise."""
+        """Answers one request. Raises what objects raise."""
         match what:
             case Stat(tenant, digest):
                 blob = await self._objects.stat(tenant, digest)

@@ -1,4 +1,4 @@
-"""The first message of a connection, read on its own: it decides who speaks on it from then on."""
+"""Reads the first message of a connection, which decides the protocol that handles it from then on."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,14 +9,15 @@ from bms.protocols.node_agent import cut
 
 
 class Opened(NamedTuple):
-    """A connection of which `body`, its first message, and `rest` are read; it reads nothing until it is `resumed`."""
+    """A connection whose first message, `body`, was read, and `rest` after it; it reads nothing until it is
+    `resumed`."""
 
     transport: asyncio.Transport
     body: bytes
     rest: bytes
 
     def resumed(self, protocol: asyncio.Protocol) -> None:
-        """From now on it is `protocol`'s."""
+        """Hands the connection over to `protocol`."""
         self.transport.set_protocol(protocol)
         protocol.connection_made(self.transport)
         if self.rest:
@@ -26,8 +27,8 @@ class Opened(NamedTuple):
 
 
 class Opening(asyncio.Protocol):
-    """Calls `opened` with the first message, of at most `limit` bytes, or `failed` with why there is none: too large,
-    not within `patience_s`, or the connection ended."""
+    """The protocol that reads the first message: calls `opened` with it, of at most `limit` bytes, or `failed` with why
+    there is none: too large, not within `patience_s`, or the connection ended."""
 
     def __init__(
         self, opened: Callable[[Opened], None], failed: Callable[[str], None], *, limit: int, patience_s: float
@@ -43,7 +44,7 @@ class Opening(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass
         self._timer = asyncio.get_running_loop().call_later(
-            self._patience_s, self._give_up, f"nothing was said within {self._patience_s:g} s"
+            self._patience_s, self._give_up, f"no message came within {self._patience_s:g} s"
         )
 
     def data_received(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""One end of a connection on which both sides ask, however much is under way at once."""
+"""One end of a two-way request connection: both sides send requests, any number at once."""
 
 import asyncio
 import itertools
@@ -34,23 +34,23 @@ Tell = Callable[[str], None]
 
 
 class Side(Protocol):
-    """Who uses this end."""
+    """The handler behind one end of a connection."""
 
     async def answer(self, what: msgspec.Raw, tell: Tell) -> Any:
-        """What the other side asks for; `tell` sends it a line meanwhile. Raises BmsError or OSError."""
+        """Answers a request of the other side; `tell` sends it a line meanwhile. Raises BmsError or OSError."""
         ...
 
     def changed(self) -> None:
-        """The other side told of a change."""
+        """Called when the other side reports a change."""
         ...
 
     def lost(self) -> None:
-        """The connection ended; nothing can be asked any more."""
+        """Called when the connection ended; no request can be sent any more."""
         ...
 
 
 class _Open:
-    """An ask of ours that is not answered."""
+    """A pending request of ours."""
 
     def __init__(self, answer: "asyncio.Future[msgspec.Raw]", tell: Tell | None) -> None:
         self.answer = answer
@@ -58,7 +58,8 @@ class _Open:
 
 
 class Peer(asyncio.Protocol):
-    """Speaks `protocols.node_agent` after its greeting. What can't be understood ends the connection."""
+    """One end of a connection in `protocols.node_agent`, after its greeting. What can't be understood ends the
+    connection."""
 
     def __init__(self, side: Side, name: str) -> None:
         self.name = name
@@ -80,7 +81,7 @@ class Peer(asyncio.Protocol):
         return self._transport is not None
 
     async def ask(self, what: msgspec.Struct, kind: "AgentMessageDecoder[T]", tell: Tell | None = None) -> T:
-        """What the other side answers, of type `kind`; `tell` gets the lines that it says meanwhile.
+        """Sends a request, and returns the answer, of type `kind`; `tell` gets the lines that come meanwhile.
 
         Raises Unavailable when the connection is or gets lost, and what the other side raises.
         """
@@ -100,12 +101,12 @@ class Peer(asyncio.Protocol):
                 mine.answer.exception()  # known of, also where its asker was cancelled meanwhile
 
     def tell(self, said: Message) -> None:
-        """Says something that nobody waits for; nothing where the connection is lost."""
+        """Sends a one-way message; nothing where the connection is lost."""
         if self._transport is not None:
             self._transport.write(encode(said))
 
     def close(self) -> None:
-        """Ends the connection now."""
+        """Closes the connection now."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -160,9 +161,9 @@ class Peer(asyncio.Protocol):
                 task = self._answering[id] = self._loop.create_task(self._answer(id, what))
                 task.add_done_callback(lambda _: self._answering.pop(id, None))
             case AgentAnswer(id, content):
-                self._settle(id, content)
+                self._resolve(id, content)
             case Failed(id, code, words, retry_after_s):
-                self._settle(id, from_code(code, words, retry_after_s))
+                self._resolve(id, from_code(code, words, retry_after_s))
             case ProgressLine(id, line):
                 mine = self._open.get(id)
                 if mine is not None and mine.tell is not None:
@@ -176,7 +177,7 @@ class Peer(asyncio.Protocol):
             case Alive():
                 pass
 
-    def _settle(self, id: int, result: "msgspec.Raw | BmsError") -> None:
+    def _resolve(self, id: int, result: "msgspec.Raw | BmsError") -> None:
         mine = self._open.get(id)  # None: its asker is gone
         if mine is None or mine.answer.done():
             return

@@ -1,4 +1,4 @@
-"""Bytes passed on between two connections, in both directions, no faster than the slower side takes them."""
+"""Relays bytes between two connections, in both directions, no faster than the slower side takes them."""
 
 import asyncio
 from typing import cast
@@ -10,14 +10,14 @@ MAX_HELD = 1 << 20  # bytes in one direction that one side sent and the other di
 
 
 class Pipe(asyncio.Protocol):
-    """One of two ends; what it receives, the other end sends. When one ends, so does the other."""
+    """One of two joined ends: what it receives, the other end sends. When one ends, so does the other."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._other: Pipe | None = None
 
     def join(self, other: "Pipe") -> None:
-        """Before any of both receives something."""
+        """Joins two ends, before any of them receives something."""
         self._other, other._other = other, self
 
     @property
@@ -61,7 +61,7 @@ class Pipe(asyncio.Protocol):
 
 
 async def relay(outside: Opened, path: str) -> None:
-    """Joins a connection with the Unix socket `path`. Raises OSError when nobody listens there."""
+    """Relays a connection to the Unix socket `path`. Raises OSError when nobody listens there."""
     outer, inner = Pipe(), Pipe()
     outer.join(inner)
     await asyncio.get_running_loop().create_unix_connection(lambda: inner, path)

@@ -1,4 +1,4 @@
-"""The file of the secret that a node agent and its controls share."""
+"""Reads the file of the secret that a node agent and its controls share."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from bms.core.errors import FailedPrecondition
 
 
 def read_secret(path: Path) -> str:
-    """The secret in a file. Raises FailedPrecondition saying what is wrong with it."""
+    """Reads the secret from a file. Raises FailedPrecondition saying what is wrong with it."""
     try:
         if path.stat().st_mode & 0o077:
             raise FailedPrecondition(f"others may read the secret {path}: take that right away, chmod 600")

@@ -1,4 +1,5 @@
-"""The agent's end: who connects is heard, controls are answered from the local cluster, others are passed on."""
+"""The agent's server: authenticates connections, answers controls from the local cluster, relays gateways to model
+servers."""
 
 import asyncio
 import contextlib
@@ -41,7 +42,7 @@ _needed: AgentMessageDecoder[frozenset[str]] = AgentMessageDecoder(frozenset[str
 
 
 class Machine(NamedTuple):
-    """What the agent says of the machine it runs on: its name, cores and bytes of memory."""
+    """The agent's machine: its name, cores and bytes of memory."""
 
     node: str
     cores: float
@@ -49,7 +50,7 @@ class Machine(NamedTuple):
 
 
 class Served(NamedTuple):
-    """What controls may ask for."""
+    """What the agent serves to controls: its cluster, environments, trees and files."""
 
     cluster: Cluster
     kept: AgentCache
@@ -57,7 +58,7 @@ class Served(NamedTuple):
 
 
 class AgentServer:
-    """Listens for controls of one platform that know the agent's secret, and for who wants a workload's socket."""
+    """Accepts controls of one platform that present the agent's secret, and connections to workloads' sockets."""
 
     def __init__(self, served: Served, machine: Machine, identity: AgentIdentity) -> None:
         self._served = served
@@ -72,14 +73,15 @@ class AgentServer:
         self._ended: frozenset[str] = frozenset()
 
     async def listen_tls(self, host: str, port: int, context: ssl.SSLContext) -> int:
-        """The port, which `port` 0 leaves to the system. Raises OSError."""
+        """Listens on TCP with TLS; returns the port, which `port` 0 leaves to the system. Raises OSError."""
         loop = asyncio.get_running_loop()
         server = await loop.create_server(self._opening, host, port, ssl=context, ssl_handshake_timeout=FIRST_S)
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
 
     async def listen_unix(self, path: str) -> None:
-        """A socket that only its owner may use; what a dead process left there is replaced. Raises OSError."""
+        """Listens on a Unix socket that only its owner may use; replaces what a dead process left there. Raises
+        OSError."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         mask = os.umask(0o177)
@@ -89,13 +91,13 @@ class AgentServer:
             os.umask(mask)
 
     async def watch(self) -> None:
-        """Tells controls when workloads ended, for ever."""
+        """Notifies controls when workloads ended, until cancelled."""
         while True:
             await self._look()
             await self._served.cluster.changed(3600.0)
 
     async def close(self) -> None:
-        """Lets everybody go; workloads run on."""
+        """Closes all connections; workloads run on."""
         for server in self._servers:
             server.close()
         for control in list(self._controls):
@@ -166,19 +168,19 @@ class AgentServer:
             connection.transport.close()
 
     async def answer(self, what: msgspec.Raw, tell: Tell, control: Peer) -> Any:
-        """What a control asks for. Raises what the local cluster, environments and trees raise."""
+        """Answers a request of a control. Raises what the local cluster, environments and trees raise."""
         served = self._served
         match said.to_agent.decode(what):
             case said.Observe():
                 return await self._look()
             case said.PrepareAgentWorkload(spec):
-                served.kept.asked(spec)
+                served.kept.mark_used(spec)
                 try:
                     await served.cluster.prepare(spec, _from_any_thread(tell))
                 finally:
                     await asyncio.sleep(0)  # what was told goes before the answer
             case said.StartAgentWorkload(spec, sealed):
-                served.kept.asked(spec)
+                served.kept.mark_used(spec)
                 return self._shown(await served.cluster.start(spec, sealed))
             case said.StopAgentWorkload(workload, grace_s):
                 await served.cluster.stop(workload, grace_s)
@@ -216,13 +218,13 @@ class AgentServer:
                 return await environments.log(digest, offset, limit)
             case said.PruneEnvironments():
                 return await environments.prune(lambda: self._needed(control))
-        raise InvalidArgument(f"{type(asked).__name__} can't be asked for here")
+        raise InvalidArgument(f"{type(asked).__name__} is no request that this side answers")
 
     async def _needed(self, control: Peer) -> frozenset[str]:
         return await control.ask(said.NeededEnvironments(), _needed) | await self._served.kept.needed()
 
     async def _look(self) -> said.AgentObservation:
-        """What runs now; controls are told where something ended since the last look, whoever looked."""
+        """What runs now; notifies controls where something ended since the last look."""
         cluster = self._served.cluster
         statuses = await cluster.observe()
         before, self._ended = self._ended, frozenset(id for id, each in statuses.items() if each.state == "ended")
@@ -245,7 +247,7 @@ class AgentServer:
 
 
 class _FromControl:
-    """One connection's side of the agent."""
+    """The agent's side of one connection."""
 
     def __init__(self, server: AgentServer) -> None:
         self._server = server
@@ -266,7 +268,7 @@ class _FromControl:
 def _from_any_thread(tell: Tell) -> Tell:
     loop = asyncio.get_running_loop()
 
-    def told(line: str) -> None:
+    def forward(line: str) -> None:
         loop.call_soon_threadsafe(tell, line)
 
-    return told
+    return forward

@@ -1,3 +1,3 @@
-"""How much of the machine workloads get and take: processes (what /proc says), limits, devices, allotting,
-surroundings, families, footprints, watching, verdicts.
+"""Resources of workloads: processes (what /proc says), limits, devices, device_allocation, variables, process_trees,
+disk_usage, resource_watcher, verdicts.
 """

@@ -1,4 +1,4 @@
-"""Who has which cores and which GPUs, of those that a cluster gives away."""
+"""Allocates a cluster's cores and GPUs to workloads."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +8,8 @@ from bms.core.workloads.resources import Resources
 
 
 class DeviceAllocations:
-    """In memory; the workloads' records hold the same, so that `take` restores it after a restart."""
+    """The allocated cores and GPU memory; in memory only, since the workloads' records hold the same, so that `take`
+    restores it after a restart."""
 
     def __init__(self, cores: Iterable[int]) -> None:
         self._all_cores = frozenset(cores)
@@ -17,7 +18,7 @@ class DeviceAllocations:
         self._shares: dict[str, tuple[DeviceShare, ...]] = {}
 
     def choose(self, workload: str, wanted: Resources) -> tuple[tuple[int, ...], tuple[DeviceShare, ...]]:
-        """Takes cores and shares of GPUs for it. Raises ResourceExhausted when no GPU is free."""
+        """Allocates cores and shares of GPUs to a workload. Raises ResourceExhausted when no GPU is free."""
         taken = (share for shares in self._shares.values() for share in shares)
         shares = assign(self.devices, taken, wanted.gpu, wanted.gpu_memory) if wanted.gpu else ()
         cores = limits.choose_cores(wanted.cpu, self._all_cores, self._cores.values())
@@ -38,6 +39,6 @@ class DeviceAllocations:
         return tuple(device for device in self.devices if device.uuid in named)
 
     def free(self) -> list[tuple[Device, int]]:
-        """Every device with the bytes of its memory that nobody was given."""
+        """Every device with its unallocated memory in bytes."""
         left = free_memory(self.devices, (share for shares in self._shares.values() for share in shares))
         return [(device, left[device.uuid]) for device in self.devices]

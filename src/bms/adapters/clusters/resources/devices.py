@@ -1,4 +1,4 @@
-"""This machine's GPUs, as NVIDIA's driver tells of them; none where there is no driver."""
+"""Lists this machine's GPUs as NVIDIA's driver reports them; none where there is no driver."""
 
 import glob
 import logging
@@ -20,7 +20,7 @@ class NvidiaDevices:
     """The GPUs that `nvidia-smi` lists."""
 
     def list(self) -> tuple[Device, ...]:
-        """Blocks for as long as the driver takes, seconds on some machines."""
+        """Lists the GPUs; blocks for as long as the driver takes, seconds on some machines."""
         program = shutil.which("nvidia-smi")
         if program is None or not os.path.exists(_OF_ALL[0]):
             return ()
@@ -34,7 +34,8 @@ class NvidiaDevices:
 
 
 def parse(said: str, minor: Mapping[str, int]) -> Iterable[Device]:
-    """Devices from lines `index, uuid, MiB, name`; `minor` numbers of their files by uuid, else the index is taken."""
+    """Parses lines `index, uuid, MiB, name` to devices; `minor` numbers of their files by uuid, else the index is
+    taken."""
     for line in said.splitlines():
         index, uuid, mebibytes, name = (part.strip() for part in line.split(",", 3))
         if not mebibytes.isdigit():  # "[N/A]": of a device that shares the machine's memory
@@ -45,7 +46,7 @@ def parse(said: str, minor: Mapping[str, int]) -> Iterable[Device]:
 
 
 def minors(texts: Iterable[str]) -> dict[str, int]:
-    """The numbers of the devices' files by uuid, from the driver's information files."""
+    """Reads the minor numbers of the devices' files by uuid, from the driver's information files."""
     found = {}
     for text in texts:
         facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
@@ -55,13 +56,13 @@ def minors(texts: Iterable[str]) -> dict[str, int]:
 
 
 def nodes(own: Iterable[Device]) -> tuple[str, ...]:
-    """The files that the owner of these devices needs; none without a device."""
+    """The device files that a workload with these devices needs; none without a device."""
     given = [node for device in own for node in device.nodes]
     return (*given, *_OF_ALL, *sorted(glob.glob("/dev/nvidia-caps/*"))) if given else ()
 
 
 def variables(own: Iterable[Device]) -> dict[str, str]:
-    """What tells libraries which devices are theirs; all others are hidden from them."""
+    """The environment variables that show a workload only its own devices."""
     named = ",".join(device.uuid for device in own)
     return {"CUDA_VISIBLE_DEVICES": named, "NVIDIA_VISIBLE_DEVICES": named or "void"}
 

@@ -1,4 +1,4 @@
-"""How much of the disk workloads take: the bytes of all files in their directories, measured now and then."""
+"""Measures the disk usage of workloads' directories, now and then."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ class DiskUsage:
         self._seen: dict[Path, tuple[int, float]] = {}  # bytes, when to look again
 
     def of(self, directory: Path) -> int:
-        """Bytes in it, measured now if that is due."""
+        """The directory's size in bytes, measured now if that is due."""
         now = time.monotonic()
         used, due = self._seen.get(directory, (0, 0.0))
         if now >= due:
@@ -34,7 +34,7 @@ class DiskUsage:
 
 
 def size(directory: Path) -> int:
-    """Bytes on disk of what is in it; links are not followed, a file with several names counts once."""
+    """The bytes on disk of a directory's content; links are not followed, a file with several names counts once."""
     total, several, waiting = 0, set[tuple[int, int]](), [str(directory)]
     while waiting:
         try:

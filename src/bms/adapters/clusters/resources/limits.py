@@ -1,4 +1,4 @@
-"""How much of the machine a workload gets: cores, threads, priority, open files; who goes first without memory."""
+"""Limits a workload's process: cores, threads, priority, open files, and its order for the out-of-memory killer."""
 
 import contextlib
 import math
@@ -20,7 +20,7 @@ def threads(cpu: float) -> int:
 
 
 def choose_cores(cpu: float, allowed: Iterable[int], taken: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
-    """The ceil(cpu) cores with the fewest workloads on them; all `allowed` when that is not fewer.
+    """Chooses the ceil(cpu) cores with the fewest workloads on them; all `allowed` when that is not fewer.
 
     `taken` holds the cores of each workload that runs.
     """
@@ -36,17 +36,17 @@ def choose_cores(cpu: float, allowed: Iterable[int], taken: Iterable[tuple[int, 
 
 
 def most_memory(limit: int) -> int:
-    """Bytes at which the kernel steps in: a little more than the watch allows, which so mostly speaks first."""
+    """The kernel's memory limit in bytes: a little more than the watcher allows, which so mostly acts first."""
     return limit + limit // 16 + 16 * 2**20
 
 
 def most_processes(limit: int) -> int:
-    """Likewise for processes and threads."""
+    """The kernel's limit of processes and threads, likewise."""
     return limit + max(16, limit // 8)
 
 
 def fraction(cpu: float, cores: tuple[int, ...]) -> float | None:
-    """`cpu` where it is less than the cores that were chosen for it; else they are the limit."""
+    """The CPU quota, where `cpu` is less than the cores that were chosen; else the cores are the limit."""
     return cpu if cpu < len(cores) else None
 
 

@@ -1,9 +1,10 @@
-"""Who belongs to each running workload, from one look to the next: only what has moved since is read.
+"""Tracks which processes belong to each running workload, reading on each look only what has changed.
 
 A process that did anything shows it in its line of the process table: time it ran, pages it touched, threads it began.
-A process that begins takes the machine's next number: where none was taken nobody is new, else only new ones are read
-and joined to their parents, sessions and groups. Some time after one was taken, and where numbers can't be known, all
-are read. While everybody has slept for long, most looks are a glance at the number, for which `due` needs no thread.
+A process that begins takes the machine's next number: where none was taken there is no new one, else only new ones are
+read and joined to their parents, sessions and groups. Some time after one was taken, and where numbers can't be known,
+all are read. While everybody has slept for long, most looks are a glance at the number, for which `due` needs no
+thread.
 """
 
 import os
@@ -24,7 +25,7 @@ _LINE = 1024  # bytes; more than there are
 
 
 class Member:
-    """One process, and what was last read of it."""
+    """One process of a workload, and what was last read of it."""
 
     __slots__ = ("_line", "_text", "process")
 
@@ -44,7 +45,7 @@ class Member:
             self._line = None
 
     def moved(self) -> bool:
-        """Whether it did anything since this was last asked, and be it that it ended."""
+        """Whether the process did anything since this was last asked; ending counts."""
         pid = self.process.identity.pid
         if self._line is None:
             now = processes.read(pid)
@@ -82,16 +83,16 @@ class ProcessTree:
 
     @property
     def led(self) -> bool:
-        """Whether its leader lives: else its number may be another's."""
+        """Whether the leader lives; if not, its pid may be another process's."""
         return self.leader.pid in self._members
 
     @property
     def sleeps(self) -> bool:
-        """Whether it has done nothing for long."""
+        """Whether all its processes have been idle for long."""
         return self._still > _STILL and not self.moved
 
     def look(self, *, seldom: bool) -> None:
-        """`seldom`: it is the turn of those that sleep, too."""
+        """Reads the processes again; `seldom`: also those that sleep."""
         self._still = 0 if self.moved else self._still + 1
         self.moved = False
         if self.sleeps and not seldom:
@@ -103,7 +104,7 @@ class ProcessTree:
                 self._drop(pid)
 
     def take(self, found: Iterable[Process]) -> None:
-        """These are its processes now, as a sweep found them."""
+        """Replaces the processes by those that a full scan found."""
         table = {process.identity.pid: process for process in found}
         for pid in [pid for pid, member in self._members.items() if member.process.identity != _identity(table, pid)]:
             self._drop(pid)
@@ -125,7 +126,7 @@ class ProcessTree:
 
 
 class ProcessTrees:
-    """The families of all running workloads, by the workload's id. To be used by one thread at a time."""
+    """The process trees of all running workloads, by the workload's id. To be used by one thread at a time."""
 
     def __init__(self) -> None:
         self._families: dict[str, ProcessTree] = {}
@@ -133,22 +134,23 @@ class ProcessTrees:
         self._asleep = False  # all of them
         self._newest: deque[int] = deque(maxlen=_APPEARING)  # the last number taken, at each of the last looks
         self._strangers: set[int] = set()  # processes of these looks that are nobody's
-        self._told = numbers_are_told()
+        self._pid_is_reliable = newest_pid_is_reliable()
         self._taken = False  # a number, since the table was last read
         self._sweep_at = 0.0
 
     def due(self) -> bool:
-        """Whether there is anything to look at, if the same workloads run as at the last look. To be asked at every
-        tick; so cheap that it needs no thread."""
+        """Whether a look is due, if the same workloads run as at the last one. To be asked at every tick; so cheap that
+        it needs no thread."""
         self._ticks += 1
-        if self._ticks % _SELDOM == 0 or not self._asleep or not self._told:
+        if self._ticks % _SELDOM == 0 or not self._asleep or not self._pid_is_reliable:
             return True
         return newest_pid() != self._newest[0]
 
     def look(
         self, watched: Iterable[tuple[str, ProcessIdentity, frozenset[ProcessIdentity]]]
     ) -> dict[str, ProcessTree]:
-        """(id, leader, who was known to belong) of each workload that runs -> its family as it is now."""
+        """Updates the trees: (id, leader, who was known to belong) of each workload that runs -> its tree as it is
+        now."""
         given = {id: (leader, known) for id, leader, known in watched}
         for gone in [id for id, family in self._families.items() if id not in given or family.leader != given[id][0]]:
             self._families.pop(gone).close()
@@ -163,7 +165,7 @@ class ProcessTrees:
             or before is None
             or newest < before  # the numbers began anew
             or (self._taken and time.monotonic() >= self._sweep_at)
-            or not self._told
+            or not self._pid_is_reliable
             or not all(family.led for family in self._families.values())
         ):
             self._sweep(given)
@@ -189,7 +191,7 @@ class ProcessTrees:
         self._sweep_at = time.monotonic() + SWEEP_S
 
     def _join(self, after: int, newest: int) -> None:
-        """Finds the families of the processes whose numbers were taken since, as far as they have one."""
+        """Adds new processes to the trees that they belong to."""
         owners = {pid: family for family in self._families.values() for pid in family.pids}
         leaders = {family.leader.pid: family for family in self._families.values()}
         self._strangers = {pid for pid in self._strangers if after < pid <= newest}
@@ -212,13 +214,13 @@ class ProcessTrees:
 
 
 def newest_pid() -> int:
-    """The number that a process or thread was last given."""
+    """The pid or thread id that the kernel assigned last."""
     with open("/proc/loadavg", "rb") as file:
         return int(file.read().split()[-1])
 
 
-def numbers_are_told() -> bool:
-    """Whether `newest_pid` keeps pace with what begins. Where containers are shown a file of their own it may not."""
+def newest_pid_is_reliable() -> bool:
+    """Whether `newest_pid` follows new processes. Where containers are shown a file of their own it may not."""
     trial = threading.Thread(target=lambda: None)
     trial.start()
     trial.join()

@@ -1,4 +1,4 @@
-"""What Linux says of processes: /proc as data, and signals that can't hit a stranger."""
+"""Linux processes: reads /proc as data, and signals exactly the process that is meant."""
 
 import contextlib
 import os
@@ -12,14 +12,14 @@ TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
 class ProcessIdentity(NamedTuple):
-    """A process for ever: a pid is used again, a pid with its start time (clock ticks since boot) is not."""
+    """The identity of a process: a pid is used again, a pid with its start time (clock ticks since boot) is not."""
 
     pid: int
     start_ticks: int
 
 
 class Process(NamedTuple):
-    """One line of the process table, from /proc/PID/stat (proc(5))."""
+    """One process as /proc/PID/stat shows it (proc(5))."""
 
     identity: ProcessIdentity
     parent: int
@@ -37,7 +37,7 @@ def boot_id() -> str:
 
 
 def read(pid: int) -> Process | None:
-    """The process of this pid, None where there is none."""
+    """Reads the process of this pid, None where there is none."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             text = file.read()
@@ -47,7 +47,7 @@ def read(pid: int) -> Process | None:
 
 
 def parsed(pid: int, text: bytes) -> Process:
-    """The line of this pid's process in the table."""
+    """Parses a process's line of /proc/PID/stat."""
     fields = text[text.rindex(b")") + 2 :].split()  # the name before it may hold anything
     return Process(
         identity=ProcessIdentity(pid, int(fields[19])),
@@ -62,20 +62,20 @@ def parsed(pid: int, text: bytes) -> Process:
 
 
 def read_child(pid: int) -> Process:
-    """The process of a child that nobody has waited for, which stays in the table even when it has ended."""
+    """Reads a child process that nobody has waited for, which stays in the table even when it has ended."""
     if (found := read(pid)) is None:
         raise ProcessLookupError(f"no process {pid}; it is not a child that nobody has waited for")
     return found
 
 
 def table() -> dict[int, Process]:
-    """Every process that can be seen, by pid."""
+    """Reads all visible processes, by pid."""
     found = (read(int(name)) for name in os.listdir("/proc") if name.isdigit())
     return {process.identity.pid: process for process in found if process is not None}
 
 
 def environment(pid: int) -> dict[str, str]:
-    """The environment that the process was started with; empty for one that is gone or another user's."""
+    """Reads the environment that the process was started with; empty for one that is gone or another user's."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             text = file.read()
@@ -86,7 +86,7 @@ def environment(pid: int) -> dict[str, str]:
 
 
 def proportional(pid: int) -> int | None:
-    """Resident bytes, with pages that n processes share counted as 1/n (PSS). None where it can't be read."""
+    """Reads the resident bytes, with pages that n processes share counted as 1/n (PSS). None where it can't be read."""
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
             for line in file:
@@ -100,13 +100,13 @@ def proportional(pid: int) -> int | None:
 def family(
     leader: ProcessIdentity, processes: dict[int, Process], known: Iterable[ProcessIdentity] = ()
 ) -> list[Process]:
-    """The living processes that belong to `leader`: its session, its group, all their descendants, and those
-    of `known` that still live, whose parents may be gone."""
+    """Finds the living processes that belong to `leader`: its session, its group, all their descendants, and those of
+    `known` that still live, whose parents may be gone."""
     return Kin(processes).of(leader, known)
 
 
 class Kin:
-    """Who is whose in a process table: gone through once, however many families are looked up in it."""
+    """The relations of a process table, indexed once for any number of look-ups."""
 
     def __init__(self, processes: dict[int, Process]) -> None:
         self._processes = processes
@@ -137,7 +137,7 @@ class Kin:
 
 
 def open_pidfd(identity: ProcessIdentity) -> int | None:
-    """A descriptor that becomes readable when exactly this process ends; None if it is gone."""
+    """Opens a descriptor that becomes readable when exactly this process ends; None if it is gone."""
     try:
         descriptor = os.pidfd_open(identity.pid)
     except ProcessLookupError:
@@ -171,7 +171,7 @@ def kill_group(leader: ProcessIdentity) -> None:
 
 
 def reap(pid: int) -> tuple[int, int] | None:
-    """(exit code, CPU nanoseconds) of an ended child of ours; None when it is not our child or still runs."""
+    """Waits for an ended child of ours: (exit code, CPU nanoseconds); None when it is not our child or still runs."""
     try:
         waited, status, usage = os.wait4(pid, os.WNOHANG)
     except ChildProcessError:
@@ -182,8 +182,8 @@ def reap(pid: int) -> tuple[int, int] | None:
 
 
 def end_all(find: Callable[[], list[Process]], patience_s: float) -> int:
-    """Kills what `find` finds until it finds nothing; returns how many would not die within `patience_s`
-    (a process in an uninterruptible read of a dead disk, for example).
+    """Kills what `find` finds until it finds nothing; returns how many did not die within `patience_s` (a process in an
+    uninterruptible read of a dead disk, for example).
 
     What was found once is followed to its end: while a process executes another program, its mark can't be read.
     """

@@ -1,4 +1,4 @@
-"""What a look at running workloads finds: the processes that belong to each, what they use, and what is too much."""
+"""Samples running workloads: which processes belong to each, what they use, and which limits they exceed."""
 
 import time
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from bms.adapters.clusters import log_files
 from bms.adapters.clusters.isolation.cgroups import ControlGroups
-from bms.adapters.clusters.resources import processes, surroundings, verdicts
+from bms.adapters.clusters.resources import processes, variables, verdicts
 from bms.adapters.clusters.resources.disk_usage import DiskUsage
 from bms.adapters.clusters.resources.process_trees import ProcessTrees
 from bms.adapters.clusters.resources.processes import Process, ProcessIdentity
@@ -17,7 +17,7 @@ CHECK_S = 30.0  # how often a workload is weighed that does nothing that shows: 
 
 
 class Watched(NamedTuple):
-    """A running workload, as far as looking at it goes."""
+    """A running workload, as the watcher needs it."""
 
     id: str
     leader: ProcessIdentity
@@ -27,7 +27,8 @@ class Watched(NamedTuple):
 
 
 class ResourceSample(NamedTuple):
-    """`memory` is the family's resident bytes; `over` is the verdict on one that uses too much of something."""
+    """The measured use of one workload: `memory` is the resident bytes of its process tree; `over` is the verdict where
+    it exceeds a limit."""
 
     family: frozenset[ProcessIdentity]
     memory: int
@@ -36,7 +37,7 @@ class ResourceSample(NamedTuple):
 
 
 class ResourceWatcher:
-    """The looks at all workloads that run, one after another."""
+    """Samples all running workloads, one after another."""
 
     def __init__(self) -> None:
         self._families = ProcessTrees()
@@ -46,17 +47,17 @@ class ResourceWatcher:
         self._begun = False
 
     def begin(self) -> None:
-        """One more workload runs."""
+        """Adds a workload."""
         self._begun = True
 
     def due(self) -> bool:
-        """Whether there is anything to look at now. To be asked at every tick, between looks; it needs no thread."""
+        """Whether a look is due now. To be asked at every tick, between looks; it needs no thread."""
         begun, self._begun = self._begun, False
         return self._families.due() or begun or bool(self._unmeasured)
 
     def look(self, watched: Iterable[Watched], groups: ControlGroups) -> dict[str, ResourceSample]:
-        """Those that did something since the last look, or that nobody weighed for long, by id; cuts their logs on the
-        way. Reads /proc, so it belongs in a thread, in one at a time."""
+        """Samples the workloads that did something since the last look, or were not measured for long, by id; also cuts
+        their logs. Reads /proc, so it belongs in a thread, in one at a time."""
         running = {each.id: each for each in watched}
         families = self._families.look((each.id, each.leader, each.known) for each in running.values())
         now = time.monotonic()
@@ -74,7 +75,7 @@ class ResourceWatcher:
         return sights
 
     def forget(self, directory: Path) -> None:
-        """Its workload has ended."""
+        """Removes a workload that ended."""
         self._footprints.forget(directory)
 
     def close(self) -> None:
@@ -108,7 +109,7 @@ class ResourceWatcher:
 def belonging(
     home_mark: str, workload: str, leader: ProcessIdentity | None, known: Iterable[ProcessIdentity]
 ) -> list[Process]:
-    """Every living process of the workload: its leader's family, and whatever carries its mark."""
+    """Finds every living process of the workload: its leader's process tree, and whatever carries its mark."""
     table = processes.table()
     family = processes.family(leader, table, known) if leader else []
     carriers = marked(home_mark, table).get(workload, [])
@@ -116,12 +117,12 @@ def belonging(
 
 
 def marked(home_mark: str, table: dict[int, Process]) -> dict[str, list[Process]]:
-    """Living processes that carry this home's mark, by the id of their workload."""
+    """Finds living processes that carry this home's mark, by the id of their workload."""
     found: dict[str, list[Process]] = {}
     for pid, process in table.items():
         started_with = processes.environment(pid) if process.alive else {}
-        if started_with.get(surroundings.MARK_HOME) == home_mark:
-            found.setdefault(started_with.get(surroundings.MARK_WORKLOAD, ""), []).append(process)
+        if started_with.get(variables.MARK_HOME) == home_mark:
+            found.setdefault(started_with.get(variables.MARK_WORKLOAD, ""), []).append(process)
     return found
 
 

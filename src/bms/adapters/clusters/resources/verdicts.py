@@ -1,4 +1,4 @@
-"""Why the cluster ended a workload, in words: which limit, how much was used, how much was given."""
+"""The reasons why the cluster ended a workload, as text: which limit, how much was used, how much was allowed."""
 
 import signal
 
@@ -8,8 +8,8 @@ from bms.core.workloads.resources import Resources, size_text
 
 
 def over(limits: Resources, *, memory: int, processes: int, disk: int, hits: OomKills) -> str:
-    """The limit that a running workload is over; empty while it keeps to all of them. Bytes, and processes with
-    their threads; `hits` are what the kernel had to refuse."""
+    """The limit that a running workload exceeds; empty while it keeps to all of them. Bytes, and processes with their
+    threads; `hits` are what the kernel had to refuse."""
     if memory > limits.memory:
         return f"{OVER_MEMORY}{_of(memory, limits.memory)}"
     if hits.memory:
@@ -22,7 +22,7 @@ def over(limits: Resources, *, memory: int, processes: int, disk: int, hits: Oom
 
 
 def ending(limits: Resources, exit_code: int | None, hits: OomKills) -> str:
-    """What the end of a workload that nobody of ours ended says of its limits."""
+    """The part of an exit reason that names a limit, for a workload that ended by itself."""
     if hits.memory and exit_code != 0:
         return _by_kernel(limits, hits)
     if exit_code == -signal.SIGXFSZ:

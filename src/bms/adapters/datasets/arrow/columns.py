@@ -1,4 +1,4 @@
-"""Columns from those of Arrow, each kept exactly or refused."""
+"""Converts Arrow columns; each value is kept exactly, or the column is refused."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -15,7 +15,7 @@ from bms.core.errors import InvalidArgument
 
 
 def column_of(name: str, column: Any, arrow: Any) -> tuple[ColumnSchema, Column]:
-    """What a pyarrow.ChunkedArray becomes; `arrow` is the module pyarrow. Null is missing.
+    """Converts a pyarrow.ChunkedArray; `arrow` is the module pyarrow. Null is missing.
 
     Integers are int, floats float, booleans bool, strings text; a dictionary is what it encodes. Timestamps and dates
     are datetime, to the last digit of their unit, in UTC (`…Z`) if they have a time zone. Decimals are int if their

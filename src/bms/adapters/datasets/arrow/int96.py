@@ -1,5 +1,5 @@
-"""Times that Spark, Hive and Impala write as INT96: a day and the nanoseconds in it, more than 64 bits of nanoseconds
-hold. pyarrow reads them in one unit, and says nothing of what that does not hold."""
+"""Reads the INT96 timestamps of Spark, Hive and Impala: a day and the nanoseconds in it, a range that 64 bits of
+nanoseconds don't cover. pyarrow reads them in one unit, and says nothing of what that does not hold."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,8 +15,8 @@ Ticks = dict[str, NDArray[np.int64]]
 
 
 def unit_of(paths: Sequence[Path], open: Open) -> str:
-    """The unit in which the files' times of INT96 are all exact: nanoseconds, or for times that those do not reach
-    (they do 1677 to 2262) microseconds. Raises InvalidArgument, naming file and column, where neither is."""
+    """Chooses the unit in which all INT96 times of the files are exact: nanoseconds, or for times that those do not
+    reach (they do 1677 to 2262) microseconds. Raises InvalidArgument, naming file and column, where neither is."""
     unit = "ns"
     for path in paths:
         coarse = _ticks(path, open, "ms")  # which a day of 32 bits never overflows

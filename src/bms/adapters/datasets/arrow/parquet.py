@@ -1,4 +1,4 @@
-"""Tables from Parquet files, by pyarrow."""
+"""Imports Parquet files, by pyarrow."""
 
 import re
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ _INDEX = re.compile(r"__index_level_\d+__")  # what pandas calls an index withou
 
 
 def load(source: Path) -> Table:
-    """All rows of the file `source`, or of every *.parquet below it in the order of their names, which must have the
-    same columns. Files named after splits are those. An index of pandas without a name is left out, and a finding says
-    so.
+    """Reads all rows of the file `source`, or of every *.parquet below it in the order of their names, which must have
+    the same columns. Files named after splits are those. An index of pandas without a name is left out, and a finding
+    says so.
 
     Needs pyarrow: raises FailedPrecondition without it, InvalidArgument naming the file or column.
     """

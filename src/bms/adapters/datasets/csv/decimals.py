@@ -1,7 +1,7 @@
-"""How a file writes its decimals: with points or with commas, told from all its columns at once.
+"""Detects a file's decimal mark, point or comma, from all its columns at once.
 
-`0,5` can only be a half. `1,234` may be a thousand and more, or one and a bit: which, the file's other numbers tell, or
-nobody.
+`0,5` can only be a half. `1,234` may be a thousand and more, or one and a bit: only the file's other numbers can decide
+that.
 """
 
 import re
@@ -16,21 +16,21 @@ _GROUPS = re.compile(r"[+-]?[1-9]\d{0,2}(?:(?:,\d{3})+(?:\.\d+)?|(?:\.\d{3})+(?:
 
 @dataclass(frozen=True)
 class Decimals:
-    """`commas` names the columns whose decimals stand behind a comma; `doubts` has, by name, a cell of each column that
-    could be read in two ways. `told`: the mark of all columns, as a person says."""
+    """The decimal marks of a file's columns. `commas` names the columns whose decimals stand behind a comma; `doubts`
+    has, by name, a cell of each column that could be read in two ways. `declared`: the declared mark of all columns."""
 
     commas: frozenset[str] = frozenset()
     doubts: Mapping[str, str] = field(default_factory=dict)
-    told: str | None = None
+    declared: str | None = None
 
     def mark(self, name: str) -> str:
-        if self.told is not None:
-            return self.told
+        if self.declared is not None:
+            return self.declared
         return "," if name in self.commas else "."
 
 
 def decimals_of(columns: Mapping[str, Sequence[str]]) -> Decimals:
-    """How the columns are to be read, whose cells these are, without the missing."""
+    """Detects the decimal marks of columns with these cells, without the missing."""
     marked = {
         (name, mark): found for name, cells in columns.items() for mark in FLOAT if (found := _marked(cells, mark))
     }

@@ -1,4 +1,4 @@
-"""Columns of the type that a person declared for them: every cell is of it, or the first that is not is refused."""
+"""Converts cells to a column's declared type; the first cell that is not of it is refused."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,14 @@ from typing import TypeVar
 import numpy as np
 
 from bms.adapters.datasets.csv.decimals import FLOAT, Decimals
-from bms.adapters.datasets.csv.text_cells import LONGEST_INT64, ReadColumn, TextColumn, floats, kept, told_missing
+from bms.adapters.datasets.csv.text_cells import (
+    LONGEST_INT64,
+    ReadColumn,
+    TextColumn,
+    floats,
+    kept,
+    with_missing_finding,
+)
 from bms.adapters.datasets.datetimes import are_datetimes
 from bms.adapters.datasets.exact import in_int64
 from bms.adapters.datasets.schema import ColumnSchema
@@ -22,8 +29,8 @@ _BOOLEANS = {
 
 
 def declared(column: TextColumn, word: str, decimals: Decimals) -> ReadColumn:
-    """The column as "number", "integer", "boolean", "datetime" or "text". Of a text only the empty cell is missing, and
-    the words of `na`; of others also the usual words, as a finding says.
+    """Converts the column to "number", "integer", "boolean", "datetime" or "text". Of a text only the empty cell is
+    missing, and the words of `na`; of others also the usual words, as a finding says.
 
     Raises InvalidArgument, naming the line and the column.
     """
@@ -40,7 +47,7 @@ def declared(column: TextColumn, word: str, decimals: Decimals) -> ReadColumn:
             read = ReadColumn(ColumnSchema(name=column.name, kind="bool"), np.array(_but(column, values), object))
         case _:
             read = _datetimes(column)
-    return told_missing(column, read)
+    return with_missing_finding(column, read)
 
 
 def _numbers(column: TextColumn, decimals: Decimals) -> ReadColumn:
@@ -50,7 +57,7 @@ def _numbers(column: TextColumn, decimals: Decimals) -> ReadColumn:
             "`--decimal ,`"
         )
     mark = decimals.mark(column.name)
-    wanted = f"number with the decimal mark {mark!r} (`--decimal` says another)"
+    wanted = f"number with the decimal mark {mark!r} (change it by `--decimal`)"
     _check(column, wanted, [bool(FLOAT[mark].fullmatch(cell)) for cell in column.stripped])
     read = floats(column, decimals)
     if isinstance(read, str):

@@ -1,4 +1,4 @@
-"""In which encoding a file of text is written: by its byte order mark, by what is told, else UTF-8."""
+"""Determines a text file's encoding: by its byte order mark, else as declared, else UTF-8."""
 
 import codecs
 from pathlib import Path
@@ -20,8 +20,8 @@ _SHOWN = 40  # characters of a line
 
 
 def encoding_of(path: Path, told: str | None) -> tuple[str, list[DatasetFinding]]:
-    """Python's codec for the file, and what there is to say of it. Raises InvalidArgument where its byte order mark
-    says something else than `told`."""
+    """Python's codec for the file, and findings about it. Raises InvalidArgument where its byte order mark says
+    something else than `told`."""
     with path.open("rb") as file:
         head = file.read(4)
     marked = next((name for mark, name in _MARKS if head.startswith(mark)), None)
@@ -29,7 +29,7 @@ def encoding_of(path: Path, told: str | None) -> tuple[str, list[DatasetFinding]
         codec = codec_of(told)
         if marked is not None and not codec.startswith(marked):
             raise InvalidArgument(
-                f"{path.name} begins with the byte order mark of {marked}, and encoding says {told}: leave that out"
+                f"{path.name} begins with the byte order mark of {marked}, but encoding is {told}: leave the option out"
             )
         return _PYTHON.get(marked or codec, marked or codec), []
     if marked is None:
@@ -39,7 +39,7 @@ def encoding_of(path: Path, told: str | None) -> tuple[str, list[DatasetFinding]
 
 
 def undecodable(path: Path, codec: str) -> InvalidArgument:
-    """Where the file is not of `codec`, and how its line reads in other encodings."""
+    """Where the file does not decode by `codec`, and how that line reads in other encodings."""
     content = path.read_bytes()
     try:
         content.decode(codec)

@@ -1,4 +1,4 @@
-"""The first line of a CSV file: the names of its columns, and which columns are none."""
+"""Reads the header of a CSV file: the names of its columns, and which columns to leave out."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,8 @@ _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?", re.AS
 
 
 class Header(NamedTuple):
-    """`kept` are the columns' places, from 0, in the lines; their names; what was left out."""
+    """The header of a CSV file. `kept` are the columns' places, from 0, in the lines; their names; what was left
+    out."""
 
     kept: tuple[int, ...]
     names: tuple[str, ...]
@@ -19,8 +20,8 @@ class Header(NamedTuple):
 
 
 def header_of(where: str, names: Sequence[str], columns: Sequence[Sequence[str]]) -> Header:
-    """Which of the `columns`, cells under `names`, are columns of the table. `where` is the file with the header's
-    line.
+    """Selects which of the `columns`, cells under `names`, are columns of the table. `where` is the file with the
+    header's line.
 
     Left out are the index that pandas writes, a first column of different integers without a name, and columns without
     a name and without a value. Raises InvalidArgument for others without a name, for names that are there twice, and

@@ -1,4 +1,4 @@
-"""What separates the cells of a CSV file."""
+"""Detects the separator of a CSV file's cells."""
 
 import csv
 import re
@@ -12,20 +12,21 @@ _SAID = re.compile(r"sep=([,;\t|])\s*")
 
 
 class Separator(NamedTuple):
-    """`findings` say what a person may want to look at; `said_in` is how many lines at the beginning say it."""
+    """A CSV file's separator. `findings` say what a person may want to look at; `sep_lines` is how many lines at the
+    beginning say it."""
 
     text: str
     findings: list[DatasetFinding]
-    said_in: int = 0
+    sep_lines: int = 0
 
 
 def separator_of(file: TextIO) -> Separator:
-    """The one of `SEPARATORS` by which the header and the first rows have the same number of cells, the most of them if
-    several do; if none does, that of the header. What stands within quotes separates nothing. A first line `sep=;`, as
-    spreadsheets write it, says it."""
+    """Detects the one of `SEPARATORS` by which the header and the first rows have the same number of cells, the most of
+    them if several do; if none does, that of the header. What stands within quotes separates nothing. A first line
+    `sep=;`, as spreadsheets write it, says it."""
     if said := _SAID.fullmatch(file.readline()):
         message = f"the first line says that {said[1]!r} separates the columns, and is left out"
-        return Separator(said[1], [DatasetFinding(kind="understood", count=1, message=message)], said_in=1)
+        return Separator(said[1], [DatasetFinding(kind="understood", count=1, message=message)], sep_lines=1)
     widths = {separator: _widths(file, separator) for separator in SEPARATORS}
     fitting = [separator for separator in SEPARATORS if _fits(widths[separator])]
     chosen = max(fitting or SEPARATORS, key=lambda separator: widths[separator][:1])
@@ -44,11 +45,11 @@ def separator_of(file: TextIO) -> Separator:
     return Separator(chosen, [DatasetFinding(kind="understood", count=cells, message=message)])
 
 
-def told_separator(file: TextIO, told: str) -> Separator:
-    """The one that is `told`, with a finding where it separates nothing and another would. A line `sep=;` is passed
-    over."""
+def declared_separator(file: TextIO, told: str) -> Separator:
+    """Uses the declared separator, `told`, with a finding where it separates nothing and another would. A line `sep=;`
+    is passed over."""
     if _SAID.fullmatch(file.readline()):
-        return Separator(told, [], said_in=1)
+        return Separator(told, [], sep_lines=1)
     if _widths(file, told)[:1] != [1]:
         return Separator(told, [])
     fitting = [separator for separator in SEPARATORS if separator != told and _fits(_widths(file, separator))]

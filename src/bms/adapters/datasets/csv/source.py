@@ -1,4 +1,4 @@
-"""Tables from CSV: a header line, then a line a row, in the form that the file shows or that is told of it."""
+"""Imports CSV: a header line, then a line a row, in a form that is detected or declared."""
 
 import csv
 from array import array
@@ -10,8 +10,8 @@ from bms.adapters.datasets.csv.decimals import Decimals, decimals_of
 from bms.adapters.datasets.csv.declared_cells import declared
 from bms.adapters.datasets.csv.encoding import encoding_of, undecodable
 from bms.adapters.datasets.csv.header import header_of
-from bms.adapters.datasets.csv.separator import Separator, separator_of, told_separator
-from bms.adapters.datasets.csv.text_cells import ReadColumn, TextColumn, from_texts, told_blank
+from bms.adapters.datasets.csv.separator import Separator, declared_separator, separator_of
+from bms.adapters.datasets.csv.text_cells import ReadColumn, TextColumn, from_texts, with_blank_finding
 from bms.adapters.datasets.csv.thousands import without_thousands
 from bms.adapters.datasets.files import left_out, single_file
 from bms.adapters.datasets.findings import DatasetFinding
@@ -24,8 +24,8 @@ _LONGEST_CELL = 16 << 20  # characters
 
 
 def load(source: Path, reading: Reading = Reading()) -> Table:
-    """Reads the file `source`, or the only *.csv or *.tsv below it. What `reading` leaves open is told from its
-    content; findings say what was understood and what is doubtful.
+    """Reads the file `source`, or the only *.csv or *.tsv below it. What `reading` leaves open is detected; findings
+    report what was detected and what is doubtful.
 
     Raises InvalidArgument, naming the line and the column, both counted from 1.
     """
@@ -34,7 +34,7 @@ def load(source: Path, reading: Reading = Reading()) -> Table:
     codec, findings = encoding_of(path, reading.encoding)
     try:
         with path.open(encoding=codec, newline="") as file:
-            separator = told_separator(file, reading.separator) if reading.separator else separator_of(file)
+            separator = declared_separator(file, reading.separator) if reading.separator else separator_of(file)
             lines = _lines(path, file, separator)
     except UnicodeError as error:
         raise undecodable(path, codec) from error
@@ -44,8 +44,8 @@ def load(source: Path, reading: Reading = Reading()) -> Table:
 
 
 class _Lines(NamedTuple):
-    """`first` is the header's line, `numbers` those in which the rows begin, `blank` counts lines of nothing between
-    them."""
+    """The lines of a file, with their numbers. `first` is the header's line, `numbers` those in which the rows begin,
+    `blank` counts lines of nothing between them."""
 
     first: int
     written: list[str]  # the names with the blanks around them
@@ -57,7 +57,7 @@ class _Lines(NamedTuple):
 
 def _lines(path: Path, file: TextIO, separator: Separator) -> _Lines:
     file.seek(0)
-    before = separator.said_in  # lines
+    before = separator.sep_lines  # lines
     for _ in range(before):
         file.readline()
     lines = csv.reader(file, delimiter=separator.text, strict=True)
@@ -86,7 +86,7 @@ def _lines(path: Path, file: TextIO, separator: Separator) -> _Lines:
                 column.append(cell)
     except csv.Error as error:
         raise InvalidArgument(
-            f"{path.name} is not CSV: line {before + 1} begins a row in which {_told(error)}"
+            f"{path.name} is not CSV: line {before + 1} begins a row in which {_advice(error)}"
         ) from error
     if not names:
         raise InvalidArgument(f"{path.name} is empty: expected a line of column names, then one line a row")
@@ -101,7 +101,7 @@ def _blank(lines: _Lines) -> list[DatasetFinding]:
     return [DatasetFinding(kind="left_out", count=lines.blank, message=message)]
 
 
-def _told(error: csv.Error) -> str:
+def _advice(error: csv.Error) -> str:
     words = str(error)
     if "unexpected end of data" in words:
         return "a quote is opened and never closed; close it, or double it if it is part of the text"
@@ -135,7 +135,7 @@ def _table(where: str, lines: _Lines, reading: Reading) -> Table:
 
 def _decimals(columns: Iterable[TextColumn], reading: Reading) -> Decimals:
     if reading.decimal is not None:
-        return Decimals(told=reading.decimal)
+        return Decimals(declared=reading.decimal)
     return decimals_of(
         {column.name: column.present for column in columns if reading.columns.get(column.name) != "text"}
     )
@@ -144,14 +144,16 @@ def _decimals(columns: Iterable[TextColumn], reading: Reading) -> Decimals:
 def _read(column: TextColumn, decimals: Decimals, reading: Reading) -> ReadColumn:
     word = reading.columns.get(column.name)
     if word in (None, "number", "integer") and (plain := without_thousands(column, decimals, word)):
-        read = _as_said(plain.column, Decimals(told=plain.mark), word)
+        read = _as_declared(plain.column, Decimals(declared=plain.mark), word)
         if read.feature.kind in ("int", "float"):  # not where it is kept as text: then as it is written
             return read._replace(findings=(*read.findings, plain.finding))
-    return _as_said(column, decimals, word)
+    return _as_declared(column, decimals, word)
 
 
-def _as_said(column: TextColumn, decimals: Decimals, word: str | None) -> ReadColumn:
-    return told_blank(column, from_texts(column, decimals) if word is None else declared(column, word, decimals))
+def _as_declared(column: TextColumn, decimals: Decimals, word: str | None) -> ReadColumn:
+    return with_blank_finding(
+        column, from_texts(column, decimals) if word is None else declared(column, word, decimals)
+    )
 
 
 def _trimmed(names: Iterable[str], columns: Iterable[TextColumn], read: Iterable[ReadColumn]) -> list[DatasetFinding]:

@@ -1,4 +1,4 @@
-"""Columns from cells of text: which kind a column is, and its values.
+"""Converts columns of text cells: detects each column's kind, and parses its values.
 
 What could be read in two ways, or not exactly, is kept as it is written, and a finding says so: no digit is lost.
 """
@@ -26,7 +26,7 @@ MISSING_WORDS = frozenset({"na", "n/a", "nan", "null", "none", "?"})
 
 
 class ReadColumn(NamedTuple):
-    """A column as it was understood."""
+    """A converted column, with its findings."""
 
     feature: ColumnSchema
     column: Column
@@ -34,7 +34,7 @@ class ReadColumn(NamedTuple):
 
 
 class TextColumn:
-    """One column's cells as they are written. `lines` are theirs in the file, `number` is the column's, all from 1.
+    """A column's cells as text. `lines` are theirs in the file, `number` is the column's, all from 1.
 
     Missing is an empty cell, and one that says a word of `na`. In columns that are not text so are NA, N/A, NaN, null,
     None and ? in any case, which are words like others where the other cells are; not so where `na` is given and has
@@ -56,7 +56,7 @@ class TextColumn:
         self.present = self._present()
 
     def rewritten(self, cells: Sequence[str]) -> "TextColumn":
-        """The same column with other `cells` in their places; the same are missing."""
+        """The same column with other `cells` in their places; the same cells are missing."""
         other = copy(self)
         other.cells = other.stripped = list(cells)
         other.present = other._present()
@@ -64,52 +64,54 @@ class TextColumn:
 
     @property
     def supposed(self) -> list[str]:
-        """The cells that are missing without anybody having said so."""
+        """The cells that are taken for missing without a declaration."""
         return [cell for cell, out, sure in zip(self.stripped, self.gone, self.empty, strict=True) if out and not sure]
 
     def _present(self) -> list[str]:
         return [cell for cell, out in zip(self.stripped, self.gone, strict=True) if not out]
 
     def where(self, cell: str) -> str:
-        """The first place with this cell, and what it says."""
+        """The first place with this cell, and its text."""
         return f"{self.place(self.stripped.index(cell))} says {cell[:40]!r}"
 
     def where_written(self, row: int) -> str:
-        """The place of a row, counted from 0, and what the cell says there, blanks and all."""
+        """The place of a row, counted from 0, and its cell's text, blanks and all."""
         return f"{self.place(row)} says {self.cells[row][:40]!r}"
 
     def place(self, row: int) -> str:
-        """Where the cell of a row, counted from 0, stands."""
+        """The place of a row's cell in the file; rows are counted from 0."""
         return f"line {self._lines[row]}, column {self._number}"
 
 
 def from_texts(column: TextColumn, decimals: Decimals = Decimals()) -> ReadColumn:
-    """The first kind that all cells are of, but for the missing: int, float, bool (true, false in any case), datetime,
-    else text."""
+    """Converts to the first kind that all cells are of, but for the missing: int, float, bool (true, false in any
+    case), datetime, else text."""
     present, doubt = column.present, decimals.doubts.get(column.name)
     mark = decimals.mark(column.name)
     if not present:
         return _nothing(column)
     if (code := code_of(present)) is not None:
-        return told_missing(column, _as_text(column, column.gone, f"{column.where(code[0])}, {code[1]}", len(present)))
+        return with_missing_finding(
+            column, _as_text(column, column.gone, f"{column.where(code[0])}, {code[1]}", len(present))
+        )
     if all(_INT.fullmatch(cell) for cell in present):
-        return told_missing(column, _integers(column))
+        return with_missing_finding(column, _integers(column))
     if doubt is not None:
         why = f"{column.where(doubt)}, with a decimal point or a thousands separator"
         why += "; say the decimal mark by `--decimal`"
-        return told_missing(column, _as_text(column, column.gone, why, len(present)))
+        return with_missing_finding(column, _as_text(column, column.gone, why, len(present)))
     if all(FLOAT[mark].fullmatch(cell) for cell in present):
-        return told_missing(column, _floats(column, decimals))
+        return with_missing_finding(column, _floats(column, decimals))
     if all(cell.lower() in _BOOLEANS for cell in present):
-        return told_missing(column, _booleans(column))
+        return with_missing_finding(column, _booleans(column))
     if are_datetimes(present):
         times = [None if out else cell for cell, out in zip(column.stripped, column.gone, strict=True)]
-        return told_missing(column, ReadColumn(ColumnSchema(name=column.name, kind="datetime"), times))
+        return with_missing_finding(column, ReadColumn(ColumnSchema(name=column.name, kind="datetime"), times))
     return _words(column, mark)
 
 
-def told_blank(column: TextColumn, read: ReadColumn) -> ReadColumn:
-    """`read` with a finding of the cells of white space alone, which are missing as empty ones are."""
+def with_blank_finding(column: TextColumn, read: ReadColumn) -> ReadColumn:
+    """Adds to `read` a finding about the cells of white space alone, which are missing as empty ones are."""
     rows = [row for row, cell in enumerate(column.cells) if cell and not column.stripped[row]]
     if not rows:
         return read
@@ -118,8 +120,8 @@ def told_blank(column: TextColumn, read: ReadColumn) -> ReadColumn:
     return read._replace(findings=(*read.findings, understood(column, message, len(rows))))
 
 
-def told_missing(column: TextColumn, read: ReadColumn) -> ReadColumn:
-    """`read` with a finding of the words that were taken for missing values; of NaN among floats, which is one,
+def with_missing_finding(column: TextColumn, read: ReadColumn) -> ReadColumn:
+    """Adds to `read` a finding about the words that were taken for missing values; of NaN among floats, which is one,
     none."""
     words = column.supposed
     if read.feature.kind == "float":
@@ -162,7 +164,7 @@ def _floats(column: TextColumn, decimals: Decimals) -> ReadColumn:
 
 
 def floats(column: TextColumn, decimals: Decimals) -> ReadColumn | str:
-    """The column, all of whose cells are written as numbers; or the first one that no double is."""
+    """Parses cells that are all written as numbers; or returns the first one that no double represents."""
     values, mark = np.full(len(column.cells), np.nan), decimals.mark(column.name)
     changed = []
     for row, cell in enumerate(column.stripped):
@@ -176,7 +178,7 @@ def floats(column: TextColumn, decimals: Decimals) -> ReadColumn | str:
     feature = ColumnSchema(name=column.name, kind="float")
     findings = [rounded(column.name, len(changed), column.where(changed[0]))] if changed else []
     commas = [cell for cell in column.present if "," in cell]
-    if commas and decimals.told is None:
+    if commas and decimals.declared is None:
         message = f"commas are read as decimal points: {column.where(commas[0])}"
         findings.append(understood(column, message, len(commas)))
     return ReadColumn(feature, values, tuple(findings))
@@ -199,7 +201,7 @@ def _words(column: TextColumn, mark: str) -> ReadColumn:
         why = f"{len(numbers)} cells are numbers, but {column.where(other)}{marked}"
         return _as_text(column, column.empty, why, len(numbers))
     if (doubt := doubt_of(column.present)) is not None:
-        return told_missing(
+        return with_missing_finding(
             column, _as_text(column, column.gone, f"{column.where(column.present[0])}, {doubt}", len(column.present))
         )
     if missing := column.supposed:
@@ -221,7 +223,7 @@ def _as_text(column: TextColumn, gone: Sequence[bool], why: str, count: int) -> 
 
 
 def kept(column: TextColumn, gone: Sequence[bool]) -> list[str | None]:
-    """The cells as they are written, but for those that are gone."""
+    """Keeps the cells as text, but for those that are missing."""
     return [None if out else cell for cell, out in zip(column.cells, gone, strict=True)]
 
 

@@ -1,5 +1,4 @@
-"""What texts look like that are nearly of another kind: dates in other notations, numbers with signs, yes and no.
-Pure."""
+"""Detects texts that are nearly of another kind: dates in other notations, numbers with signs, yes and no. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -16,13 +15,13 @@ _BOOLEANS = frozenset({"yes", "no", "y", "n", "t", "f"})
 
 
 def are_yes_and_no(cells: Sequence[str]) -> bool:
-    """Whether these are the two words of a question."""
+    """Whether these two words are an answer pair such as yes and no."""
     return len(set(cells)) == 2 and all(cell.lower() in _BOOLEANS for cell in cells)
 
 
 def code_of(cells: Sequence[str]) -> tuple[str, str] | None:
-    """The first of these cells, all of them perhaps numbers, that looks like a code as others beside it may, and why;
-    to be said after it."""
+    """The first of these cells, all of them perhaps numbers, that looks like a code (as other cells show), and why; to
+    be said after it."""
     called = next(filter(_CALLED.fullmatch, cells), None)
     if called is not None and all(cell[:1] == "+" or _WHOLE.fullmatch(cell) for cell in cells):
         return (
@@ -36,11 +35,11 @@ def code_of(cells: Sequence[str]) -> tuple[str, str] | None:
 
 
 def doubt_of(cells: Sequence[str]) -> str | None:
-    """Why a column of these texts, of which none is missing, may be meant as another kind; to be said after a cell."""
+    """Why a column of these texts, of which none is missing, may be meant as another kind; worded to follow a cell."""
     if all(map(_DATE.fullmatch, cells)):
         return (
-            "which looks like a date: understood are days that exist, like 2026-11-21 or 2026-11-21T10:00:00, all of a "
-            "column with an offset from UTC or none"
+            "which looks like a date: only existing days are read as dates, like 2026-11-21 or 2026-11-21T10:00:00, "
+            "all of a column with an offset from UTC or none"
         )
     if all(map(_CODE.fullmatch, cells)):
         return "with zeros in front as a code has them: declare the column integer if they are numbers"

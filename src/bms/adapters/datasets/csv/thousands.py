@@ -1,7 +1,7 @@
-"""Numbers whose thousands are marked: 9.233,50 and 9,233.50, 9'233.50 and 9 233,50.
+"""Reads numbers with thousands separators: 9.233,50 and 9,233.50, 9'233.50 and 9 233,50.
 
-They are read only where all of a column are written so, in one way, and a person has said the decimal mark, or that the
-column holds numbers and there is just one way to read them.
+They are read only where all of a column are written so, in one way, and the decimal mark is declared, or the column is
+declared as numbers and there is just one way to read them.
 """
 
 import re
@@ -18,7 +18,7 @@ _OTHER = {".": ",", ",": "."}
 
 
 class Plain(NamedTuple):
-    """A column with its thousands unmarked; its decimal mark, and what is to be said of it."""
+    """A column without its thousands separators; its decimal mark, and the findings about it."""
 
     column: TextColumn
     mark: str
@@ -32,16 +32,16 @@ class _Written(NamedTuple):
 
 
 def without_thousands(column: TextColumn, decimals: Decimals, word: str | None) -> Plain | None:
-    """The column as it reads without its marks of thousands; None where it has none, or where that would be a guess.
-    `word` is the type that a person declared for it."""
+    """Removes a column's thousands separators; None where it has none, or where that would be a guess. `word` is the
+    type that a person declared for it."""
     if not column.present:
         return None
-    marks = [decimals.told] if decimals.told is not None else [".", ","] if word is not None else []
+    marks = [decimals.declared] if decimals.declared is not None else [".", ","] if word is not None else []
     ways = [way for mark in marks if (way := _written(column.present, mark))]
     if len({way.cells for way in ways}) != 1 or not ways[0].thousands:
         return None
     way = ways[0]
-    if word == "integer" and decimals.told is None and way.thousands in ".,":
+    if word == "integer" and decimals.declared is None and way.thousands in ".,":
         return None
     shown = next(cell for cell in column.present if any(mark in cell for mark in way.thousands))
     marked = [cell for cell in column.present if any(mark in cell for mark in way.thousands)]

@@ -1,1 +1,1 @@
-"""Images as a data set: folder (labelled images), layout (what folders mean), pictures (as arrays)."""
+"""Imports images: folder (labelled images), layout (what folders mean), pictures (as arrays)."""

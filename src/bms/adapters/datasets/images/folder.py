@@ -1,4 +1,5 @@
-"""Labelled images from folders: each class a folder, named after it, of PNG, JPEG and WebP files; so may be splits."""
+"""Imports labelled images from folders of PNG, JPEG and WebP files: a folder for each class, perhaps one for each
+split."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +23,8 @@ _PICTURES = (
 
 
 def load(source: Path) -> Table:
-    """Columns `image` and `label`, sorted by class and name. Every image is decoded once to see that it can be; splits
-    of the tree are the table's `parts`.
+    """Reads columns `image` and `label`, sorted by class and name. Every image is decoded once to see that it can be;
+    splits of the tree are the table's `parts`.
 
     Raises InvalidArgument, naming the file.
     """

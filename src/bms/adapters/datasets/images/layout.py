@@ -1,4 +1,4 @@
-"""What the folders of a tree of images mean: classes, the maker's splits, or what wraps them. Pure.
+"""Determines what an image tree's folders mean: classes, splits, or wrappers around them. Pure.
 
 Understood are `cat/1.png`; `train/cat/1.png`, `test/cat/1.png`, the splits first; `cat/train/1.png`, the classes first;
 and each of them in one folder more.
@@ -17,7 +17,7 @@ _EXPECTED = "expected a folder for each class with its images inside"
 
 
 class Placed(NamedTuple):
-    """An image; `part` is its split, "" where the tree has none."""
+    """One image's place; `part` is its split, "" where the tree has none."""
 
     path: PurePath
     label: str
@@ -25,14 +25,14 @@ class Placed(NamedTuple):
 
 
 class ImageFolderLayout(NamedTuple):
-    """`images` by class and name."""
+    """The images of a tree: `images` by class and name."""
 
     images: list[Placed]
     findings: list[DatasetFinding]
 
 
 def layout_of(files: Sequence[PurePath]) -> ImageFolderLayout:
-    """What files at these places below one folder are. Files that are in no folder are passed over.
+    """Determines the layout of files at these places below one folder. Files that are in no folder are passed over.
 
     Raises InvalidArgument where no folder holds any, and where it is unclear whether folders are splits or classes.
     """

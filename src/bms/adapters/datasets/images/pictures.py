@@ -1,4 +1,4 @@
-"""Images of a data set as arrays, as one shape and as findings; `bms.adapters.images.decoding` decodes them."""
+"""Converts a data set's images to arrays, and checks their shapes; `bms.adapters.images.decoding` decodes them."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from bms.core.errors import InvalidArgument
 
 _BILINEAR = 2  # PIL.Image.Resampling.BILINEAR, which only images need
 _CHANGES: dict[Change, str] = {
-    "turned": "lie in their files otherwise than they are seen; they are turned as their EXIF orientation says",
+    "turned": "are stored rotated; they are turned upright by their EXIF orientation",
     "deep": "have 16 bits a channel, of which the upper 8 are used",
     "cmyk": "are CMYK; they become RGB without a colour profile",
     "transparent": "have transparent parts, where the colours beneath are used",
@@ -24,7 +24,7 @@ _CHANGES: dict[Change, str] = {
 def decode_images(
     images: Sequence[bytes], mode: Literal["L", "RGB"] = "L", size: tuple[int, int] | None = None
 ) -> NDArray[np.uint8]:
-    """Pixels 0 to 255: [n, height, width] for "L" (grey), [n, height, width, 3] for "RGB".
+    """Decodes images to pixels 0 to 255: [n, height, width] for "L" (grey), [n, height, width, 3] for "RGB".
 
     `size` is (height, width), to which images are resized (bilinear); without it all must have one size.
     Raises InvalidArgument, naming the image by its place, counted from 1, if one cannot be decoded.
@@ -53,7 +53,7 @@ def _decoded(data: bytes, mode: Literal["L", "RGB"], size: tuple[int, int] | Non
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
-    """A PNG of `pixels` uint8 [height, width] (grey) or [height, width, 3] (RGB)."""
+    """Encodes `pixels` uint8 [height, width] (grey) or [height, width, 3] (RGB) as PNG."""
     from PIL import Image  # Pillow is needed for images alone
 
     written = BytesIO()
@@ -62,7 +62,7 @@ def encode_png(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def checked(image: bytes, where: str) -> Look:
-    """What the image looks like, once it was decoded. Raises InvalidArgument, beginning with `where`."""
+    """Decodes an image once, and returns its header's properties. Raises InvalidArgument, beginning with `where`."""
     try:
         found = look(image)
         decode(image, "RGB")
@@ -72,13 +72,13 @@ def checked(image: bytes, where: str) -> Look:
 
 
 def shape_of(looks: Iterable[Look]) -> tuple[int, ...]:
-    """(height, width, channels) if all have it, else ()."""
+    """The shape (height, width, channels) if all images have it, else ()."""
     shapes = {(one.height, one.width, one.channels) for one in looks}
     return shapes.pop() if len(shapes) == 1 else ()
 
 
 def changes_of(feature: str, looks: Sequence[Look]) -> tuple[DatasetFinding, ...]:
-    """Findings of what is not as in the files once images are decoded."""
+    """Findings about properties of images that decoding loses."""
     counts = Counter(change for one in looks for change in one.changes)
     return tuple(
         DatasetFinding(

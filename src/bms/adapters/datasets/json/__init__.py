@@ -1,1 +1,1 @@
-"""Tables from JSON lines. Read jsonl, rows (a line), cells (columns of values)."""
+"""Imports JSON lines. Read jsonl, rows (a line), cells (columns of values)."""

@@ -1,4 +1,4 @@
-"""Columns from the values of JSON: which kind a column is, and its values."""
+"""Converts JSON values to columns: detects each column's kind."""
 
 import math
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ _WORDS: dict[type, str] = {
 
 
 def as_doubles(name: str, cells: list[Any], lines: Sequence[int]) -> list[DatasetFinding]:
-    """Makes plain floats of the numbers that are not as they were written, and a finding that counts them. Raises
-    InvalidArgument, naming the line, for those whose double says something else."""
+    """Converts numbers that a double does not hold exactly to floats, with a finding that counts them. Raises
+    InvalidArgument, naming the line, for those that a double would change."""
     changed: list[tuple[int, str]] = []
 
     def plain(cell: Any, line: int) -> Any:
@@ -43,7 +43,8 @@ def as_doubles(name: str, cells: list[Any], lines: Sequence[int]) -> list[Datase
 
 
 def from_values(name: str, cells: Sequence[Any], lines: Sequence[int]) -> tuple[ColumnSchema, Column]:
-    """bool, int, float, text or datetime, or lists of numbers alike in every row. Missing is null, or NaN.
+    """Converts values to bool, int, float, text or datetime, or lists of numbers alike in every row. Missing is null,
+    or NaN.
 
     Raises InvalidArgument, naming the line by `lines`, where cells are of different kinds, and for integers that don't
     fit: 64 bits, or float64 beside floats.
@@ -119,7 +120,7 @@ def _check_integers(name: str, values: Sequence[Any], lines: Sequence[int], *, b
 
 
 def _mixed(name: str, values: Sequence[Any], lines: Sequence[int]) -> InvalidArgument:
-    """What a column of several kinds, or of a kind that can't be one, is told."""
+    """The error of a column of several kinds, or of a kind that no column has."""
     first: dict[type, int] = {}
     for line, value in zip(lines, values, strict=True):
         if value is not None:

@@ -1,4 +1,4 @@
-"""Tables from JSON lines: one object a line, its keys the columns, alike in every row."""
+"""Imports JSON lines: one object a line, its keys the columns, alike in every row."""
 
 from array import array
 from dataclasses import replace

@@ -1,5 +1,5 @@
-"""A line of JSON lines as the row that it is: each key once, texts whole, and numbers that know how they were written
-where their double says something else."""
+"""Parses one line of JSON lines strictly: each key once, text well-formed, and numbers that remember their digits where
+a double would change them."""
 
 import json
 import re
@@ -17,15 +17,16 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 class Written(float):
-    """The double nearest to `text`; `is_held` if it differs in digits alone that no double has."""
+    """A number that a double does not hold exactly: the double nearest to `text`; `is_held` if it differs in digits
+    alone that no double has."""
 
     text: str
     is_held: bool
 
 
 def row_of(line: bytes) -> dict[str, Any]:
-    """The object, also with NaN, Infinity and -Infinity. Raises InvalidArgument, to be said after the line's place, for
-    other things, for a key that is there twice and for halves of characters (surrogates)."""
+    """Parses the object, also with NaN, Infinity and -Infinity. Raises InvalidArgument, to be said after the line's
+    place, for other things, for a key that is there twice and for halves of characters (surrogates)."""
     try:
         row: dict[str, Any] = _DECODER.decode(line)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

@@ -1,1 +1,1 @@
-"""TFRecord files, ours and those of others. Read records (the framing), examples (rows), writer, source."""
+"""Reads and writes TFRecord files. Read records (the framing), examples (rows), writer, source."""

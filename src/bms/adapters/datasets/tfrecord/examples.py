@@ -1,4 +1,4 @@
-"""Rows of a table as Examples and back, by a schema."""
+"""Encodes a table's rows as tf.train.Example and decodes them, by a schema."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -15,7 +15,7 @@ from bms.core.formats.example_codec import Value, decode_example, encode_entry, 
 
 
 def encode_rows(table: Table) -> Iterator[bytes]:
-    """One Example a row, in the table's order."""
+    """Encodes rows, one Example each, in the table's order."""
     makers = [_entry_maker(feature, table) for feature in sorted(table.schema.features, key=lambda f: f.name)]
     for row in range(table.rows):
         yield join_entries([make(row) for make in makers])
@@ -24,7 +24,7 @@ def encode_rows(table: Table) -> Iterator[bytes]:
 def decode_rows(
     schema: TableSchema, records: Iterable[bytes], first_row: int = 0, place: Callable[[int], str] = row_place
 ) -> dict[str, Column]:
-    """The columns of the rows `records`. Features the schema does not name are left out.
+    """Decodes the rows `records` to columns. Features the schema does not name are left out.
 
     Raises InvalidArgument naming the `place` of a row, counted from `first_row`, and what it lacks.
     """
@@ -92,7 +92,7 @@ def _cell_reader(feature: ColumnSchema) -> Callable[[Value], Any]:
             return np.frombuffer(value[0], "<f8")
         holds: object = value.dtype.type if isinstance(value, np.ndarray) else bytes
         if value is None or holds is not wanted or len(value) != count:
-            raise InvalidArgument(f"column {feature.name!r} should hold {count} of {kind}, but has {_told(value)}")
+            raise InvalidArgument(f"column {feature.name!r} should hold {count} of {kind}, but has {_described(value)}")
         if kind == "label":
             label = int(value[0])
             if not 0 <= label < classes:
@@ -114,7 +114,7 @@ def _text(value: Any, name: str) -> str:
         raise InvalidArgument(f"column {name!r} is not UTF-8 text: {error}") from error
 
 
-def _told(value: Value) -> str:
+def _described(value: Value) -> str:
     if value is None:
         return "nothing"
     return f"{len(value)} of {value.dtype if isinstance(value, np.ndarray) else 'bytes'}"

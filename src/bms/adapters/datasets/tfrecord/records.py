@@ -1,4 +1,4 @@
-"""TFRecord files: records of bytes, each framed by its length and two checksums.
+"""TFRecord framing: records of bytes, each framed by its length and two checksums.
 
 Source: tensorflow/core/lib/io/record_writer.h. A frame is length (u64 LE), masked CRC32C of the length (u32 LE),
 the data, masked CRC32C of the data (u32 LE); masked means rotated right by 15 bits plus 0xa282ead8.
@@ -62,7 +62,8 @@ def write_records(path: Path, records: Iterable[bytes]) -> int:
 
 
 def read_records(path: Path, largest: int = LARGEST_RECORD) -> Iterator[bytes]:
-    """The records of the file, each checked. No length is believed before its checksum, nor beyond the file's end.
+    """Reads the records of the file, each checked. No length is believed before its checksum, nor beyond the file's
+    end.
 
     Raises DataLoss (damaged or cut short), InvalidArgument (compressed) or PayloadTooLarge (a record of more
     than `largest` bytes), naming the record, counted from 0, and its byte offset.
@@ -93,7 +94,7 @@ def read_records(path: Path, largest: int = LARGEST_RECORD) -> Iterator[bytes]:
 
 
 def read_batches(path: Path, rows: int, largest: int = LARGEST_RECORD) -> Iterator[list[bytes]]:
-    """The same, `rows` records at a time; the last batch may have fewer."""
+    """Reads records, `rows` at a time; the last batch may have fewer."""
     records = read_records(path, largest)
     while batch := list(islice(records, rows)):
         yield batch

@@ -1,4 +1,4 @@
-"""Tables from TFRecord files of others: the schema is in dataset.json beside them, or inferred from their rows."""
+"""Imports TFRecord files: the schema is in dataset.json beside them, or inferred from their rows."""
 
 import re
 from bisect import bisect_right
@@ -30,8 +30,8 @@ _SHOWN = 5
 
 
 def load(source: Path) -> Table:
-    """All records of the file `source`, or of every TFRecord file below it in the order of their names, which may be
-    those of parts: `train.tfrecord-00000-of-00002`, as TensorFlow Datasets has them. Files named after splits are
+    """Reads all records of the file `source`, or of every TFRecord file below it in the order of their names, which may
+    be those of parts: `train.tfrecord-00000-of-00002`, as TensorFlow Datasets has them. Files named after splits are
     those.
 
     Inferred kinds: bytes that are PNG, JPEG or WebP are images, other bytes text; lists have the length of the first
@@ -71,13 +71,13 @@ def load(source: Path) -> Table:
 
 
 class _Places:
-    """Where rows are: the files by name, and how many records each has."""
+    """The places of rows, for messages: the files by name, and how many records each has."""
 
     def __init__(self, names: Sequence[str], counts: Sequence[int]) -> None:
         self._names, self._starts = names, list(accumulate(counts, initial=0))
 
     def of(self, row: int) -> str:
-        """What a person calls the row, counted from 0 here and from 1 there."""
+        """The name of the row in messages, counted from 0 here and from 1 there."""
         file = bisect_right(self._starts, row) - 1
         return f"{self._names[file]}, record {row - self._starts[file] + 1}"
 
@@ -97,7 +97,7 @@ def _check_parts(paths: Sequence[Path]) -> None:
 
 
 class _Seen:
-    """The features of all rows: the first row with a value of each, that value, and how many rows have one."""
+    """The features found in all rows: the first row with a value of each, that value, and how many rows have one."""
 
     def __init__(self) -> None:
         self.values: dict[str, Value] = {}

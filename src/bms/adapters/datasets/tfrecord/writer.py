@@ -1,4 +1,4 @@
-"""A table's splits as TFRecord shards."""
+"""Writes a table's splits as TFRecord shards."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""What an uploaded artifact is: which file is the model, and what the files beside it say."""
+"""Inspects an uploaded artifact: which file is the model, and what the files beside it declare."""

@@ -1,4 +1,4 @@
-"""What an artifact says of itself, read from files of its own: `bms.json`, `requirements.txt`. Nothing is executed."""
+"""Reads an artifact's own description, `bms.json` and `requirements.txt`. Nothing is executed."""
 
 import os
 from typing import NamedTuple
@@ -15,7 +15,8 @@ MAX_BYTES = 1 << 20
 
 
 def described(directory: str) -> Description:
-    """The content of `bms.json`; empty where there is none. Raises FailedPrecondition for one that is not valid."""
+    """Reads the content of `bms.json`; empty where there is none. Raises FailedPrecondition for one that is not
+    valid."""
     content = small_file(directory, DESCRIPTION)
     if content is None:
         return Description()
@@ -26,14 +27,14 @@ def described(directory: str) -> Description:
 
 
 class Listed(NamedTuple):
-    """What a requirements file comes to: requirements, or, where it pins by hash, the lines of a lock."""
+    """The content of a requirements file: requirements, or, where it pins by hash, the lines of a lock."""
 
     requirements: tuple[str, ...] = ()
     lock: tuple[str, ...] = ()
 
 
 def listed(directory: str, name: str = REQUIREMENTS) -> Listed:
-    """The artifact's requirements file; nothing where there is none.
+    """Reads the artifact's requirements file; nothing where there is none.
 
     Raises FailedPrecondition for options and other files: what else is installed, and from where, is not its say.
     """
@@ -45,8 +46,8 @@ def listed(directory: str, name: str = REQUIREMENTS) -> Listed:
 
 
 def small_file(directory: str, name: str, most: int = MAX_BYTES) -> bytes | None:
-    """Its content; None where there is no such ordinary file. Raises FailedPrecondition for one of more than `most`
-    bytes."""
+    """Reads an ordinary file's content; None where there is no such file. Raises FailedPrecondition for one of more
+    than `most` bytes."""
     path = os.path.join(directory, name)
     if os.path.islink(path) or not os.path.isfile(path):
         return None

@@ -1,4 +1,4 @@
-"""Which file of an artifact is the model, and whether it is what it is declared to be."""
+"""Finds an artifact's model file, and checks that it is what it is declared to be."""
 
 import mmap
 import os
@@ -12,7 +12,7 @@ from bms.serving.inference.runtime import Runtime
 def model_file(directory: str, suffixes: tuple[str, ...], runtime: Runtime) -> str:
     """The path of the one file with one of the suffixes; `model.*` is preferred where there are several.
 
-    Raises FailedPrecondition when there is none, when it can't be said which, or when it is a link.
+    Raises FailedPrecondition when there is none, when it is ambiguous, or when it is a link.
     """
     names = top_names(directory)
     fitting = [name for name in names if name.lower().endswith(suffixes)]
@@ -33,7 +33,7 @@ def model_file(directory: str, suffixes: tuple[str, ...], runtime: Runtime) -> s
 def known_file(
     directory: str, suffixes: tuple[str, ...], format_of: Callable[[str], str | None], runtime: Runtime
 ) -> str:
-    """As `model_file`, for endings that many files have: those of other content than `format_of` knows don't count.
+    """As `model_file`, for suffixes that many files have: those of other content than `format_of` knows don't count.
 
     Raises FailedPrecondition also when files with such an ending are there, but none of them is a model.
     """
@@ -43,14 +43,15 @@ def known_file(
     path = model_file(directory, suffixes, runtime)
     if path not in known:
         raise FailedPrecondition(
-            f"{os.path.basename(path)!r} is named as a model for runtime {runtime.name!r}, but its content is none: "
+            f"{os.path.basename(path)!r} is named like a model for runtime {runtime.name!r}, but is not one: "
             "it is cut off, or something else; save the model again"
         )
     return path
 
 
 def unexpected(directory: str, runtime: Runtime, expected: str) -> FailedPrecondition:
-    """The error of an artifact that lacks what the runtime looks for. Raises it when the artifact can't be read."""
+    """Makes the error for an artifact that lacks what the runtime looks for. Raises it when the artifact can't be
+    read."""
     names = top_names(directory)
     return FailedPrecondition(
         f"runtime {runtime.name!r} expects {expected} of the artifact; it holds "
@@ -59,7 +60,7 @@ def unexpected(directory: str, runtime: Runtime, expected: str) -> FailedPrecond
 
 
 def top_names(directory: str) -> list[str]:
-    """What an artifact holds at its top, sorted. Raises FailedPrecondition when it can't be read."""
+    """Lists the names at the top of an artifact, sorted. Raises FailedPrecondition when it can't be read."""
     try:
         return sorted(os.listdir(directory))
     except OSError as error:
@@ -79,7 +80,7 @@ def top_files(directory: str) -> Iterator[str]:
 
 
 def first_format(directory: str, format_of: Callable[[str], str | None]) -> str | None:
-    """What `format_of` says of the first top file that it knows."""
+    """The format that `format_of` finds for the first top file that it knows."""
     for path in top_files(directory):
         if (found := format_of(path)) is not None:
             return found
@@ -87,7 +88,7 @@ def first_format(directory: str, format_of: Callable[[str], str | None]) -> str 
 
 
 def lacking(runtime: str, package: str, error: ImportError) -> FailedPrecondition:
-    """The error of a runtime whose framework is not installed, or can't be imported: `error` says why."""
+    """Makes the error for a framework that is not installed, or can't be imported: `error` says why."""
     if isinstance(error, ModuleNotFoundError):
         return FailedPrecondition(
             f"runtime {runtime!r} needs the package {package}, which the model's environment lacks (there is no module "
@@ -100,7 +101,7 @@ def lacking(runtime: str, package: str, error: ImportError) -> FailedPreconditio
 
 
 def contained(directory: str, location: str) -> str:
-    """The path of the ordinary file that `location`, written inside a model, names below `directory`.
+    """Resolves `location`, written inside a model, to the path of an ordinary file below `directory`.
 
     Raises FailedPrecondition for absolute paths, '..', links and anything else that leads out.
     """
@@ -123,6 +124,7 @@ def contained(directory: str, location: str) -> str:
 
 
 def mapped(path: str) -> memoryview:
-    """The file's bytes, unmapped when the last view of them is gone. Raises OSError; ValueError for an empty file."""
+    """Maps a file's bytes into memory, unmapped when the last view of them is gone. Raises OSError; ValueError for an
+    empty file."""
     with open(path, "rb") as file:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

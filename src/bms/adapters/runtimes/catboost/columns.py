@@ -1,7 +1,7 @@
-"""What a CatBoost model says of its features: their names, and which of them are categories or texts.
+"""Reads the features of a CatBoost model: their names, and which of them are categories or texts.
 
 It keeps hashes of categories, never the categories themselves: a text that training never saw is a category like any
-other, and a whole number is the text of its digits. Which of the two training had is not told.
+other, and a whole number is the text of its digits. Which of the two training had is not stored.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from bms.core.tensors.signature import column_spec
 
 
 def features_of(model: Any) -> BoosterFeatures:
-    """Columns where the features have names or are more than numbers. Raises FailedPrecondition for vectors among them,
-    which are no columns."""
+    """The model's features; columns where they have names or are more than numbers. Raises FailedPrecondition for
+    vectors among them, which are no columns."""
     names = [str(name) for name in model.feature_names_]
     categories, texts = set(model.get_cat_feature_indices()), set(model.get_text_feature_indices())
     vectors = [names[place] for place in model.get_embedding_feature_indices()]

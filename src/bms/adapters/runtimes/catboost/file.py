@@ -1,4 +1,4 @@
-"""What a file of CatBoost's `save_model` is, told by its first bytes, without CatBoost."""
+"""Recognises files of CatBoost's `save_model` by their first bytes, without CatBoost."""
 
 import json
 import os
@@ -22,7 +22,7 @@ _EXPORTS = {
 
 
 def format_of(path: str) -> Literal["catboost", "catboost-json"] | None:
-    """None for anything else, a binary file included that ends before its first part does."""
+    """The format; None for anything else, a binary file included that ends before its first part does."""
     try:
         with open(path, "rb") as file:
             head = file.read(_LOOKED_AT)
@@ -44,7 +44,8 @@ def check_json(path: str) -> None:
 
 
 def exported_as(directory: str) -> str | None:
-    """ "pmml", "coreml", "cpp" or "python" where the one file at the top is such an export of CatBoost's."""
+    """Recognises other exports: "pmml", "coreml", "cpp" or "python" where the one file at the top is such an export of
+    CatBoost's."""
     files = list(top_files(directory))
     if len(files) != 1:
         return None

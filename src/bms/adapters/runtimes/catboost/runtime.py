@@ -1,4 +1,4 @@
-"""CatBoost models, from files that its `save_model` writes: its own binary format (`.cbm`) and JSON."""
+"""The CatBoost runtime, for files that its `save_model` writes: its own binary format (`.cbm`) and JSON."""
 
 import re
 from typing import Any
@@ -10,7 +10,7 @@ from bms.adapters.runtimes.artifacts.model_file import first_format, known_file,
 from bms.adapters.runtimes.catboost.columns import features_of
 from bms.adapters.runtimes.catboost.file import SUFFIXES, check_json, exported_as, format_of
 from bms.adapters.runtimes.servables.called import CalledServable
-from bms.adapters.runtimes.trees.outputs import Gives, served_rows, trees_signature
+from bms.adapters.runtimes.trees.outputs import BoosterOutputs, served_rows, trees_signature
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import Array, dtype_of
@@ -57,7 +57,7 @@ class CatboostRuntime:
 
 
 class CatboostOutputs:
-    """What a model answers to rows, as CatBoost's estimator for its loss does."""
+    """A model's outputs, as CatBoost's estimator for its loss gives them."""
 
     def __init__(self, catboost: Any, model: Any, features: int, threads: int) -> None:
         self._pool = catboost.Pool
@@ -72,18 +72,18 @@ class CatboostOutputs:
         self._predicted = _usual(loss)
         self.listed = frozenset((_LABEL,) if loss.startswith("MultiClass") else ())  # whatever their number
         if loss in _SEVERAL:
-            self._gives = Gives("several", len(classes), "FP64")
+            self._kind_of_output = BoosterOutputs("several", len(classes), "FP64")
         elif len(classes):
-            self._gives = Gives("classes", len(classes), "FP64")
+            self._kind_of_output = BoosterOutputs("classes", len(classes), "FP64")
         else:
             one = self._predict(self._rows(self._blank(features)), self._predicted)
-            self._gives = Gives("values", one.size, "FP64")
+            self._kind_of_output = BoosterOutputs("values", one.size, "FP64")
         self._classes = classes
 
     def signature(self, inputs: tuple[TensorSpec, ...]) -> Signature:
-        """That of the model where it takes these inputs."""
-        made = trees_signature(self._gives, inputs)
-        if self._gives.kind != "classes":
+        """The signature of the model for these inputs."""
+        made = trees_signature(self._kind_of_output, inputs)
+        if self._kind_of_output.kind != "classes":
             return made
         labels = _texts(self._classes)
         outputs = tuple(
@@ -92,16 +92,18 @@ class CatboostOutputs:
         return structs.replace(made, outputs=outputs, labels=tuple(map(str, self._classes.tolist())))
 
     def to(self, rows: Array, wanted: tuple[str, ...]) -> dict[str, Array]:
-        """The wanted outputs, all where none is said. Raises what CatBoost raises."""
+        """Computes the wanted outputs, all where none is named. Raises what CatBoost raises."""
         pool = self._rows(rows)
-        if self._gives.kind == "values":
+        if self._kind_of_output.kind == "values":
             return {_PREDICTION: self._predict(pool, self._predicted)}
         made: dict[str, Array] = {}
         if _PROBABILITIES in (wanted or (_PROBABILITIES,)):
             made[_PROBABILITIES] = self._predict(pool, "Probability")
         if _LABEL in (wanted or (_LABEL,)):  # its own: a model may have a threshold other than a half
             label = self._predict(pool, "Class")
-            made[_LABEL] = label.astype(np.int64) if self._gives.kind == "several" else _texts(label.reshape(len(rows)))
+            made[_LABEL] = (
+                label.astype(np.int64) if self._kind_of_output.kind == "several" else _texts(label.reshape(len(rows)))
+            )
         return made
 
     def _rows(self, rows: Array) -> Any:
@@ -119,7 +121,7 @@ class CatboostOutputs:
 
 
 def _usual(loss: str) -> str:
-    """What `CatBoostRegressor.predict` gives where nothing is said: what was trained for, not its logarithm."""
+    """What `CatBoostRegressor.predict` gives by default: what was trained for, not its logarithm."""
     if loss.startswith(("Poisson", "Tweedie")):
         return "Exponent"
     return loss if loss == "RMSEWithUncertainty" else "RawFormulaVal"

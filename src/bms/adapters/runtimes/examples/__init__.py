@@ -1,3 +1,2 @@
-"""An artifact's example, `example.json`, as the inputs that a model is tried with. Read file, values, inputs,
-features.
-"""
+"""Converts an artifact's example, `example.json`, to the inputs that a model is tried with. Read file, values, inputs,
+features."""

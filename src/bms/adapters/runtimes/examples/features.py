@@ -1,4 +1,4 @@
-"""An artifact's example as the serialized `tf.train.Example`s that a model parses itself, from features by name."""
+"""Converts an example's features by name to serialized `tf.train.Example`s, for models that parse these themselves."""
 
 from collections.abc import Mapping
 
@@ -12,8 +12,8 @@ from bms.core.tensors.tensor import Array
 
 
 def serialized_inputs(example: Example, signature: Signature) -> dict[str, Array] | None:
-    """None where it isn't features that the example holds, or that are read. Raises FailedPrecondition for features
-    that the model does not read, and for other values than it reads."""
+    """Serializes the example; None where it isn't features that it holds, or that are read. Raises FailedPrecondition
+    for features that the model does not read, and for other values than it reads."""
     spec = signature.inputs[0] if len(signature.inputs) == 1 else None
     named: Mapping[str, object] = {**example.columns, **example.tensors}
     if spec is None or not spec.features or not named or spec.name in named:

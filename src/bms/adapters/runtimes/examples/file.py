@@ -1,4 +1,4 @@
-"""An example of what a model takes: the file `example.json` of an artifact, one request as JSON.
+"""Reads an artifact's example request, the file `example.json`.
 
 Four forms are read: `{"dataframe_split": {"columns": […], "data": [[…], …], "types": […]}}` (types may be left out),
 `{"dataframe_records": [{…}, …]}`, `{"instances": …}` and `{"inputs": …}`, also as the Open Inference Protocol has it
@@ -27,8 +27,8 @@ MAX_BYTES = 16 << 20
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
-    """Values by column, a missing one None; or nested values by name, `tensors`; or, where nothing is named, `rows` as
-    they are.
+    """An example's values by column, a missing one None; or nested values by name, `tensors`; or, where nothing is
+    named, `rows` as they are.
 
     `types` are those of the columns that the file declares; `kinds` those that its values have, "integer" where all
     numbers are whole. A column of which nothing is known is in neither.
@@ -46,13 +46,13 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_example(directory: str, name: str = EXAMPLE) -> Example | None:
-    """The artifact's example; None where it has none. Raises FailedPrecondition for one that can't be read."""
+    """Reads the artifact's example; None where it has none. Raises FailedPrecondition for one that can't be read."""
     content = small_file(directory, name, MAX_BYTES)
     return None if content is None else parsed_example(content, name)
 
 
 def parsed_example(content: bytes, name: str = EXAMPLE) -> Example:
-    """Raises FailedPrecondition for what is none of the forms, or not as they say."""
+    """Parses an example. Raises FailedPrecondition for what is none of the forms, or not as they say."""
     try:
         given = _with_bytes(msgspec.json.decode(content))
     except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error, RecursionError) as error:
@@ -74,7 +74,7 @@ def parsed_example(content: bytes, name: str = EXAMPLE) -> Example:
 
 
 def kind_of(values: Iterable[object]) -> ColumnType | None:
-    """The type that all of these JSON values have, those that are missing left aside; None where there is none.
+    """Detects the type that all of these JSON values have, those that are missing left aside; None where there is none.
 
     Raises FailedPrecondition for values of several types, and for those that no column has.
     """
@@ -91,7 +91,8 @@ def kind_of(values: Iterable[object]) -> ColumnType | None:
 
 
 def tensors_of(example: Example, signature: Signature) -> dict[str, Array]:
-    """The example as the inputs of a table, masks of what is missing among them; columns that it lacks have no values.
+    """Converts the example to the inputs of a table, masks of what is missing among them; columns that it lacks have no
+    values.
 
     Raises FailedPrecondition naming the first value that is not of its column's type.
     """

@@ -1,4 +1,4 @@
-"""An artifact's example as the inputs of a signature: what a model is tried with and warmed up by."""
+"""Converts an artifact's example to the inputs of a signature, to try and warm up a model."""
 
 from collections.abc import Mapping
 
@@ -12,9 +12,9 @@ from bms.core.tensors.tensor import Array
 
 
 def example_inputs(example: Example | None, signature: Signature) -> dict[str, Array] | None:
-    """None where there is no example, or it is one of another signature: of names that this one does not take, or
-    without any, but this one takes several. Raises FailedPrecondition where its columns or values are not those that
-    are taken."""
+    """Converts the example; None where there is none, or it is one of another signature: of names that this one does
+    not take, or without any, but this one takes several. Raises FailedPrecondition where its columns or values are not
+    those that are taken."""
     if example is None:
         return None
     if (serialized := serialized_inputs(example, signature)) is not None:
@@ -34,7 +34,7 @@ def example_inputs(example: Example | None, signature: Signature) -> dict[str, A
 def examples_of(
     example: Example | None, signatures: Mapping[str, Signature], *, must_fit: bool = False
 ) -> dict[str, dict[str, Array]]:
-    """The inputs for each signature, by name, that the example is one of. Raises FailedPrecondition as
+    """Converts the example for each signature, by name, that it is one of. Raises FailedPrecondition as
     `examples.inputs` does where it is one of none; `must_fit`: also where its names are those of none."""
     found: dict[str, dict[str, Array]] = {}
     failure: FailedPrecondition | None = None

@@ -1,4 +1,4 @@
-"""An example's nested values as the tensor that an input takes, or the first value that it does not take."""
+"""Converts an example's nested values to the tensor that an input takes, or finds the first value that does not fit."""
 
 from math import prod
 from typing import Any, cast
@@ -14,7 +14,7 @@ _DEEPEST = 32
 
 
 def tensor_of(spec: TensorSpec, nested: object) -> Array:
-    """Raises FailedPrecondition naming input, place, value and what was expected."""
+    """Converts the values to a tensor. Raises FailedPrecondition naming input, place, value and what was expected."""
     kind = NUMPY[spec.dtype]
     numbers = _numbers(nested)
     if numbers is None or kind.kind == "O":

@@ -1,1 +1,1 @@
-"""File formats that several runtimes look into without executing anything: pickles and protocol buffers."""
+"""Parsers that several runtimes use to inspect files without executing anything: pickles and protocol buffers."""

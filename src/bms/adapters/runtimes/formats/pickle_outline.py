@@ -1,4 +1,4 @@
-"""What a pickle describes, read as data: nothing is imported, made or called.
+"""Parses a pickle to an outline of what it would make; nothing is imported, made or called.
 
 A pickle is a program for a small stack machine (Python's pickletools.py documents it). Here its instructions only say
 what would be made of what.
@@ -16,11 +16,11 @@ _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 class UnreadablePickle(Exception):
-    """The bytes are no pickle, or one that does more than pickles do."""
+    """Raised for bytes that are no pickle, or one that does more than pickles do."""
 
 
 class PickledGlobal:
-    """Something to be imported, "module.name"."""
+    """A name that unpickling would import, "module.name"."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -37,14 +37,15 @@ class Made:
 
 
 class PickleOutline(NamedTuple):
-    """`value`: of builtins, `PickledGlobal` and `Made`; `names`: all that would be imported."""
+    """The content of a pickle. `value`: of builtins, `PickledGlobal` and `Made`; `names`: all that would be
+    imported."""
 
     value: Any
     names: frozenset[str]
 
 
 def outline(file: BinaryIO) -> PickleOutline:
-    """The next pickle of `file`, which is left behind its end. Raises Unreadable."""
+    """Parses the next pickle of `file`, which is left behind its end. Raises Unreadable."""
     machine = _Machine()
     try:
         for count, (code, argument, _) in enumerate(pickletools.genops(file)):

@@ -1,4 +1,4 @@
-"""Reading protocol buffers field by field, without their schema and without the protobuf package.
+"""Parses protocol buffers field by field, without their schema and without the protobuf package.
 
 Source: https://protobuf.dev/programming-guides/encoding/.
 """
@@ -10,11 +10,12 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 class NotProtobuf(Exception):
-    """The bytes are not the message that was expected; the text says where they stop being one."""
+    """Raised for bytes that are not the expected message; the text says where they stop being one."""
 
 
 def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
-    """(field number, value) of one message; numbers of fixed size are given as 0. Raises NotProtobuf."""
+    """Parses the fields of one message: (field number, value); numbers of fixed size are given as 0. Raises
+    NotProtobuf."""
     at, end = 0, len(data)
     while at < end:
         key, at = varint(data, at)
@@ -35,7 +36,7 @@ def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
 
 
 def message(value: Value) -> memoryview:
-    """Raises NotProtobuf for a number."""
+    """Checks that a field's value is a message. Raises NotProtobuf for a number."""
     if isinstance(value, int):
         raise NotProtobuf("a number where a message is expected")
     return value
@@ -46,7 +47,7 @@ def text(value: Value) -> str:
 
 
 def signed(value: Value) -> int:
-    """An int64 from its varint. Raises NotProtobuf for a message."""
+    """Converts a varint to an int64. Raises NotProtobuf for a message."""
     if not isinstance(value, int):
         raise NotProtobuf("a message where a number is expected")
     value &= (1 << 64) - 1
@@ -54,7 +55,7 @@ def signed(value: Value) -> int:
 
 
 def entry(data: memoryview) -> tuple[str, memoryview]:
-    """Key and value of an entry of a map from texts to messages."""
+    """Parses an entry of a map from texts to messages: key and value."""
     key, content = "", memoryview(b"")
     for number, value in fields(data):
         if number == 1:
@@ -65,7 +66,7 @@ def entry(data: memoryview) -> tuple[str, memoryview]:
 
 
 def varint(data: memoryview, at: int) -> tuple[int, int]:
-    """The number that begins at byte `at`, and where the next thing does. Raises NotProtobuf."""
+    """Parses the varint at byte `at`; returns it, and where the next thing begins. Raises NotProtobuf."""
     value = shift = 0
     while at < len(data) and shift < 70:
         byte = data[at]

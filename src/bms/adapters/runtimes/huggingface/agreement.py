@@ -1,4 +1,4 @@
-"""Whether the tokens that are served are those that transformers makes, where it is at hand: both are asked."""
+"""Checks that the served tokenizer makes the same tokens as transformers, where that is installed."""
 
 import logging
 
@@ -18,8 +18,9 @@ _log = logging.getLogger("bms.model")
 
 
 def check_tokenizer(directory: str, tokenizer: Tokenizer, max_length: int | None, *, lower: bool) -> None:
-    """Raises FailedPrecondition naming the first text of which transformers makes other tokens than `tokenizer`, which
-    cuts at `max_length`. Its class may do more than tokenizer.json and the keys that are read say."""
+    """Compares both tokenizers. Raises FailedPrecondition naming the first text of which transformers makes other
+    tokens than `tokenizer`, which cuts at `max_length`. Its class may do more than tokenizer.json and the keys that are
+    read say."""
     import transformers
 
     try:

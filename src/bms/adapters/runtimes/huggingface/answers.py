@@ -1,4 +1,4 @@
-"""From what a transformer gives to what is asked of it: one vector of many, probabilities of logits."""
+"""Computes answers from a transformer's output: one pooled vector of many, probabilities of logits."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,8 @@ Floats = npt.NDArray[np.float32]
 
 
 def pooled(hidden: Floats, mask: npt.NDArray[np.int64], ways: Sequence[str], prompt: int = 0) -> Floats:
-    """[rows, size] of [rows, tokens, size], padded at the end: by each of the `ways`, side by side in their order.
+    """Pools token vectors: [rows, size] of [rows, tokens, size], padded at the end: by each of the `ways`, side by side
+    in their order.
 
     As sentence-transformers does it: "cls" the first token, "lasttoken" the last, "max", "mean",
     "mean_sqrt_len_tokens" (the sum by the root of their number), "weightedmean" (the nth token counts n times). The
@@ -40,14 +41,14 @@ def pooled(hidden: Floats, mask: npt.NDArray[np.int64], ways: Sequence[str], pro
 
 
 def normalised(vectors: Floats) -> Floats:
-    """Each of length 1."""
+    """Scales each vector to length 1."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     made: Floats = vectors / np.maximum(lengths, np.float32(1e-12))
     return made
 
 
 class Scores:
-    """Probabilities of logits [rows, count]: "classify" by softmax, "tag" by sigmoid, "regress" leaves them alone."""
+    """Converts logits [rows, count] to scores: "classify" by softmax, "tag" by sigmoid, "regress" leaves them alone."""
 
     def __init__(self, task: str, count: int) -> None:
         self._task = task

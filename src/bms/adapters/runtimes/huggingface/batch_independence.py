@@ -1,4 +1,4 @@
-"""Which texts may run together, found by running some: padding must not change what a model says of a text."""
+"""Finds which texts may be batched, by running some: padding must not change a text's answer."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
@@ -10,19 +10,19 @@ from bms.core.tensors.tensor import Array
 from bms.serving.inference.preparation.tokens import Encoding, alike
 from bms.serving.inference.reasons import reason
 
-Company = Literal["padded", "equal", "alone"]
+BatchIndependence = Literal["padded", "equal", "alone"]
 """Texts of any length, the shorter ones padded; only those with as many tokens; each by itself."""
 Run = Callable[[Sequence[Encoding]], Mapping[str, Array]]
 
 
 class Tokenised(NamedTuple):
-    """An `Encoding`."""
+    """The tokens of a text: an `Encoding`."""
 
     ids: list[int]
     type_ids: list[int]
 
 
-def company(run: Run, encodings: Sequence[Encoding]) -> Company:
+def batch_independence_of(run: Run, encodings: Sequence[Encoding]) -> BatchIndependence:
     """The most that leaves the answers to `encodings` as they are alone. Raises FailedPrecondition where the model does
     not even run on one."""
     texts = [Tokenised(list(one.ids), list(one.type_ids)) for one in encodings if one.ids]
@@ -63,9 +63,9 @@ def _same(run: Run, texts: Sequence[Encoding], alone: Sequence[Mapping[str, Arra
 
 
 def grouped(
-    lengths: Sequence[int], kept: Company, padded: Callable[[Sequence[int]], list[list[int]]]
+    lengths: Sequence[int], kept: BatchIndependence, padded: Callable[[Sequence[int]], list[list[int]]]
 ) -> list[list[int]]:
-    """Which rows run together, by their numbers of tokens; `padded` decides where shorter ones may be padded."""
+    """Groups rows that run together, by their numbers of tokens; `padded` decides where shorter ones may be padded."""
     if kept == "padded":
         return padded(lengths)
     if kept == "alone":

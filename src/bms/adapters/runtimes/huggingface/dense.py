@@ -1,4 +1,4 @@
-"""A dense layer of sentence-transformers behind the pooling: its weights read as data, computed by NumPy."""
+"""The dense layer of sentence-transformers after the pooling: its weights read as data, computed by NumPy."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ _ACTIVATIONS: Mapping[str, Callable[[Floats], Floats]] = {
 
 
 class Dense(NamedTuple):
-    """What it is in the directory; opened where it is run. No activation is said: Tanh."""
+    """A dense layer in the directory; opened where it is run. Without an activation: Tanh."""
 
     directory: str
     path: str
@@ -32,7 +32,8 @@ class Dense(NamedTuple):
     residual: bool = False
 
     def opened(self) -> Callable[[Floats], Floats]:
-        """[rows, in] -> [rows, out]. Raises FailedPrecondition for weights that can't be read or don't fit."""
+        """Loads the layer as a function [rows, in] -> [rows, out]. Raises FailedPrecondition for weights that can't be
+        read or don't fit."""
         name = f"{self.path}/{WEIGHTS}"
         weights = safetensors(contained(self.directory, name), name)
         linear, bias, projection = map(weights.get, ("linear.weight", "linear.bias", "residual.weight"))
@@ -54,7 +55,7 @@ class Dense(NamedTuple):
 
 
 def dense_of(directory: str, path: str, said: Mapping[str, object]) -> Dense:
-    """Of what its config.json says, whose keys are known. Raises FailedPrecondition naming what can't be followed."""
+    """Reads a layer's config.json, whose keys are known. Raises FailedPrecondition naming what can't be followed."""
     named = str(said.get("activation_function", "torch.nn.modules.activation.Tanh"))
     module, _, activation = named.rpartition(".")
     if not module.startswith("torch.nn") or activation not in _ACTIVATIONS:
@@ -72,7 +73,7 @@ def dense_of(directory: str, path: str, said: Mapping[str, object]) -> Dense:
 
 
 def safetensors(path: str, name: str) -> dict[str, Floats]:
-    """The arrays of a small safetensors file of FP32, FP16 or FP64, as FP32.
+    """Reads the arrays of a small safetensors file of FP32, FP16 or FP64, as FP32.
 
     The format is 8 bytes of the header's size, little-endian, the header in JSON, and the arrays' bytes. Raises
     FailedPrecondition for anything else.

@@ -1,4 +1,4 @@
-"""What a Hugging Face directory says of itself: config.json and the small files beside it, read as data."""
+"""Reads the description of a Hugging Face directory: config.json and the small files beside it, as data."""
 
 import os
 from collections.abc import Mapping
@@ -42,7 +42,8 @@ Json = Mapping[str, object]
 
 
 class ModelDirectory(NamedTuple):
-    """What is served. `weights` are of the kind of `file`; with a `refusal` nothing is, for that reason.
+    """The model that a directory holds. `weights` are of the kind of `file`; with a `refusal` nothing is, for that
+    reason.
 
     Task "classify": one of the `labels`; "tag": any of them; "regress": a number for each; "embed": a vector.
     """
@@ -60,7 +61,7 @@ class ModelDirectory(NamedTuple):
 
 
 def is_huggingface(directory: str) -> bool:
-    """Whether there are a transformers' config.json and weights, of whatever kind, at the top or below onnx/."""
+    """Whether the directory has transformers' config.json and weights, of whatever kind, at the top or below onnx/."""
     config = _json(directory, CONFIG)
     if not isinstance(config.get("model_type"), str) and not isinstance(config.get("architectures"), list):
         return False
@@ -68,11 +69,11 @@ def is_huggingface(directory: str) -> bool:
 
 
 def layout(directory: str) -> ModelDirectory:
-    """Never raises: what can't be served is told by `refusal`."""
+    """Reads the directory's description; never raises: what can't be served has a `refusal`."""
     config = _json(directory, CONFIG)
     try:
         weights, file = _weights(directory)
-        pooling = pooling_of(directory, _read(directory, MODULES), _said)
+        pooling = pooling_of(directory, _read(directory, MODULES), _object_in)
         settings = tokenizer_settings(directory, TOKENIZER, _tokenizer_class(config))
         task = _task(config, pooling)
         _check(directory, config, weights, file)
@@ -128,7 +129,7 @@ def _check(directory: str, config: Json, weights: str, file: str) -> None:
         assert isinstance(shards, dict)
         for name in {str(shard) for shard in shards.values()}:
             if not _is_safetensors(contained(directory, name)):
-                raise FailedPrecondition(f"{name[:200]!r} is named as safetensors, but its content is none")
+                raise FailedPrecondition(f"{name[:200]!r} is named like safetensors, but is not one")
 
 
 def _task(config: Json, pooling: Pooling) -> Literal["classify", "tag", "regress", "embed"]:
@@ -138,7 +139,7 @@ def _task(config: Json, pooling: Pooling) -> Literal["classify", "tag", "regress
         if problem == "regression":
             return "regress"
         return "tag" if problem == "multi_label_classification" or len(_labels(config)) == 1 else "classify"
-    if pooling.said or named.endswith(_ENCODERS) or not named:
+    if pooling.sentence_transformers or named.endswith(_ENCODERS) or not named:
         return "embed"
     raise FailedPrecondition(
         f"the directory holds a {named[:80]}: served are models that make embeddings of texts and those for sequence "
@@ -182,7 +183,7 @@ def _tokenizer_class(config: Json) -> str:
     return f"{known}Tokenizer" if known else ""
 
 
-def _said(directory: str, name: str) -> Json:
+def _object_in(directory: str, name: str) -> Json:
     """The object in a small file; empty where there is none. Raises FailedPrecondition for what is no object."""
     found = _read(directory, name)
     if found is not None and not isinstance(found, dict):
@@ -191,9 +192,9 @@ def _said(directory: str, name: str) -> Json:
 
 
 def _json(directory: str, name: str) -> Json:
-    """As `_said`, and empty for what can't be read: whether it is a Hugging Face directory at all."""
+    """As `_object_in`, and empty for what can't be read: whether it is a Hugging Face directory at all."""
     try:
-        return _said(directory, name)
+        return _object_in(directory, name)
     except FailedPrecondition:
         return {}
 

@@ -1,7 +1,8 @@
-"""Which keys of a Hugging Face directory's small files are read, and which change no answer, each with its reason.
+"""The known keys of a Hugging Face directory's small files: which are read, and which change no answer, each with its
+reason.
 
-A key that is in neither list is refused where every key of the file changes answers (`STRICT`), and told in the log
-elsewhere. docs/runtimes.md has the same lists for people; tests compare both with what the libraries write.
+A key that is in neither list is refused where every key of the file changes answers (`STRICT`), and logged elsewhere.
+docs/runtimes.md has the same lists for people; tests compare both with what the libraries write.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,7 +30,7 @@ _CACHE = "for generating, or what else is given beside the answer"
 
 
 class ConfigKeys(NamedTuple):
-    """Of one file."""
+    """The known keys of one file."""
 
     read: frozenset[str]
     harmless: Mapping[str, str]  # and why
@@ -182,7 +183,7 @@ FILES: Mapping[str, str] = {
 
 
 def unknown(file: str, said: Mapping[str, object]) -> list[str]:
-    """The keys of `file` that are in no list, and say something."""
+    """The keys of `file` that are in no list, and have a value that matters."""
     keys = KEYS[file]
     told = (key for key, value in said.items() if value is not None)
     return [key for key in told if key not in keys.read and key not in keys.harmless]

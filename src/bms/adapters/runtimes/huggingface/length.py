@@ -1,4 +1,4 @@
-"""How many tokens a text may have before it is cut: what the tokenizer, the model and sentence-transformers say."""
+"""Determines at how many tokens a text is cut: from the tokenizer, the model and sentence-transformers."""
 
 from collections.abc import Mapping
 
@@ -35,7 +35,7 @@ _COMPUTED = frozenset(
 def max_length(
     config: Mapping[str, object], tokenizer: int | None, sentences: int | None, *, embeds: bool
 ) -> int | None:
-    """None: a text is never cut.
+    """The most tokens that a text may have. None: a text is never cut.
 
     A classifier cuts at `tokenizer`'s length, as a pipeline with truncation does. What `embeds` cuts as
     sentence-transformers does: at `sentences`' length, else at the smaller of the tokenizer's and the model's. No text

@@ -1,4 +1,4 @@
-"""The graph of a Hugging Face directory, run by the ONNX runtime."""
+"""Runs the ONNX graph of a Hugging Face directory, by the ONNX runtime."""
 
 import os
 
@@ -19,7 +19,8 @@ _FLOATS = frozenset({"FP16", "FP32", "FP64"})
 
 
 class OnnxForward:
-    """A `Forward`. Raises FailedPrecondition for a graph that takes or gives something else than transformers do."""
+    """A `Forward` of an ONNX graph. Raises FailedPrecondition for a graph that takes or gives something else than
+    transformers do."""
 
     def __init__(self, config: ServableConfig, found: ModelDirectory) -> None:
         folder = os.path.dirname(os.path.join(config.directory, found.file))
@@ -50,7 +51,7 @@ def _output(signature: Signature, found: ModelDirectory) -> TensorSpec:
     floats = {spec.name: spec for spec in signature.outputs if spec.dtype in _FLOATS}
     if found.task == "embed":
         tokens, text = [("last_hidden_state", 3), ("token_embeddings", 3)], [("sentence_embedding", 2)]
-        for name, rank in tokens + text if found.pooling.said else text + tokens:
+        for name, rank in tokens + text if found.pooling.sentence_transformers else text + tokens:
             if name in floats and len(floats[name].shape) == rank:
                 if rank == 2 and not found.pooling.include_prompt and found.pooling.prompt:
                     raise FailedPrecondition(

@@ -1,4 +1,4 @@
-"""How a sentence-transformers directory makes one vector of a text's tokens: modules.json and what it names."""
+"""Reads how a sentence-transformers directory pools a text's tokens to one vector: modules.json and what it names."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -38,13 +38,14 @@ _ARGUMENTS = (
 
 
 class Normalise(NamedTuple):
-    """Makes every vector as long as 1."""
+    """A step that scales every vector to length 1."""
 
 
 class Pooling(NamedTuple):
-    """`said`: the directory is one of sentence-transformers. `prompt` goes before every text."""
+    """The pooling of a directory. `sentence_transformers`: the directory is one of that library. `prompt` goes before
+    every text."""
 
-    said: bool = False
+    sentence_transformers: bool = False
     ways: tuple[str, ...] = ("mean",)
     include_prompt: bool = True  # else the prompt's tokens are not among those that are pooled
     then: tuple[Normalise | Dense, ...] = ()
@@ -55,7 +56,7 @@ class Pooling(NamedTuple):
 
 
 def pooling_of(directory: str, modules: object, read: Read) -> Pooling:
-    """Raises FailedPrecondition for a module that is not known, and naming a key that is not."""
+    """Reads the pooling. Raises FailedPrecondition for a module that is not known, and naming a key that is not."""
     if modules is None:
         return Pooling()
     if not isinstance(modules, list) or not all(isinstance(module, dict) for module in modules):
@@ -66,9 +67,7 @@ def pooling_of(directory: str, modules: object, read: Read) -> Pooling:
         check_known(MODULES, module)
         kind, path = str(module.get("type", "")).rpartition(".")[2], str(module.get("path", ""))
         if module.get("kwargs"):
-            raise FailedPrecondition(
-                f"{MODULES} says 'kwargs' of {kind[:80]!r}, which are not passed on: take them out"
-            )
+            raise FailedPrecondition(f"{MODULES} says 'kwargs' of {kind[:80]!r}, which are not supported: remove them")
         if kind == "Transformer" and path in ("", ".") and place == 0:
             continue
         if kind == "Pooling" and pooled is None and not then:
@@ -86,7 +85,7 @@ def pooling_of(directory: str, modules: object, read: Read) -> Pooling:
                 "Pooling, then any of Dense, Dropout and Normalize"
             )
     if pooled is None:
-        raise FailedPrecondition(f"{MODULES} names no Pooling: how one vector is made of a text's tokens is not said")
+        raise FailedPrecondition(f"{MODULES} names no Pooling: how a text's tokens become one vector is not known")
     return _transformer(_sentences(pooled._replace(then=tuple(then)), read, directory), read, directory)
 
 

@@ -1,4 +1,4 @@
-"""Hugging Face directories: models that make embeddings of texts, or sort texts into classes.
+"""The runtime of Hugging Face directories: models that embed texts, or classify them.
 
 Weights are an ONNX graph (run by ONNX Runtime) or safetensors (run by transformers on torch). Nothing is fetched from
 anywhere, and no code of the artifact is ever run.
@@ -13,7 +13,7 @@ from bms.adapters.runtimes.artifacts.model_file import unexpected
 from bms.adapters.runtimes.examples.file import Example
 from bms.adapters.runtimes.huggingface.agreement import check_tokenizer
 from bms.adapters.runtimes.huggingface.answers import Floats, Scores, normalised, pooled
-from bms.adapters.runtimes.huggingface.batch_independence import company, grouped
+from bms.adapters.runtimes.huggingface.batch_independence import batch_independence_of, grouped
 from bms.adapters.runtimes.huggingface.dense import Dense
 from bms.adapters.runtimes.huggingface.directory import TOKENIZER, ModelDirectory, is_huggingface, layout
 from bms.adapters.runtimes.huggingface.onnx import OnnxForward
@@ -37,9 +37,9 @@ _TEXTS = (TensorSpec(name=TEXT, dtype="BYTES", shape=(None,)),)
 
 
 class Forward(Protocol):
-    """Contract: the model's FP32 answer to tokens: logits [rows, classes]; or, of an encoder, a vector per token
-    [rows, tokens, size], or per text [rows, size] where the model itself makes one. `pad` is the token id by which the
-    model knows padding, None where it knows none."""
+    """The port of a transformer's forward pass: the model's FP32 answer to tokens: logits [rows, classes]; or, of an
+    encoder, a vector per token [rows, tokens, size], or per text [rows, size] where the model itself makes one. `pad`
+    is the token id by which the model knows padding, None where it knows none."""
 
     @property
     def pad(self) -> int | None: ...
@@ -86,7 +86,7 @@ class HuggingFaceRuntime:
 
 
 class TextModelFunction:
-    """From texts to what a signature promises."""
+    """The function behind a text model's signature, from texts to outputs."""
 
     def __init__(self, found: ModelDirectory, tokenizer: Tokenizer, forward: Forward) -> None:
         self._found = found
@@ -102,14 +102,14 @@ class TextModelFunction:
         self.samples = tuple(text for text, one in zip(SAMPLES, tried, strict=True) if one.ids)
         if not self.samples:
             raise FailedPrecondition(f"{TOKENIZER!r} makes no tokens of any of {', '.join(map(repr, SAMPLES))}")
-        self._company = company(self._answered, tried)
+        self._independence = batch_independence_of(self._answered, tried)
 
     def call(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...]) -> dict[str, Array]:
         encodings = self._encoded(texts_of(inputs[TEXT]))
         for number, one in enumerate(encodings, start=1):
             if not one.ids:
                 raise InvalidArgument(f"text {number} of {len(encodings)} has no tokens: there is nothing to answer to")
-        groups = grouped([len(encoding.ids) for encoding in encodings], self._company, by_length)
+        groups = grouped([len(encoding.ids) for encoding in encodings], self._independence, by_length)
         made = [self._answered([encodings[row] for row in group]) for group in groups]
         if len(made) == 1 and groups[0] == sorted(groups[0]):
             return made[0]
@@ -137,7 +137,7 @@ class TextModelFunction:
 
 
 def prompt_length(tokenizer: Tokenizer, prompt: str) -> int:
-    """How many tokens a prompt has, the special ones before it included, as sentence-transformers counts them."""
+    """Counts a prompt's tokens, the special ones before it included, as sentence-transformers does."""
     if not prompt:
         return 0
     empty, alone = tokenizer.encode(["", prompt])
@@ -146,7 +146,7 @@ def prompt_length(tokenizer: Tokenizer, prompt: str) -> int:
 
 
 def signature_of(found: ModelDirectory) -> Signature:
-    """An encoder's outputs are found by running it."""
+    """The signature of a text model; an encoder's outputs are found by running it."""
     count = len(found.labels)
     if found.task == "embed":
         return Signature(inputs=_TEXTS)

@@ -1,4 +1,4 @@
-"""Whether tokenizer.json does what the files beside it say: tried on a few characters."""
+"""Checks that tokenizer.json agrees with the files beside it, by tokenizing a few characters."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ _AGAIN = (
 
 
 def check_agreement(made: Any, said: Settings, name: str) -> None:
-    """Raises FailedPrecondition naming the key that says something else than `made`, the tokenizer of file `name`,
-    does: transformers would follow the key."""
+    """Compares the tokenizer with the keys. Raises FailedPrecondition naming the key that says something else than
+    `made`, the tokenizer of file `name`, does: transformers would follow the key."""
     accented = _normal(made, "\u00e9")
     does = {
         "do_lower_case": (said.lower, "ab" in _normal(made, "AB")),
@@ -31,7 +31,8 @@ def check_agreement(made: Any, said: Settings, name: str) -> None:
 
 
 def check_ids(made: Any, said: Settings, name: str) -> None:
-    """Raises FailedPrecondition for a token that has another id than the files beside `name` say."""
+    """Compares the ids of special tokens. Raises FailedPrecondition for a token that has another id than the files
+    beside `name` say."""
     for token in said.tokens:
         found = made.token_to_id(token.content)
         if token.id not in (None, found):

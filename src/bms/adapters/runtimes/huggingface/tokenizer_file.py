@@ -1,4 +1,4 @@
-"""Tokenizers of an artifact: the file `tokenizer.json` that the library tokenizers writes, and what lies beside it."""
+"""Loads an artifact's tokenizer: the file `tokenizer.json` of the library tokenizers, and what lies beside it."""
 
 import os
 from collections.abc import Sequence
@@ -25,7 +25,8 @@ def open_tokenizer(
     lower: bool = False,
     own_length: bool = False,
 ) -> Tokenizer:
-    """What texts become token ids by, cut at `max_length`, at the end that the files say; None: nothing is cut.
+    """Loads the tokenizer that converts texts to token ids, cut at `max_length`, at the end that the files say; None:
+    nothing is cut.
 
     At most `threads` threads work on one call. `settings`: what the files beside it say, where that is known already;
     `lower`: capitals are made small before anything else; `own_length`: where `max_length` is None, that of the file
@@ -58,7 +59,7 @@ def open_tokenizer(
         pad = _pad(made, said)
         if max_length is None and own_length and made.truncation:
             max_length = int(made.truncation["max_length"])
-        longest = _settled(made, said, max_length)
+        longest = _configured(made, said, max_length)
     except (KeyboardInterrupt, SystemExit, MemoryError, FailedPrecondition):
         raise
     except BaseException as error:  # a panic of its Rust part is no Exception
@@ -70,7 +71,7 @@ def open_tokenizer(
     return _Opened(made, pad, said.unread)
 
 
-def _settled(made: Any, said: Settings, max_length: int | None) -> int:
+def _configured(made: Any, said: Settings, max_length: int | None) -> int:
     """The tokens of a long text, once padding and truncation are as they are to be."""
     there = made.truncation
     left = said.left if said.left is not None else bool(there) and there["direction"] == "left"
@@ -118,7 +119,7 @@ def _lower(made: Any) -> None:
 
 
 class _Opened:
-    """Keeps `Tokenizer`'s contract."""
+    """An open tokenizer; keeps `Tokenizer`'s contract."""
 
     def __init__(self, tokenizer: Any, pad: int | None, unread: tuple[str, ...]) -> None:
         self._tokenizer = tokenizer

@@ -1,4 +1,4 @@
-"""What a tokenizer's own files say beside tokenizer.json: tokenizer_config.json and special_tokens_map.json."""
+"""Reads a tokenizer's settings beside tokenizer.json: tokenizer_config.json and special_tokens_map.json."""
 
 import os
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ _PADS = {
 
 
 class NamedToken(NamedTuple):
-    """A token with a part of its own: special ones are found in a text before it is cut into pieces."""
+    """An added token with an entry of its own: special ones are found in a text before it is cut into pieces."""
 
     content: str
     single_word: bool = False
@@ -44,7 +44,8 @@ class NamedToken(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What is said is obeyed, or compared with tokenizer.json; None: nothing is said, nor by the tokenizer's class."""
+    """A tokenizer's settings: each is obeyed, or compared with tokenizer.json; None: it is set nowhere, nor by the
+    tokenizer's class."""
 
     pad: str | None = None
     length: int | None = None  # tokens that a text may have
@@ -60,7 +61,7 @@ class Settings(NamedTuple):
 
 
 def tokenizer_settings(directory: str, name: str, kind: str = "") -> Settings:
-    """Of the tokenizer in the file `name`, of class `kind` where its own files name none.
+    """Reads the settings of the tokenizer in the file `name`, of class `kind` where its own files name none.
 
     Raises FailedPrecondition for a file that can't be read, and naming a key that can't be followed.
     """
@@ -75,7 +76,7 @@ def tokenizer_settings(directory: str, name: str, kind: str = "") -> Settings:
 
 
 def settings_of(said: Mapping[str, object]) -> Settings:
-    """Of tokenizer_config.json's content, with that of special_tokens_map.json."""
+    """The settings in tokenizer_config.json's content, with that of special_tokens_map.json."""
     if isinstance(map := said.get("auto_map"), dict) and map.get("AutoTokenizer"):
         raise FailedPrecondition(
             f"{TOKENIZER_CONFIG} says 'auto_map', a tokenizer of the artifact's own code, which is not run: save the "
@@ -170,7 +171,7 @@ def _token(key: str, said: Mapping[str, object]) -> bool:
 
 def _tokens(said: Mapping[str, object]) -> tuple[NamedToken, ...]:
     """All that the files name, in the order in which transformers adds those that are new. Those of
-    `added_tokens_decoder` have what is said of them there."""
+    `added_tokens_decoder` have their settings from there."""
     found: dict[str, NamedToken] = {}
     decoder = said.get("added_tokens_decoder")
     listed = decoder.items() if isinstance(decoder, dict) else ()

@@ -1,4 +1,4 @@
-"""The safetensors weights of a Hugging Face directory, run by transformers on torch: by its own classes, offline."""
+"""Runs a Hugging Face directory's safetensors weights by transformers on torch: by its own classes, offline."""
 
 import inspect
 import os
@@ -16,7 +16,8 @@ from bms.serving.inference.reasons import reason
 
 
 class TorchForward:
-    """A `Forward`. Raises FailedPrecondition for weights that transformers can't load whole."""
+    """A `Forward` of transformers on torch. Raises FailedPrecondition for weights that transformers can't load
+    whole."""
 
     def __init__(self, config: ServableConfig, found: ModelDirectory) -> None:
         os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
@@ -71,7 +72,7 @@ class TorchForward:
 
 
 def _check_whole(told: dict[str, Any]) -> None:
-    """Weights that are missing would be made up at random. The pooler's are not used."""
+    """Missing weights would be initialised at random. The pooler's are not used."""
     missing = sorted(name for name in told["missing_keys"] if "pooler." not in name)
     wrong = sorted(map(str, told.get("mismatched_keys") or ()))
     if missing or wrong:

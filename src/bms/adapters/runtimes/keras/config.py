@@ -1,4 +1,4 @@
-"""Whether the description of a Keras model names Keras's own layers and nothing else.
+"""Checks that a Keras model's description names Keras's own layers and nothing else.
 
 Keras looks up what a description names among all of its functions, or imports it; loading in safe mode refuses some of
 that. Here only the parts that models are made of may be named, so that no other code is reached at all.
@@ -38,7 +38,7 @@ TABLES = frozenset({"StringLookup", "IntegerLookup", "TextVectorization", "Hashi
 
 
 def check_config(name: str, config: Any) -> None:
-    """Raises FailedPrecondition naming the first part that is refused, and what to do."""
+    """Checks a model's description. Raises FailedPrecondition naming the first part that is refused, and what to do."""
     for part in _parts(config, 0):
         kind = part.get("class_name")
         if not isinstance(kind, str):

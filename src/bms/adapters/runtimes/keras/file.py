@@ -1,4 +1,4 @@
-"""What a Keras model's file is, told by its content, and what it describes, read without Keras.
+"""Recognises a Keras model's file by its content, and reads its description, without Keras.
 
 A `.keras` file is a zip of config.json, metadata.json and model.weights.h5, which may lie in a folder, too; a legacy
 `.h5` file is HDF5 with the attributes model_config and keras_version.
@@ -24,7 +24,7 @@ _SPARE = 64 << 20
 
 
 def format_of(path: str) -> Literal["keras", "keras-h5"] | None:
-    """None for anything else, weights without a model included."""
+    """The format; None for anything else, weights without a model included."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
@@ -54,13 +54,13 @@ def is_folder(directory: str) -> bool:
 
 
 def folder_config(directory: str) -> Any:
-    """The model's description there. Raises FailedPrecondition for one that is no JSON."""
+    """Reads the model's description in a folder. Raises FailedPrecondition for one that is no JSON."""
     with open(os.path.join(directory, CONFIG), "rb") as file:
         return parsed_config(CONFIG, file.read(MAX_CONFIG + 1))
 
 
 def checked_format(path: str) -> Literal["keras", "keras-h5"]:
-    """Raises FailedPrecondition when name and content disagree."""
+    """Recognises the file's format. Raises FailedPrecondition when name and content disagree."""
     name, found = os.path.basename(path), format_of(path)
     expected = "keras" if name.lower().endswith(".keras") else "keras-h5"
     if found != expected:
@@ -73,7 +73,7 @@ def checked_format(path: str) -> Literal["keras", "keras-h5"]:
 
 
 def archive_config(path: str) -> Any:
-    """The model's description in a .keras archive, once its entries are found to be harmless.
+    """Reads the model's description in a .keras archive, once its entries are found to be harmless.
 
     Raises FailedPrecondition for names that lead elsewhere, for entries that are there twice or that would unpack to
     far more than they are, and for a description that is no JSON.

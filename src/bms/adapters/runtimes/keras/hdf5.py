@@ -1,4 +1,4 @@
-"""Whether an HDF5 file keeps all it holds within itself, and no more than it can hold."""
+"""Checks that an HDF5 file refers to nothing outside itself, and is not larger unpacked than it can be."""
 
 import os
 import zipfile
@@ -20,13 +20,13 @@ def check_weights(h5py: Any, path: str) -> None:
 
 
 def check_loose_weights(h5py: Any, directory: str) -> None:
-    """Checks those that lie in a folder by themselves. Raises FailedPrecondition."""
+    """Checks weights that lie in a folder by themselves. Raises FailedPrecondition."""
     path = os.path.join(directory, WEIGHTS)
     _checked(h5py, path, WEIGHTS, os.path.getsize(path), None)
 
 
 def checked_config(h5py: Any, path: str) -> Any:
-    """Checks an HDF5 model; what describes it. Raises FailedPrecondition."""
+    """Checks an HDF5 model, and returns its description. Raises FailedPrecondition."""
     name = os.path.basename(path)
     content = _checked(h5py, path, name, os.path.getsize(path), "model_config")
     if not isinstance(content, str | bytes):

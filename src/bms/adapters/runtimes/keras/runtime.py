@@ -1,4 +1,4 @@
-"""Keras models (.keras, legacy .h5), computed by PyTorch.
+"""The runtime of Keras models (.keras, legacy .h5), computed by PyTorch.
 
 Keras computes with TensorFlow, JAX or PyTorch alike. PyTorch is the smallest of them to install and the quickest to
 start (figures: docs/runtimes.md). What needs TensorFlow is served from its SavedModel.
@@ -69,7 +69,7 @@ class KerasRuntime:
         try:
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
         except Exception as error:  # a hostile file may make any part of the reader fail
-            words = reason(error, words_of(error), directory=config.directory)
+            words = reason(error, error_message(error), directory=config.directory)
             advice = "if it needs code of its own, export a SavedModel with model.export('folder')"
             if format == "keras-h5":  # of which Keras reads layers alone, though it writes operations, too
                 advice = f"save it with model.save('model.keras'), which keeps operations between layers; {advice}"
@@ -77,7 +77,7 @@ class KerasRuntime:
             raise FailedPrecondition(f"Keras can't load {name!r}: {words}; {advice}") from error
         opened = KerasFunction(keras, torch, model)
         found = dict.fromkeys(config.signatures or (DEFAULT,), opened.signature)
-        servable = served(config, format, calling(torch, opened.run), found, invalid=REFUSALS, words=words_of)
+        servable = served(config, format, calling(torch, opened.run), found, invalid=REFUSALS, words=error_message)
         return classify(servable, config.signatures, opened.probabilities)
 
 
@@ -90,8 +90,8 @@ def _model_of(directory: str, runtime: KerasRuntime) -> tuple[str, Literal["kera
     return path, checked_format(path)
 
 
-def words_of(error: Exception) -> str:
-    """What an error of Keras says, without the descriptions and tensors that it prints around it."""
+def error_message(error: Exception) -> str:
+    """The message of a Keras error, without the descriptions and tensors that it prints around it."""
     inner = str(error).rpartition("Exception encountered: ")[2].partition("Arguments received by ")[0]
     inner = re.sub(r"\s*(Full object config: |config=\{).*", "", inner, flags=re.DOTALL)
     return _LAYER.sub(r"\2 (in \1)", inner.strip())

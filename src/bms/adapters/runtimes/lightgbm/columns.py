@@ -1,4 +1,4 @@
-"""What a LightGBM text file says of its features: their names, and which of them are categories of a pandas frame.
+"""Reads the features of a LightGBM text file: their names, and which of them are categories of a pandas frame.
 
 The file lists the levels of each categorical column of the training frame, in the order of the columns, but not whose
 they are. A feature that LightGBM split by category shows codes (`feature_infos=0:2:1`); but a column that is ordered,
@@ -24,8 +24,8 @@ _UNNAMED = re.compile(r"Column_\d+|\d+")
 
 
 class SeenFeature(NamedTuple):
-    """What training saw of one feature. `codes` (at least 0) of a category; `bounds` of a number. Neither: always the
-    same, so that no tree asks for it. `whole`: no tree splits it at anything but whole numbers and halves."""
+    """The values of one feature in training. `codes` (at least 0) of a category; `bounds` of a number. Neither: always
+    the same, so that no tree asks for it. `whole`: no tree splits it at anything but whole numbers and halves."""
 
     codes: tuple[int, ...] = ()
     bounds: tuple[float, float] | None = None
@@ -34,23 +34,25 @@ class SeenFeature(NamedTuple):
 
 
 def real_names(names: Sequence[str]) -> tuple[str, ...]:
-    """`names`, unless some are the same, or they are but the features' numbers: `Column_0` as LightGBM says where it
-    was given none, or `0` as a frame without names has."""
+    """Returns `names`, unless some are the same, or they are but the features' numbers: `Column_0` as LightGBM says
+    where it was given none, or `0` as a frame without names has."""
     numbered = all(_UNNAMED.fullmatch(name) for name in names) and _numbered(names)
     return () if numbered or len(set(names)) != len(names) else tuple(names)
 
 
 def seen_of(infos: Sequence[str], fractional: frozenset[int], content: bytes) -> tuple[SeenFeature, ...]:
-    """From the words of `feature_infos`; `fractional` are the features that trees split between halves. Raises
+    """Parses the words of `feature_infos`; `fractional` are the features that trees split between halves. Raises
     ValueError for what is none."""
     found = _DECLARED.search(content)
     declared = {int(number) for number in found[1].split(b",") if number} if found else set()
-    return tuple(_seen(info, number not in fractional, number in declared) for number, info in enumerate(infos))
+    return tuple(
+        _parsed_feature(info, number not in fractional, number in declared) for number, info in enumerate(infos)
+    )
 
 
 def levels_of(content: bytes) -> tuple[tuple[Level, ...], ...]:
-    """The levels of each categorical column of the training frame, none where it was an array or had no such column.
-    Raises ValueError for what can't be read."""
+    """Reads the levels of each categorical column of the training frame, none where it was an array or had no such
+    column. Raises ValueError for what can't be read."""
     last = content.rstrip().rpartition(b"\n")[2]
     if not last.startswith(_LEVELS):
         return ()
@@ -66,8 +68,8 @@ def levels_of(content: bytes) -> tuple[tuple[Level, ...], ...]:
 
 
 def owners(levels: Sequence[tuple[Level, ...]], seen: Sequence[SeenFeature]) -> tuple[int, ...] | None:
-    """The number of the feature that each list of levels belongs to, in the same order; None where there is none, or
-    more than one way to tell."""
+    """Matches lists of levels to features, by number, in the same order; None where there is none, or more than one way
+    to tell."""
     if len(levels) * len(seen) > _MOST:
         return None
     ways = _ways(levels, seen)
@@ -80,7 +82,7 @@ def owners(levels: Sequence[tuple[Level, ...]], seen: Sequence[SeenFeature]) -> 
 def unclear(
     names: Sequence[str], levels: Sequence[tuple[Level, ...]], seen: Sequence[SeenFeature]
 ) -> FailedPrecondition:
-    """The error of a model whose levels may belong to several columns, with what its maker may say."""
+    """Makes the error for a model whose levels may belong to several columns, with what its maker may declare."""
     kinds = ["category" if one.categorical else "number" for one in seen]
     example = " ".join(f"--column '{name} {kind}'" for name, kind in list(zip(names, kinds, strict=True))[:8])
     shown = "; ".join(json.dumps(list(one[:5]), ensure_ascii=False) for one in levels[:5])
@@ -113,7 +115,7 @@ def _counts(seen: SeenFeature) -> tuple[int, int]:
     return -1, int(high) + 1 if codes else -1
 
 
-def _seen(info: str, whole: bool, categorical: bool) -> SeenFeature:
+def _parsed_feature(info: str, whole: bool, categorical: bool) -> SeenFeature:
     if info == "none":
         return SeenFeature(categorical=categorical)
     if info.startswith("["):

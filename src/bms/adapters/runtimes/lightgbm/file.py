@@ -1,4 +1,4 @@
-"""Whether a LightGBM text file is whole, and its trees are trees: LightGBM itself believes what it reads.
+"""Checks that a LightGBM text file is complete and its trees are well-formed, which LightGBM itself does not.
 
 A cut file loads without its last trees, and a node that leads outside or back is followed: so both are looked for here.
 The format is that of LightGBM's `GBDT::SaveModelToString` and `Tree::ToString`, versions v2 to v4.
@@ -18,8 +18,8 @@ START = re.compile(rb"tree\r?\nversion=v\d")
 
 
 class TextModel(NamedTuple):
-    """`names` and `seen`: of each feature, none where they have none. `levels`: of each categorical column of the frame
-    that it was trained on."""
+    """The header of a LightGBM text file. `names` and `seen`: of each feature, none where they have none. `levels`: of
+    each categorical column of the frame that it was trained on."""
 
     features: int
     classes: int  # rows of scores for each input row
@@ -30,7 +30,7 @@ class TextModel(NamedTuple):
 
 
 def check_model(content: bytes, name: str) -> TextModel:
-    """What the header of a LightGBM text file says. Raises FailedPrecondition when it or a tree is broken."""
+    """Checks the file, and returns its header. Raises FailedPrecondition when it or a tree is broken."""
     if not START.match(content):
         raise _broken(name, "it does not begin as LightGBM's text format does")
     whole, end, _ = content.partition(b"\nend of trees")
@@ -63,12 +63,12 @@ def _check_tree(tree: dict[str, str], features: int) -> set[int]:
     leaves = int(tree["num_leaves"])
     nodes = leaves - 1
     if nodes < 0 or len(_numbers(tree, "leaf_value", float)) != leaves:
-        raise ValueError("a tree's leaves are not as many as it says")
+        raise ValueError("a tree's number of leaves is wrong")
     if nodes == 0:
         return set()
     split = _numbers(tree, "split_feature", int)
     if any(len(_numbers(tree, key, float)) != nodes for key in ("threshold", "decision_type")) or len(split) != nodes:
-        raise ValueError("a tree's nodes are not as many as it says")
+        raise ValueError("a tree's number of nodes is wrong")
     if split.min() < 0 or split.max() >= features:
         raise ValueError("a tree asks for a feature that there is not")
     for side in ("left_child", "right_child"):
@@ -89,7 +89,7 @@ def _check_tree(tree: dict[str, str], features: int) -> set[int]:
 def _check_categories(tree: dict[str, str], split: "np.ndarray[tuple[int], np.dtype[np.int64]]", nodes: int) -> None:
     bounds, words = _numbers(tree, "cat_boundaries", int), _numbers(tree, "cat_threshold", int)
     if len(bounds) != int(tree["num_cat"]) + 1 or bounds[0] != 0 or (np.diff(bounds) < 0).any():
-        raise ValueError("a tree's categories are not as many as it says")
+        raise ValueError("a tree's number of categories is wrong")
     if bounds[-1] != len(words):
         raise ValueError("a tree's categories are cut off")
     categorical = _numbers(tree, "decision_type", int) & 1 == 1

@@ -1,11 +1,11 @@
-"""LightGBM boosters, from the text files that its `save_model` writes."""
+"""The LightGBM runtime, for the text files that its `save_model` writes."""
 
 from bms.adapters.runtimes.artifacts.model_file import first_format, known_file, lacking
 from bms.adapters.runtimes.lightgbm.columns import owners, unclear
 from bms.adapters.runtimes.lightgbm.file import START, TextModel, check_model
 from bms.adapters.runtimes.servables.called import CalledServable
 from bms.adapters.runtimes.trees.inputs import BoosterFeatures
-from bms.adapters.runtimes.trees.outputs import Gives, served_trees
+from bms.adapters.runtimes.trees.outputs import BoosterOutputs, served_trees
 from bms.core.errors import FailedPrecondition
 from bms.core.tensors.signature import column_spec
 from bms.core.tensors.tensor import Array, DType
@@ -55,18 +55,23 @@ class LightgbmRuntime:
             return booster.predict(rows, num_threads=config.threads)  # type: ignore[no-any-return]
 
         invalid = (lightgbm.basic.LightGBMError,)
-        return served_trees(config, "lightgbm", predict, features_of(model), gives(model), invalid)
+        return served_trees(config, "lightgbm", predict, features_of(model), output_kind(model), invalid)
 
 
-def gives(model: TextModel) -> Gives:
-    """What the booster's `predict` gives, by its objective."""
+def output_kind(model: TextModel) -> BoosterOutputs:
+    """The kind of the booster's outputs, by its objective."""
     if model.objective in _CLASSES:
-        return Gives("classes", model.classes, "FP64")
-    return Gives("binary", 2, "FP64") if model.objective == "binary" else Gives("values", model.classes, "FP64")
+        return BoosterOutputs("classes", model.classes, "FP64")
+    return (
+        BoosterOutputs("binary", 2, "FP64")
+        if model.objective == "binary"
+        else BoosterOutputs("values", model.classes, "FP64")
+    )
 
 
 def features_of(model: TextModel) -> BoosterFeatures:
-    """Columns where the features have names; categories where the levels that a pandas frame had are surely theirs.
+    """The booster's features; columns where they have names; categories where the levels that a pandas frame had are
+    surely theirs.
 
     A value that is no level is missing, as to LightGBM, which hands such a frame's `cat.codes` to the trees.
     """

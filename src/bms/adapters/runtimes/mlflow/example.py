@@ -1,4 +1,4 @@
-"""The example that MLflow keeps beside a model: what it was saved with, as a request to its server."""
+"""Reads the input example that MLflow stores beside a model."""
 
 import msgspec
 from msgspec import structs
@@ -13,8 +13,8 @@ FILE = "serving_input_example.json"
 
 
 def mlflow_example(directory: str, schema: MlflowSchema | None = None) -> Example | None:
-    """Of the columns that `schema` lists, where there is one. None where there is no example of columns or rows: it is
-    MLflow's, which also keeps such as no server of tensors takes, and made-up rows will do."""
+    """Reads the example of the columns that `schema` lists, where there is one. None where there is no example of
+    columns or rows: it is MLflow's, which also keeps such as no server of tensors takes, and synthetic rows will do."""
     try:
         content = small_file(directory, FILE)
         given = None if content is None else msgspec.json.decode(content)

@@ -1,4 +1,4 @@
-"""What an MLflow directory says of itself: its flavors, told without a YAML reader, and the packages it asks for."""
+"""Reads an MLflow directory: its flavors, without a YAML reader, and its requirements."""
 
 import os
 import re
@@ -15,9 +15,10 @@ _MLFLOW = ("mlflow", "mlflow-skinny")
 
 
 def flavors_of(directory: str) -> Flavors:
-    """The plain values of each flavor that `MLmodel` lists; none where there is no such file, or another one.
+    """Reads the plain values of each flavor that `MLmodel` lists; none where there is no such file, or another one.
 
-    MLflow writes it by `yaml.safe_dump`, so lines tell all: `flavors:`, below it names, below these `key: value`.
+    MLflow writes it by `yaml.safe_dump`, so it can be read line by line: `flavors:`, below it names, below these `key:
+    value`.
     """
     try:
         content = small_file(directory, MLMODEL)
@@ -37,9 +38,9 @@ def flavors_of(directory: str) -> Flavors:
 
 
 def signature_part(text: str, part: str) -> str | None:
-    """The JSON of the signature's "inputs" or "params" in an `MLmodel`, a text in single quotes that goes on over
-    several lines (YAML 1.1, 5.7 and 9.1.2: a line break is a space, a doubled quote is one); None where there is none.
-    """
+    """Reads the JSON of the signature's "inputs" or "params" in an `MLmodel`, a text in single quotes that goes on over
+    several lines (YAML 1.1, 5.7 and 9.1.2: a line break is a space, a doubled quote is one); None where there is
+    none."""
     _, found, rest = f"\n{text}".partition("\nsignature:\n")
     block = re.split(r"\n(?=\S)", rest)[0] if found else ""
     quoted = re.search(rf"(?:^|\n)  {part}: '((?:[^']|'')*)'", block)
@@ -47,7 +48,7 @@ def signature_part(text: str, part: str) -> str | None:
 
 
 def asked_requirements(directory: str) -> tuple[str, ...]:
-    """The lines of requirements.txt as they can be asked for here.
+    """Reads the lines of requirements.txt that may be installed here.
 
     Options are left out (what is installed from where is the platform's say), local versions such as `+cpu` too, and
     `xgboost` where `xgboost-cpu` is listed as well: MLflow lists both.
@@ -63,12 +64,12 @@ def asked_requirements(directory: str) -> tuple[str, ...]:
 
 
 def without_mlflow(requirements: tuple[str, ...]) -> tuple[str, ...]:
-    """Those that are not MLflow's own."""
+    """Removes MLflow's own packages."""
     return tuple(line for line in requirements if package(line) not in _MLFLOW)
 
 
 def with_skinny(requirements: tuple[str, ...]) -> tuple[str, ...]:
-    """With the part of MLflow that loads models in the place of all of it, and what that part needs besides."""
+    """Replaces MLflow by the part of it that loads models, and adds what that part needs."""
     pins = [_rest(line) for line in requirements if package(line) in _MLFLOW]
     rest = without_mlflow(requirements)
     names = {package(line) for line in rest}
@@ -77,7 +78,7 @@ def with_skinny(requirements: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def pinned(wanted: tuple[str, ...], listed: tuple[str, ...]) -> tuple[str, ...]:
-    """`wanted`, in the versions that are listed."""
+    """Pins `wanted` to the versions that are listed."""
     versions = {package(line): line for line in listed}
     return tuple(versions.get(package(line), line) for line in wanted)
 
@@ -94,14 +95,14 @@ def _rest(requirement: str) -> str:
 
 
 def minor_version(flavors: Flavors) -> str | None:
-    """The Python that the model was saved by, e.g. "3.11"."""
+    """The version of Python that the model was saved by, e.g. "3.11"."""
     found = re.match(r"3\.\d{1,2}(?=\.|$)", flavors.get("python_function", {}).get("python_version", ""))
     return found[0] if found else None
 
 
 def places(directory: str, flavor: dict[str, str]) -> list[str]:
-    """The folders, relative to `directory`, where a flavor's files may lie: that of the file it names, or the folder
-    it names and the folder `model` within. None lies outside."""
+    """Lists the folders, relative to `directory`, where a flavor's files may lie: that of the file it names, or the
+    folder it names and the folder `model` within. None lies outside."""
     for key in ("data", "pickled_model", "model_data", "saved_model_dir"):
         named = flavor.get(key, "")
         if not named or named.startswith("/") or ".." in named.split("/"):

@@ -1,4 +1,4 @@
-"""Joins what `MLmodel` says goes in with what the model itself takes: by name wherever both have names."""
+"""Maps the inputs that `MLmodel` declares to those of the model itself: by name wherever both have names."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -19,14 +19,14 @@ _WHOLE = ("integer", "long")  # in which MLflow takes no missing values
 
 
 class JoinedInputs(NamedTuple):
-    """The inputs as they are served, and how the model's own are made of them."""
+    """The inputs as they are served, and the mapping to the model's own."""
 
     inputs: tuple[TensorSpec, ...]
     handed: Callable[[Inputs], dict[str, Array]]
 
 
 def joined(schema: MlflowSchema, of: Signature, *, named: bool) -> JoinedInputs:
-    """`named`: the tensors that the model takes have names of its own, not ours.
+    """Maps the inputs. `named`: the tensors that the model takes have names of its own, not ours.
 
     Raises FailedPrecondition, listing both sides, where the names differ, and where columns can't be what the model
     takes.
@@ -39,7 +39,7 @@ def joined(schema: MlflowSchema, of: Signature, *, named: bool) -> JoinedInputs:
         return _by_place(schema, of)
     if all(spec.shape in ((None,), (None, 1)) for spec in of.inputs):
         return _by_name(schema, of, _partners(schema, of))
-    raise _apart(schema, of, "can't be put together to what the model takes")
+    raise _mismatch(schema, of, "can't be put together to what the model takes")
 
 
 def _partners(schema: MlflowSchema, of: Signature) -> list[TensorSpec]:
@@ -49,7 +49,7 @@ def _partners(schema: MlflowSchema, of: Signature) -> list[TensorSpec]:
     if set(names) != set(own):
         names = [name.replace(" ", "_") for name in names]
     if set(names) != set(own) or len(names) != len(own):
-        raise _apart(schema, of, "are not those of the model, which takes")
+        raise _mismatch(schema, of, "are not those of the model, which takes")
     return [own[name] for name in names]
 
 
@@ -57,7 +57,7 @@ def _by_name(schema: MlflowSchema, of: Signature, partners: list[TensorSpec]) ->
     pairs = list(zip(schema.inputs, schema.kinds, partners, strict=True))
     for given, kind, own in pairs:
         if not _goes(given, kind, own):
-            raise _apart(schema, of, f"can't be those of the model: {given.name!r} is {kind} there. It takes")
+            raise _mismatch(schema, of, f"can't be those of the model: {given.name!r} is {kind} there. It takes")
 
     def handed(inputs: Inputs) -> dict[str, Array]:
         made: dict[str, Array] = {}
@@ -90,7 +90,7 @@ def _by_place(schema: MlflowSchema, of: Signature) -> JoinedInputs:
     width = (len(pairs),) if len(own.shape) == 2 else ()
     fits = own.shape[1:] in (width, (None,)) and (bool(width) or len(pairs) == 1)
     if not fits or any((given.dtype == "BYTES") != (own.dtype == "BYTES") for given, _ in pairs):
-        raise _apart(schema, of, "can't be put together to what the model takes")
+        raise _mismatch(schema, of, "can't be put together to what the model takes")
 
     def handed(inputs: Inputs) -> dict[str, Array]:
         arrays = [_value(given, kind, own, inputs)[0] for given, kind in pairs]
@@ -114,7 +114,7 @@ def _tensors(schema: MlflowSchema, of: Signature, named: bool) -> JoinedInputs:
         spec = given if keys[0] is not None else structs.replace(given, name=own.name)
         return JoinedInputs((spec,), lambda inputs: {own.name: _shaped(inputs[spec.name], own)})
     if {spec.name for spec in schema.inputs} != {spec.name for spec in of.inputs}:
-        raise _apart(schema, of, "are not those of the model, which takes")
+        raise _mismatch(schema, of, "are not those of the model, which takes")
 
     def handed(inputs: Inputs) -> dict[str, Array]:
         return {spec.name: _shaped(inputs[spec.name], spec) for spec in of.inputs}
@@ -160,7 +160,7 @@ def _shaped(array: Array, own: TensorSpec) -> Array:
     return made.reshape(made.shape[:-1]) if made.ndim == 2 and made.shape[1] == 1 and len(own.shape) == 1 else made
 
 
-def _apart(schema: MlflowSchema, of: Signature, why: str) -> FailedPrecondition:
+def _mismatch(schema: MlflowSchema, of: Signature, why: str) -> FailedPrecondition:
     what = "columns" if schema.columns else "tensors"
     own: Any = columns_text(of.inputs) if is_table(of) else ", ".join(map(_text, of.inputs))
     return FailedPrecondition(

@@ -1,4 +1,4 @@
-"""Examples of models that take nested values: those that were kept, and made-up ones for those that kept none."""
+"""Examples for models that take nested values: stored ones, and synthetic ones where none is stored."""
 
 import json
 from collections.abc import Mapping
@@ -12,11 +12,12 @@ _ROWS = 8
 
 
 def made_example(schema: MlflowSchema | None) -> Example | None:
-    """Rows for a schema of which some columns are nested; None for others, for which plain made-up rows will do."""
+    """Makes synthetic rows for a schema of which some columns are nested; None for others, for which plain synthetic
+    rows will do."""
     if schema is None or not schema.is_table or not any(kind in NESTED for kind in schema.kinds):
         return None
     columns: dict[str, tuple[object, ...]] = {}
-    for spec, said in zip(schema.inputs, schema.said, strict=True):
+    for spec, said in zip(schema.inputs, schema.raw, strict=True):
         if said["type"] in NESTED:
             columns[spec.name] = tuple(json.dumps(made_value(said, row)) for row in range(1, _ROWS + 1))
         elif spec.column is not None:
@@ -26,7 +27,7 @@ def made_example(schema: MlflowSchema | None) -> Example | None:
 
 
 def kept_example(given: object, schema: MlflowSchema) -> Example | None:
-    """What was sent to MLflow's server, its nested values as their JSON; None for another form than MLflow writes."""
+    """Reads the stored example, its nested values as their JSON; None for another form than MLflow writes."""
     columns: dict[str, list[Any]] = {}
     if isinstance(given, dict) and isinstance(split := given.get("dataframe_split"), dict):
         columns = dict(zip(map(str, split["columns"]), map(list, zip(*split["data"], strict=True)), strict=True))
@@ -45,7 +46,7 @@ def kept_example(given: object, schema: MlflowSchema) -> Example | None:
 
 
 def made_value(said: Mapping[str, Any], number: int) -> Any:
-    """A value of what MLflow says of a type, another one for another number. What is not required is there, too."""
+    """Makes a value of an MLflow type, another one for another number. What is not required is there, too."""
     kind = said.get("type", "any")
     if kind == "array":
         return [made_value(said.get("items", {}), number)] * (number % 3 + 1)

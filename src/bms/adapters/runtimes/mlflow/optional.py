@@ -1,4 +1,4 @@
-"""Rows of which some lack optional columns: run in groups that lack the same ones, and put together again."""
+"""Runs rows that lack optional columns in groups that lack the same ones, and merges the answers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ Inputs = Mapping[str, Array]
 
 
 class Lacking(NamedTuple):
-    """Rows, by their numbers, that have no value in the columns `names`; None: all rows."""
+    """A group of rows, by their numbers, that have no value in the columns `names`; None: all rows."""
 
     names: tuple[str, ...]
     rows: NDArray[np.intp] | None = None
@@ -36,7 +36,7 @@ def gaps_of(inputs: Inputs) -> dict[str, NDArray[np.bool_]]:
 
 
 def by_lacking(inputs: Inputs, may_lack: Sequence[str]) -> list[Lacking]:
-    """Groups of rows, so that each row's answer is the same in whatever company it comes."""
+    """Groups the rows, so that a row's answer does not depend on the rows beside it."""
     gaps = {name: gap for name, gap in gaps_of(inputs).items() if name in may_lack and gap.any()}
     if not gaps:
         return [Lacking(())]
@@ -50,7 +50,8 @@ def by_lacking(inputs: Inputs, may_lack: Sequence[str]) -> list[Lacking]:
 
 
 def put_together(answers: Sequence[tuple[Lacking, dict[str, Array]]]) -> dict[str, Array]:
-    """Each row's answer in its place. Raises Internal where a group's answers are not one a row, or not alike."""
+    """Merges the groups' answers, each row's in its place. Raises Internal where a group's answers are not one a row,
+    or not alike."""
     if len(answers) == 1:
         return answers[0][1]
     places = np.argsort(np.concatenate([group.rows for group, _ in answers if group.rows is not None]))

@@ -24,7 +24,7 @@ _TYPES: dict[str, ParameterType] = {
 
 
 def parameters_of(directory: str) -> tuple[Parameter, ...]:
-    """Raises FailedPrecondition for those that can't be read or served."""
+    """Reads the parameters. Raises FailedPrecondition for those that can't be read or served."""
     try:
         return tuple(_parameter(one) for one in listed(directory, "params") or ())
     except FailedPrecondition:

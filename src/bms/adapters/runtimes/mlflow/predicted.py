@@ -1,4 +1,5 @@
-"""What MLflow's own server answers for a flavor whose model is run here: which outputs, and in which form."""
+"""Describes the answer of MLflow's own server for a flavor whose model is run here: which outputs, and in which
+form."""
 
 from collections.abc import Mapping
 
@@ -20,7 +21,8 @@ _FRAMES = ("keras", "pytorch")  # flavors that answer a frame by one whose colum
 def predicted_of(
     flavors: Mapping[str, Mapping[str, str]], signature: Signature, *, frame: bool, rank: int | None = None
 ) -> Predicted | None:
-    """`frame`: MLflow hands the model a frame; `rank`: of what it gives, where its signature says so.
+    """Describes the answer. `frame`: MLflow hands the model a frame; `rank`: of its output, where its signature says
+    so.
 
     None where nothing better is known than all outputs.
     """

@@ -1,4 +1,4 @@
-"""MLflow's python_function models: code and pickles, run through MLflow itself, only where that is allowed."""
+"""Runs MLflow's python_function models (code and pickles) through MLflow itself, only where that is allowed."""
 
 import json
 import os
@@ -13,9 +13,9 @@ from bms.adapters.runtimes.mlflow.example import mlflow_example
 from bms.adapters.runtimes.mlflow.nested import made_example
 from bms.adapters.runtimes.mlflow.optional import by_lacking, gaps_of, put_together
 from bms.adapters.runtimes.mlflow.parameters import parameters_of
-from bms.adapters.runtimes.mlflow.returned import told_of
+from bms.adapters.runtimes.mlflow.returned import returned_outputs
 from bms.adapters.runtimes.mlflow.signature import BINARY, NESTED, MlflowSchema, nested_outputs, schema_of
-from bms.adapters.runtimes.python.errors import told
+from bms.adapters.runtimes.python.errors import run_user_code
 from bms.adapters.runtimes.servables.called import CalledServable, served
 from bms.adapters.runtimes.servables.data_frame import frame_of, texts_of
 from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument
@@ -39,7 +39,8 @@ PICKLED = (
 
 
 def load_pyfunc(config: ServableConfig) -> CalledServable:
-    """Raises FailedPrecondition unless `config` allows pickles: loading runs whatever the artifact holds."""
+    """Loads a python_function model. Raises FailedPrecondition unless `config` allows pickles: loading runs whatever
+    the artifact holds."""
     if not config.allow_pickle:
         raise FailedPrecondition(PICKLED)
     os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true")
@@ -54,7 +55,7 @@ def load_pyfunc(config: ServableConfig) -> CalledServable:
         batched = all(spec.shape[:1] == (None,) for spec in schema.inputs)
         found = {DEFAULT: Signature(inputs=schema.inputs, batched=batched, params=parameters_of(config.directory))}
     directory = config.directory
-    loaded = told(
+    loaded = run_user_code(
         FailedPrecondition, "MLflow can't load the model", directory, lambda: mlflow.pyfunc.load_model(directory)
     )
     nested = nested_outputs(directory)
@@ -128,7 +129,7 @@ class _Pyfunc:
     def _runs_without(self, example: Inputs, names: tuple[str, ...]) -> bool:
         try:
             value = self._model.predict(self._handed(example, names))
-            told_of(self._pandas, value, self._nested)
+            returned_outputs(self._pandas, value, self._nested)
         except Exception:  # noqa: BLE001 - whatever the maker's code raises, it does not run
             return False
         return True
@@ -145,8 +146,8 @@ class _Pyfunc:
                 why = str(error).rpartition(" Error: ")[2]
                 raise InvalidArgument(f"MLflow refuses these inputs: {plain(why)}") from error
 
-        value = told(kind, "the model's predict failed", self._directory, predicted)
-        made = told_of(self._pandas, value, self._nested)
+        value = run_user_code(kind, "the model's predict failed", self._directory, predicted)
+        made = returned_outputs(self._pandas, value, self._nested)
         if made.predicted.nested:
             self._nested = self._nested.union(made.predicted.nested)  # from now on, whatever else comes
         self.predicted = made.predicted
@@ -180,7 +181,7 @@ class _Pyfunc:
                 made.append(None if mask is not None and mask[row] else json.loads(text))
             except (ValueError, RecursionError):
                 raise InvalidArgument(
-                    f"column {name!r}, row {row}: this is not JSON, as whose text a value travels"
+                    f"column {name!r}, row {row}: this is not JSON: values of this column are sent as JSON text"
                 ) from None
         return made
 

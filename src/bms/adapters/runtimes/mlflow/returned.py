@@ -1,4 +1,5 @@
-"""What an MLflow model's `predict` returned, as arrays by name, and in which form MLflow's own server tells it."""
+"""Converts what an MLflow model's `predict` returned to arrays by name, with the form in which MLflow's own server
+answers it."""
 
 import base64
 import datetime
@@ -26,23 +27,25 @@ class ReturnedOutputs(NamedTuple):
     predicted: Predicted
 
 
-def told_of(pandas: Any, value: Any, nested: frozenset[str]) -> ReturnedOutputs:
-    """`nested` are the outputs that are known to hold more than numbers and texts: of them, and of those of which that
-    is seen here, each value is its JSON. Raises Internal for what can't be sent."""
+def returned_outputs(pandas: Any, value: Any, nested: frozenset[str]) -> ReturnedOutputs:
+    """Converts a returned value. `nested` are the outputs that are known to hold more than numbers and texts: of them,
+    and of those of which that is seen here, each value is its JSON. Raises Internal for what can't be sent."""
     value = _dumped(value)
     if isinstance(value, pandas.DataFrame):
         names = [str(name) for name in value.columns]
-        return _told("records", {name: _values(pandas, value.iloc[:, at]) for at, name in enumerate(names)}, nested)
+        return _converted(
+            "records", {name: _values(pandas, value.iloc[:, at]) for at, name in enumerate(names)}, nested
+        )
     if isinstance(value, pandas.Series):
         name = "0" if value.name is None else str(value.name)
-        told = _told("records", {ONLY: _values(pandas, value)}, nested)
+        told = _converted("records", {ONLY: _values(pandas, value)}, nested)
         return told._replace(predicted=_named(told.predicted, name))
     if isinstance(value, Mapping):
-        return _told("columns", {str(name): _array(one) for name, one in value.items()}, nested)
-    return _told("value", {ONLY: _array(value)}, nested)
+        return _converted("columns", {str(name): _array(one) for name, one in value.items()}, nested)
+    return _converted("value", {ONLY: _array(value)}, nested)
 
 
-def _told(form: Any, values: _Values, nested: frozenset[str]) -> ReturnedOutputs:
+def _converted(form: Any, values: _Values, nested: frozenset[str]) -> ReturnedOutputs:
     outputs: dict[str, Array] = {}
     found: list[str] = []
     raw: list[str] = []

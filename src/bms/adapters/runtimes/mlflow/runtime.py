@@ -1,4 +1,4 @@
-"""MLflow directories: what their flavor names is run by the runtime that knows it; the signature is MLflow's."""
+"""The runtime of MLflow directories: a flavor is run by the runtime that knows it; the signature is MLflow's."""
 
 import os
 from collections.abc import Mapping
@@ -56,7 +56,7 @@ _SWITCHES = (
 
 
 class Inner(NamedTuple):
-    """What runs a flavor: a runtime, the folder it is to load, and what it recognised there."""
+    """The runtime of a flavor, the folder it is to load, and what it recognised there."""
 
     runtime: Runtime
     directory: str
@@ -144,7 +144,7 @@ class MlflowRuntime:
 
 
 class _Closing(CalledServable):
-    """Closes what it calls, too."""
+    """A servable that also closes the inner one."""
 
     def __init__(self, inner: Servable, outer: CalledServable) -> None:
         super().__init__(outer.format, outer.infer, outer.signatures)
@@ -169,7 +169,7 @@ def _as_it_is(inner: Inner, config: ServableConfig) -> CalledServable:
 def _opened(inner: Inner, config: ServableConfig, schema: MlflowSchema) -> Servable:
     """The flavor's model, called by its own signatures; one of `_TYPED` by that of MLmodel, which knows the types of
     its columns. One that was fitted without names takes them by place."""
-    said = _said(schema) if inner.runtime.name in _TYPED else None
+    said = _declared_by(schema) if inner.runtime.name in _TYPED else None
     if said is None:
         return inner.runtime.load(_own(inner, config, {}))
     try:
@@ -186,7 +186,7 @@ def _own(inner: Inner, config: ServableConfig, signatures: Mapping[str, Signatur
     return structs.replace(config, runtime=inner.runtime.name, directory=inner.directory, signatures=dict(signatures))
 
 
-def _said(schema: MlflowSchema) -> Signature | None:
+def _declared_by(schema: MlflowSchema) -> Signature | None:
     if schema.is_table:
         return Signature(inputs=schema.inputs)
     if schema.columns or len(schema.inputs) != 1 or schema.inputs[0].shape[:1] != (None,):
@@ -200,7 +200,7 @@ def _meant(servable: Servable, schema: MlflowSchema) -> str:
 
 
 def _predicting(directory: str, servable: CalledServable, *, frame: bool) -> CalledServable:
-    """`servable`, whose signatures tell what MLflow's own server would answer."""
+    """`servable`, with the answer of MLflow's own server in its signatures."""
     flavors, rank = flavors_of(directory), output_rank(directory)
     if rank is None and servable.listed:
         rank = 2

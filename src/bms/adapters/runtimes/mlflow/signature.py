@@ -1,4 +1,4 @@
-"""The signature that MLflow keeps in `MLmodel`: tensors as they are, columns as those of one table."""
+"""Reads the signature in `MLmodel`: tensors as they are, columns as those of one table."""
 
 import json
 from typing import Any, NamedTuple
@@ -32,7 +32,8 @@ Key = str | int | None
 
 
 class MlflowSchema(NamedTuple):
-    """What goes in. `columns`: the inputs are the columns of one frame; else they are tensors.
+    """The declared inputs of an MLflow model. `columns`: the inputs are the columns of one frame; else they are
+    tensors.
 
     Of each input, in order: `keys`, its name in a frame or a dictionary, which may be a number, None where it has none;
     `kinds`, MLflow's name for a column's type, or NumPy's letter for a tensor's. `hinted`: they are what a type hint of
@@ -44,7 +45,7 @@ class MlflowSchema(NamedTuple):
     keys: tuple[Key, ...]
     kinds: tuple[str, ...]
     hinted: bool = False
-    said: tuple[dict[str, Any], ...] = ()  # as MLflow wrote them
+    raw: tuple[dict[str, Any], ...] = ()  # as MLflow wrote them
 
     @property
     def is_table(self) -> bool:
@@ -52,7 +53,8 @@ class MlflowSchema(NamedTuple):
 
 
 def schema_of(directory: str) -> MlflowSchema | None:
-    """None where the model was saved without one. Raises FailedPrecondition for what can't be read or served."""
+    """Reads the schema; None where the model was saved without one. Raises FailedPrecondition for what can't be read or
+    served."""
     try:
         specs = listed(directory, "inputs")
         return None if not specs else _schema(specs)._replace(hinted=_is_hinted(directory))
@@ -63,7 +65,8 @@ def schema_of(directory: str) -> MlflowSchema | None:
 
 
 def nested_outputs(directory: str) -> frozenset[str]:
-    """Outputs that the signature says hold more than numbers and texts. Raises FailedPrecondition as `schema_of`."""
+    """The outputs that, by the signature, hold more than numbers and texts. Raises FailedPrecondition as
+    `schema_of`."""
     try:
         specs = listed(directory, "outputs") or ()
         return frozenset(str(spec.get("name") or ONLY) for spec in specs if spec["type"] in NESTED)
@@ -72,7 +75,8 @@ def nested_outputs(directory: str) -> frozenset[str]:
 
 
 def output_rank(directory: str) -> int | None:
-    """Of the only output, where the signature says that it is a tensor. Raises FailedPrecondition as `schema_of`."""
+    """The rank of the only output, where the signature says that it is a tensor. Raises FailedPrecondition as
+    `schema_of`."""
     try:
         specs = listed(directory, "outputs") or []
         return len(specs[0]["tensor-spec"]["shape"]) if len(specs) == 1 and specs[0]["type"] == "tensor" else None
@@ -86,7 +90,7 @@ def _is_hinted(directory: str) -> bool:
 
 
 def listed(directory: str, part: str) -> Any:
-    """The JSON of a part of the signature, "inputs", "outputs" or "params"; None where it has none."""
+    """Reads the JSON of a part of the signature, "inputs", "outputs" or "params"; None where it has none."""
     said = signature_part((small_file(directory, MLMODEL) or b"").decode(), part)
     return json.loads(said) if said else None
 
@@ -102,12 +106,12 @@ def _schema(specs: list[Any]) -> MlflowSchema:
     if not all(columns):
         tensors = [_tensor(name, spec["tensor-spec"]) for name, spec in zip(names, specs, strict=True)]
         letters = tuple(np.dtype(spec["tensor-spec"]["dtype"]).kind for spec in specs)
-        return MlflowSchema(tuple(tensors), False, keys, letters, said=tuple(specs))
+        return MlflowSchema(tuple(tensors), False, keys, letters, raw=tuple(specs))
     kinds = tuple(str(spec["type"]) for spec in specs)
     made = [_column(name, spec) for name, spec in zip(names, specs, strict=True)]
     if BINARY in kinds:
         made = [TensorSpec(name=spec.name, dtype=spec.dtype, shape=spec.shape) for spec in made]
-    return MlflowSchema(tuple(made), True, keys, kinds, said=tuple(specs))
+    return MlflowSchema(tuple(made), True, keys, kinds, raw=tuple(specs))
 
 
 def _key(spec: dict[str, Any]) -> Key:

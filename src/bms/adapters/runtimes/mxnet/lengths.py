@@ -1,4 +1,4 @@
-"""Lengths that MXNet's sequence operators take without a look: of others than there are steps they write out of bounds.
+"""Checks the lengths that MXNet's sequence operators take unchecked: with wrong ones they write out of bounds.
 
 Known of 1.9.1, the last release: a length of -1 for SequenceMask overwrites the memory before the tensor.
 """
@@ -13,7 +13,8 @@ _LOWEST = {"SequenceMask": 0, "SequenceReverse": 0, "SequenceLast": 1}
 
 
 class Lengths(NamedTuple):
-    """`argument` holds lengths of rows of what the node `data` gives, whose steps lie along `axis`."""
+    """A sequence operator's lengths: `argument` holds lengths of rows of what the node `data` gives, whose steps lie
+    along `axis`."""
 
     argument: str
     data: str
@@ -22,7 +23,7 @@ class Lengths(NamedTuple):
 
 
 def lengths_of(symbol: Symbol, takes: Collection[str]) -> tuple[Lengths, ...]:
-    """Those that a caller sends; what the graph computes itself is its own affair."""
+    """Finds the lengths that a caller sends; what the graph computes itself is its own affair."""
     found = []
     for node in symbol.nodes:
         said = {**node.attr, **node.attrs}
@@ -36,7 +37,8 @@ def lengths_of(symbol: Symbol, takes: Collection[str]) -> tuple[Lengths, ...]:
 
 
 def check_lengths(known: Collection[Lengths], symbol: Any, inputs: Mapping[str, Array]) -> None:
-    """Raises ValueError naming a length that is none of its tensor. `symbol` is MXNet's own."""
+    """Checks the lengths of a call. Raises ValueError naming a length that is none of its tensor. `symbol` is MXNet's
+    own."""
     for one in known:
         steps = _steps(one, symbol.get_internals(), inputs)
         values: Any = inputs[one.argument]

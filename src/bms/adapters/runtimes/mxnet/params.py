@@ -1,4 +1,4 @@
-"""Which tensors an MXNet parameter file holds, read without MXNet.
+"""Lists the tensors of an MXNet parameter file, without MXNet.
 
 Format: NDArray::Save in https://github.com/apache/mxnet/blob/v1.9.x/src/ndarray/ndarray.cc.
 """
@@ -17,7 +17,7 @@ _MAX_NAME = 4096
 
 
 class NotParams(Exception):
-    """The bytes are no parameter file; the text says where they stop being one."""
+    """Raised for bytes that are no parameter file; the text says where they stop being one."""
 
 
 def is_params(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""MXNet models: a symbol (`*-symbol.json`) and its parameters (`*.params`), run by MXNet 1.9.1.
+"""The MXNet runtime: a symbol (`*-symbol.json`) and its parameters (`*.params`), run by MXNet 1.9.1.
 
 MXNet is retired: its last release needs NumPy 1.23 and so Python 3.11 at most, in an environment of its own.
 """
@@ -46,7 +46,7 @@ class MxnetRuntime:
         symbol = parsed(_content(symbol_path))
         name = os.path.basename(symbol_path)
         if symbol is None:
-            raise FailedPrecondition(f"{name!r} is named as an MXNet symbol, but its content is none")
+            raise FailedPrecondition(f"{name!r} is named like an MXNet symbol, but is not one")
         check(symbol, name)
         try:
             parameters = names_of(params_path)

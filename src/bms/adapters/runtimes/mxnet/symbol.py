@@ -1,4 +1,4 @@
-"""What an MXNet symbol file describes: its arguments, outputs and operators, read without MXNet."""
+"""Reads an MXNet symbol file: its arguments, outputs and operators, without MXNet."""
 
 import ast
 import re
@@ -66,7 +66,7 @@ class Symbol(msgspec.Struct, frozen=True):
 
 
 class Argument(NamedTuple):
-    """An argument that is no parameter. `shape` None: not told. `label`: of a loss, which does not change answers."""
+    """An argument that is no parameter. `shape` None: unknown. `label`: of a loss, which does not change answers."""
 
     name: str
     shape: tuple[int | None, ...] | None
@@ -75,7 +75,7 @@ class Argument(NamedTuple):
 
 
 def parsed(content: bytes | memoryview) -> Symbol | None:
-    """None for what is no symbol."""
+    """Parses a symbol; None for what is none."""
     try:
         symbol = msgspec.json.decode(content, type=Symbol)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -87,7 +87,7 @@ def parsed(content: bytes | memoryview) -> Symbol | None:
 
 
 def check(symbol: Symbol, name: str) -> None:
-    """Raises FailedPrecondition for operators that reach beyond computing."""
+    """Checks the operators. Raises FailedPrecondition for operators that reach beyond computing."""
     for node in _every(symbol, 0):
         if node.op in REFUSED:
             raise FailedPrecondition(
@@ -110,14 +110,14 @@ def arguments(symbol: Symbol, parameters: frozenset[str]) -> tuple[Argument, ...
 
 
 def spec(argument: Argument) -> TensorSpec | None:
-    """None where its shape is not told."""
+    """The tensor of an argument; None where its shape is not known."""
     if argument.shape is None:
         return None
     return TensorSpec(name=argument.name, dtype=argument.dtype, shape=argument.shape)
 
 
 def probabilities(symbol: Symbol, outputs: list[str]) -> frozenset[str]:
-    """Which of the outputs, in the order of the heads, a softmax makes."""
+    """The outputs, in the order of the heads, that a softmax makes."""
     return frozenset(
         name for name, head in zip(outputs, symbol.heads, strict=False) if symbol.nodes[head[0]].op in _SOFTMAX
     )

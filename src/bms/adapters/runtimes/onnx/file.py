@@ -1,4 +1,4 @@
-"""What an ONNX file refers to, read from its protobuf without executing it and without the onnx package.
+"""Lists what an ONNX file refers to, from its protobuf, without executing it and without the onnx package.
 
 Field numbers are those of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 """
@@ -12,7 +12,7 @@ _EXTERNAL = 1  # TensorProto.DataLocation
 
 
 class External(NamedTuple):
-    """Where a tensor's data lie outside the model's file. `length` None: to the end of the file."""
+    """A tensor's external data, outside the model's file. `length` None: to the end of the file."""
 
     location: str
     offset: int
@@ -20,9 +20,9 @@ class External(NamedTuple):
 
 
 class OnnxFile(NamedTuple):
-    """`operators` holds (domain, operator) of every node, subgraphs and functions included; `functions` the
-    domains that the file defines itself; `producers` the operator behind each of the main graph's tensors; `unranked`
-    the main graph's inputs that say nothing of their dimensions."""
+    """The content of an ONNX file, as far as it is looked at. `operators` holds (domain, operator) of every node,
+    subgraphs and functions included; `functions` the domains that the file defines itself; `producers` the operator
+    behind each of the main graph's tensors; `unranked` the main graph's inputs that say nothing of their dimensions."""
 
     ir_version: int
     operators: frozenset[tuple[str, str]]
@@ -43,7 +43,7 @@ def is_onnx(data: memoryview) -> bool:
 
 
 def read(data: memoryview) -> OnnxFile:
-    """Raises NotProtobuf where the bytes break the format."""
+    """Reads the file. Raises NotProtobuf where the bytes break the format."""
     if not is_onnx(data):
         raise NotProtobuf("no ModelProto with an IR version, an operator set and a graph")
     walk = _Walk()

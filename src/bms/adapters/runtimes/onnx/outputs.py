@@ -1,4 +1,4 @@
-"""What an ONNX graph gives, as tensors: maps of classes become columns, sequences are stacked or taken apart."""
+"""Converts an ONNX graph's outputs to tensors: maps of classes become columns, sequences are stacked or split."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +34,7 @@ Run = Callable[[Sequence[str], int], list[Any] | None]
 
 
 class ServedOutput(NamedTuple):
-    """One output as it is served, made of the graph's output `source`.
+    """An output as it is served, made of the graph's output `source`.
 
     `keys`: of maps, the classes in order. `part`: the one element of a sequence that it is. `axis`: where the elements
     of a sequence are put beside one another.
@@ -48,12 +48,12 @@ class ServedOutput(NamedTuple):
 
     @property
     def as_it_is(self) -> bool:
-        """Whether it is the graph's output as it is."""
+        """Whether it is the graph's output unchanged."""
         of_graph = self.spec.name == self.source and not self.keys and self.part is None and self.axis is None
         return of_graph and self.spec.dtype != "BYTES"
 
     def array(self, value: Any) -> Array:
-        """Raises Internal where a sequence is other than it was found to be."""
+        """Converts the graph's output. Raises Internal where a sequence is other than it was found to be."""
         if self.keys:
             return np.array([[row[key] for key in self.keys] for row in value], dtype=np.float32)
         if self.part is not None:
@@ -71,7 +71,8 @@ class ServedOutput(NamedTuple):
 
 
 def outputs_of(arguments: Sequence[Any], run: Run) -> tuple[ServedOutput, ...]:
-    """`arguments`: the session's outputs. Raises FailedPrecondition for one that can't be made tensors."""
+    """The served outputs; `arguments`: the session's outputs. Raises FailedPrecondition for one that can't be made
+    tensors."""
     several = [argument.name for argument in arguments if not _TENSOR.fullmatch(argument.type)]
     told = {rows: _values(several, run, rows) for rows in (1, 3)} if several else {}
     made = [output for argument in arguments for output in _made(argument, told)]
@@ -83,7 +84,7 @@ def outputs_of(arguments: Sequence[Any], run: Run) -> tuple[ServedOutput, ...]:
 
 
 def tensor_spec(argument: Any, what: str) -> TensorSpec:
-    """Raises FailedPrecondition for what is no tensor that can be carried."""
+    """The tensor of a graph's argument. Raises FailedPrecondition for what is no tensor that can be carried."""
     found = _TENSOR.fullmatch(argument.type)
     dtype = _DTYPES.get(found[1]) if found else None
     if dtype is None:
@@ -93,7 +94,7 @@ def tensor_spec(argument: Any, what: str) -> TensorSpec:
 
 
 def plain(value: Any) -> Array:
-    """Texts as UTF-8."""
+    """Encodes texts as UTF-8."""
     array: Array = np.asarray(value)
     if array.dtype.kind not in "OU":
         return array

@@ -1,4 +1,4 @@
-"""Graphs that are known to answer otherwise than the models that they were exported from, told by their metadata."""
+"""Recognises exports that are known to answer differently than their source models, by their metadata."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,8 @@ _SIGMOIDS = ("MultiLogloss", "MultiCrossEntropy", "MultiClassOneVsAll")
 
 
 def check_producer(producer: str, metadata: Mapping[str, str]) -> None:
-    """Raises FailedPrecondition saying what the export makes of the model, and what to push instead."""
+    """Checks the metadata. Raises FailedPrecondition saying what the export makes of the model, and what to push
+    instead."""
     if producer != "CatBoost":
         return
     loss = catboost_loss(metadata.get("params", ""))

@@ -1,4 +1,4 @@
-"""ONNX models, run by ONNX Runtime on the CPU."""
+"""The ONNX runtime: models run by ONNX Runtime on the CPU."""
 
 import os
 import re
@@ -23,7 +23,7 @@ from bms.adapters.runtimes.onnx.signature import (
 )
 from bms.adapters.runtimes.onnx.weights import weights_mapped
 from bms.adapters.runtimes.servables.declared import ask
-from bms.adapters.runtimes.servables.signature_resolution import asked_of, given_examples, settle
+from bms.adapters.runtimes.servables.signature_resolution import asked_of, given_examples, resolve_signatures
 from bms.core.errors import FailedPrecondition, Internal, InvalidArgument
 from bms.core.tensors.signature import DEFAULT, Signature
 from bms.core.tensors.tensor import Array
@@ -99,18 +99,18 @@ class OnnxRuntime:
         outputs = outputs_of(session.get_outputs(), tried)
         inferred = graph_signature(session, outputs, inspected.producers, inspected.unranked)
         if not config.signatures and (unranked := [spec.name for spec in inputs if spec.name in inspected.unranked]):
-            raise ask("onnx", f"the graph says nothing of the dimensions of its input {unranked[0]!r}")
+            raise ask("onnx", f"the graph does not declare the dimensions of its input {unranked[0]!r}")
         runs = Runs(session, ort.RunOptions)
         found = {DEFAULT: inferred}
         asked = {name: asked_of(name, config, found) for name in config.signatures or found}
         servable = OnnxServable(runs, asked, outputs, failures, native.InvalidArgument, shared_dimensions(session))
-        made = settle(servable, config, asked, given_examples(config, asked))
+        made = resolve_signatures(servable, config, asked, given_examples(config, asked))
         servable.examples, servable.apart = made.examples, made.apart
         return servable.declaring(made.signatures)
 
 
 class _Wanted(NamedTuple):
-    """Outputs that are asked for, and the graph's that they are made of; `as_they_are`: the former are the latter."""
+    """The requested outputs, and those of the graph that they are made of; `as_they_are`: the former are the latter."""
 
     outputs: list[ServedOutput]
     sources: list[str]
@@ -141,7 +141,7 @@ class OnnxServable:
         self._shared = shared
 
     def declaring(self, signatures: Mapping[str, Signature]) -> "OnnxServable":
-        """Itself, called by these signatures from now on."""
+        """The same servable, called by these signatures from now on."""
         self._declare(signatures)
         return self
 
@@ -187,7 +187,7 @@ def _inspected(path: str, directory: str) -> OnnxFile:
     try:
         found = read(mapped(path))
     except (NotProtobuf, ValueError) as error:  # ValueError: an empty file can't be mapped
-        raise FailedPrecondition(f"{name!r} is named as an ONNX model, but its content is none: {error}") from error
+        raise FailedPrecondition(f"{name!r} is named like an ONNX model, but is not one: {error}") from error
     known = _DOMAINS | found.functions
     foreign = sorted(f"{domain}.{operator}" for domain, operator in found.operators if domain not in known)
     if foreign:

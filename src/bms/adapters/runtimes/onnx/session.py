@@ -1,4 +1,4 @@
-"""Running an ONNX Runtime session: stopping a run that nobody waits for, and giving memory back after a large one."""
+"""Runs an ONNX Runtime session: can interrupt a run, and returns memory after a large one."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ _CALM = 256  # small runs after which no more large ones are expected
 
 
 class ArenaPolicy:
-    """When the session's memory is to be given back.
+    """Decides when a session's memory is returned to the system.
 
     ONNX Runtime keeps what its largest run needed. Giving it back at the end of every large run makes each of them
     several times slower, since the next one has to ask for it again; so it is given back by a small run, when large
@@ -23,7 +23,7 @@ class ArenaPolicy:
         self._small = 0
 
     def gives_back(self, size: int) -> bool:
-        """Whether a run with so many bytes of inputs is to give memory back."""
+        """Whether a run with so many bytes of inputs is to return memory."""
         if size >= LARGE and size * _FEW > self._largest:
             self._largest = max(size, self._largest)
             self._small = 0
@@ -48,7 +48,7 @@ class Runs:
         self._arena = ArenaPolicy()
 
     def run(self, names: Sequence[str], feeds: Mapping[str, Array]) -> list[Any]:
-        """Raises what ONNX Runtime raises, also when it is interrupted."""
+        """Runs the session. Raises what ONNX Runtime raises, also when it is interrupted."""
         size = 0
         for array in feeds.values():
             size += array.nbytes
@@ -59,5 +59,5 @@ class Runs:
         return self._session.run(names, feeds, self._usual)  # type: ignore[no-any-return]
 
     def interrupt(self) -> None:
-        """Makes the run that goes on fail soon; without one, nothing happens. Called from any thread."""
+        """Makes the present run fail soon; without one, nothing happens. Called from any thread."""
         self._usual.terminate = True

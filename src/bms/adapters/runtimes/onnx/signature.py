@@ -1,4 +1,4 @@
-"""The signature that an ONNX graph itself declares."""
+"""Reads the signature that an ONNX graph itself declares."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ _PROBABILITIES = frozenset({"Softmax", "ZipMap"})  # operators whose results are
 
 
 def graph_inputs(session: Any) -> tuple[TensorSpec, ...]:
-    """Raises FailedPrecondition for what is no tensor that can be carried."""
+    """The graph's inputs. Raises FailedPrecondition for what is no tensor that can be carried."""
     return tuple(tensor_spec(given, "input") for given in session.get_inputs())
 
 
@@ -31,7 +31,7 @@ def shared_dimensions(session: Any) -> Shared:
 
 
 def disagreement(shared: Shared, inputs: Mapping[str, Array]) -> str:
-    """How inputs disagree on a dimension that they share; empty where they don't."""
+    """Describes how inputs disagree on a dimension that they share; empty where they don't."""
     for name, places in shared.items():
         sizes = {input: inputs[input].shape[axis] for input, axis in places if axis < inputs[input].ndim}
         if len(set(sizes.values())) > 1:
@@ -41,7 +41,8 @@ def disagreement(shared: Shared, inputs: Mapping[str, Array]) -> str:
 
 
 def zeros(inputs: tuple[TensorSpec, ...], rows: int) -> dict[str, Array] | None:
-    """An example: zeros and empty texts, of so many rows; None where the first dimensions do not leave that open."""
+    """Makes an example: zeros and empty texts, of so many rows; None where the first dimensions do not leave that
+    open."""
     if rows > 1 and any(spec.shape[:1] != (None,) for spec in inputs):
         return None
     feeds: dict[str, Array] = {}
@@ -56,8 +57,8 @@ def zeros(inputs: tuple[TensorSpec, ...], rows: int) -> dict[str, Array] | None:
 def graph_signature(
     session: Any, given: tuple[ServedOutput, ...], producers: dict[str, str], unranked: frozenset[str] = frozenset()
 ) -> Signature:
-    """Batched where the first dimension of every input is free or, of those `unranked`, unknown, whatever outputs are
-    declared to be: to be borne out by runs. A free or unknown rank is `()`.
+    """The graph's signature. Batched where the first dimension of every input is free or, of those `unranked`, unknown,
+    whatever outputs are declared to be: to be borne out by runs. A free or unknown rank is `()`.
 
     "classify" where one FP32 or FP64 output [rows, classes] is probabilities: made by Softmax or ZipMap, or named
     so beside an output of labels. `labels` come from ZipMap, or from a JSON list under "labels" in the metadata.

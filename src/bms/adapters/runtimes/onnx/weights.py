@@ -1,4 +1,4 @@
-"""Large weights that an ONNX file holds within itself, told of as if they lay in a file beside it: in this very file.
+"""Maps large weights that an ONNX file holds within itself, by declaring them external data in this very file.
 
 ONNX Runtime keeps weights that it has read out of a model's message twice, as they were and as it packs them for its
 kernels. Weights outside the message are mapped, and given up once they are packed. So the runtime is handed the message
@@ -44,8 +44,8 @@ def weights_mapped(ort: Any, options: Any, path: str, found: OnnxFile, *, share:
 
 
 def without_weights(data: memoryview, location: str, *, any_offset: bool) -> bytes | None:
-    """The model with its large weights said to lie in the file `location`, which holds `data`; None when they are not
-    large.
+    """The model with its large weights declared to lie in the file `location`, which holds `data`; None when they are
+    not large.
 
     Weights lie wherever the message put them. Kernels read them there on machines that read numbers at any address as
     well as at aligned ones; without `any_offset` only weights at multiples of 8 bytes are left out. Raises NotProtobuf

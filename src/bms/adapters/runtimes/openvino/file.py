@@ -1,4 +1,4 @@
-"""What an OpenVINO IR file (.xml) holds, looked at before OpenVINO reads it: a plain graph of standard operations."""
+"""Checks an OpenVINO IR file (.xml) before OpenVINO reads it: a plain graph of standard operations."""
 
 import re
 from typing import NamedTuple
@@ -12,7 +12,8 @@ _DEPTH = 64  # of nested bodies (If, Loop) at 8 levels of XML each: more than an
 
 
 class IrFile(NamedTuple):
-    """`weights`: the end of the last constant in the .bin file, in bytes."""
+    """The content of an IR file, as far as it is looked at. `weights`: the end of the last constant in the .bin file,
+    in bytes."""
 
     layers: int
     weights: int
@@ -28,7 +29,8 @@ def format_of(path: str) -> str | None:
 
 
 def check_ir(content: bytes, name: str) -> IrFile:
-    """Raises FailedPrecondition for what is no such file, has a DTD, or uses operations of extensions."""
+    """Checks the file. Raises FailedPrecondition for what is no such file, has a DTD, or uses operations of
+    extensions."""
     layers, weights, foreign, depth = 0, 0, set[str](), 0
 
     def start(tag: str, attributes: dict[str, str]) -> None:

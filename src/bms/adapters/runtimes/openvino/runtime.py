@@ -1,4 +1,4 @@
-"""OpenVINO IR models: a graph in .xml, its weights in the .bin beside it, run by OpenVINO on the CPU."""
+"""The OpenVINO runtime: a graph in .xml, its weights in the .bin beside it, run by OpenVINO on the CPU."""
 
 import os
 import sys

@@ -1,3 +1,2 @@
-"""Plain Python: a directory with `model.py`, whose class Model loads and predicts. Read runtime, code, signature,
-errors.
-"""
+"""The runtime of plain Python: a directory with `model.py`, whose class Model loads and predicts. Read runtime, code,
+signature, errors."""

@@ -1,4 +1,4 @@
-"""A model's own code: found without running it, imported, and whether it is written so that it can be called."""
+"""Finds a model's own code without running it, imports it, and checks that its methods can be called."""
 
 import ast
 import importlib.util
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from bms.adapters.runtimes.artifacts.description import MAX_BYTES
-from bms.adapters.runtimes.python.errors import told
+from bms.adapters.runtimes.python.errors import run_user_code
 from bms.core.errors import FailedPrecondition
 
 CODE = "model.py"
@@ -46,7 +46,7 @@ def holds_model(directory: str) -> bool:
 
 def may_say(directory: str, word: str) -> bool:
     """Whether the class may have an attribute whose name begins with `word`: False only where nothing in its file names
-    one, and nothing else has a hand in it. For code in which `holds_model` found it."""
+    one, and it inherits from nothing else. For code in which `holds_model` found it."""
     with open(os.path.join(directory, CODE), "rb") as file:
         source = file.read(MAX_BYTES)
     try:
@@ -59,7 +59,7 @@ def may_say(directory: str, word: str) -> bool:
 
 
 def imported(directory: str) -> type[Any]:
-    """The class, from the file run now; modules beside it can be imported. Raises FailedPrecondition."""
+    """Imports the class, which runs the file; modules beside it can be imported. Raises FailedPrecondition."""
     sys.dont_write_bytecode = True
     if directory not in sys.path:
         sys.path.insert(0, directory)
@@ -72,7 +72,7 @@ def imported(directory: str) -> type[Any]:
     module = importlib.util.module_from_spec(spec)
     sys.modules["model"] = module
     loader = spec.loader
-    told(FailedPrecondition, f"{CODE} can't be imported", directory, lambda: loader.exec_module(module))
+    run_user_code(FailedPrecondition, f"{CODE} can't be imported", directory, lambda: loader.exec_module(module))
     found = getattr(module, CLASS, None)
     if not isinstance(found, type):
         raise FailedPrecondition(f"{CODE} has no class {CLASS}")
@@ -80,7 +80,7 @@ def imported(directory: str) -> type[Any]:
 
 
 def fitted(function: Callable[..., T]) -> Callable[..., T]:
-    """The function, called with no more of the arguments given than it takes."""
+    """Adapts a function, so that it is called with no more of the arguments given than it takes."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -116,5 +116,5 @@ def check_written(model: Any) -> None:
 
 
 def yields(method: object) -> bool:
-    """Whether it is written with `yield`, so that what it gives comes in parts."""
+    """Whether a function is a generator, so that its answer comes in parts."""
     return inspect.isgeneratorfunction(method)

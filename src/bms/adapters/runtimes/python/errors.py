@@ -1,4 +1,4 @@
-"""Errors of a model's own code: those that are meant for callers reach them in their own words, the others by line."""
+"""Converts errors of a model's own code: those meant for callers keep their message, others name the code's line."""
 
 import logging
 import os
@@ -37,9 +37,9 @@ T = TypeVar("T")
 _log = logging.getLogger("bms.model")
 
 
-def told(kind: type[BmsError], what: str, directory: str, call: Callable[[], T], *, meant: bool = False) -> T:
-    """What `call`, which is the maker's code, returns. What it raises becomes a `kind` that names the maker's own line;
-    the whole trace goes to the log. BmsErrors of theirs, e.g. InvalidArgument, and MemoryError pass.
+def run_user_code(kind: type[BmsError], what: str, directory: str, call: Callable[[], T], *, meant: bool = False) -> T:
+    """Calls `call`, which is the maker's code, and converts its errors. What it raises becomes a `kind` that names the
+    maker's own line; the whole trace goes to the log. BmsErrors of theirs, e.g. InvalidArgument, and MemoryError pass.
 
     `meant`: it answers a caller, so that an error which says its status is for that one (`for_caller`).
     """
@@ -56,8 +56,8 @@ def told(kind: type[BmsError], what: str, directory: str, call: Callable[[], T],
 
 
 def for_caller(error: BaseException) -> BmsError | None:
-    """The error of ours for one that says by `status_code` (an HTTP status from 400 on) that it is meant for who asked;
-    None for all others. That is how HTTPException of Starlette and FastAPI and MLServerError say it."""
+    """Converts an error that says by `status_code` (an HTTP status from 400 on) that it is meant for the caller; None
+    for all others. That is how HTTPException of Starlette and FastAPI and MLServerError say it."""
     status = getattr(error, "status_code", None)
     if not isinstance(status, int) or isinstance(status, bool) or not 400 <= status <= 599:
         return None

@@ -1,4 +1,4 @@
-"""Plain Python: a directory with `model.py`, whose class Model loads, predicts and streams as its maker likes."""
+"""The runtime of plain Python: a directory with `model.py`, whose class Model loads, predicts and streams."""
 
 import json
 import sys
@@ -12,8 +12,8 @@ from msgspec import structs
 from bms.adapters.runtimes.artifacts.description import small_file
 from bms.adapters.runtimes.artifacts.model_file import unexpected
 from bms.adapters.runtimes.python.code import check_written, fitted, holds_model, imported, may_say, yields
-from bms.adapters.runtimes.python.errors import told
-from bms.adapters.runtimes.python.signature import returned, said_signatures, streamed
+from bms.adapters.runtimes.python.errors import run_user_code
+from bms.adapters.runtimes.python.signature import declared_signatures, returned, streamed
 from bms.adapters.runtimes.servables.called import CalledServable, served
 from bms.core.errors import FailedPrecondition, Internal
 from bms.core.tensors.columns import mask_name
@@ -62,7 +62,7 @@ class PythonRuntime:
             name: structs.replace(one, batched=False) if name in streaming else one
             for name, one in servable.signatures.items()
         }
-        code.signatures, code.settled = servable.signatures, True
+        code.signatures, code.resolved = servable.signatures, True
         if callable(getattr(model, STEP, None)):
             return StatefulPython(servable, code, config.model)
         made = StreamingPython(servable, code) if streaming else servable
@@ -71,11 +71,11 @@ class PythonRuntime:
 
 
 class Code:
-    """The maker's object, called with care; it never changes what it was given."""
+    """Calls the maker's object, guarding inputs from changes and converting errors."""
 
     def __init__(self, model: Any, directory: str, streaming: frozenset[str]) -> None:
         self.signatures: Mapping[str, Signature] = {}
-        self.settled = False  # whether the signatures are more than what was said
+        self.resolved = False  # whether runs have confirmed the signatures
         self.streaming = streaming
         predict = getattr(model, PREDICT, None) or _nothing
         self._predict = fitted(predict)
@@ -89,7 +89,7 @@ class Code:
         self._one = threading.Lock()
 
     def call(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...]) -> dict[str, Array]:
-        """What `predict` returns; the last part of a signature that streams."""
+        """Calls `predict`; of a signature that streams, the last part."""
         if signature in self.streaming:
             parts = list(self.parts(signature, inputs))
             if not parts:
@@ -98,36 +98,36 @@ class Code:
         if self._step is not None:
             return self.step(signature, inputs, Sequence("", True, True, {}))
         said = self.signatures.get(signature)
-        batched = said is not None and said.batched and self.settled
+        batched = said is not None and said.batched and self.resolved
         rows = next(iter(inputs.values())).shape[0] if batched else None
         method, run = PREDICT, self._predict
         if signature == EXPLAIN and self._explain is not None:
             method, run = EXPLAIN, self._explain
         with self._one:
-            value = self._told(method, lambda: run(_guarded(inputs, said), signature))
+            value = self._call(method, lambda: run(_guarded(inputs, said), signature))
         return returned(value, said, rows)
 
     def step(self, signature: str, inputs: Mapping[str, Array], sequence: Sequence) -> dict[str, Array]:
-        """What `step` returns for one request of a sequence."""
+        """Calls `step` for one request of a sequence."""
         said, step = self.signatures.get(signature), self._step or _nothing
         with self._one:
-            value = self._told(STEP, lambda: step(_guarded(inputs, said), sequence))
+            value = self._call(STEP, lambda: step(_guarded(inputs, said), sequence))
         return returned(value, said, None)
 
     def parts(self, signature: str, inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
-        """What `stream` yields, one by one."""
+        """Iterates over what `stream` yields."""
         method = self._streams
         said = self.signatures.get(signature)
-        steps = self._told(method, lambda: iter(self._stream(_guarded(inputs, said), signature)))
+        steps = self._call(method, lambda: iter(self._stream(_guarded(inputs, said), signature)))
         try:
-            while (part := self._told(method, lambda: next(steps, _END))) is not _END:
+            while (part := self._call(method, lambda: next(steps, _END))) is not _END:
                 yield streamed(part, said)
         finally:
             if hasattr(steps, "close"):
-                self._told(method, steps.close)
+                self._call(method, steps.close)
 
-    def _told(self, method: str, call: Callable[[], Any]) -> Any:
-        return told(Internal, f"Model.{method} failed", self._directory, call, meant=True)
+    def _call(self, method: str, call: Callable[[], Any]) -> Any:
+        return run_user_code(Internal, f"Model.{method} failed", self._directory, call, meant=True)
 
 
 def _nothing(*_: object) -> Any:
@@ -191,9 +191,11 @@ def _made(directory: str) -> Any:
         raise FailedPrecondition(f"'config.json' is no JSON: {error}") from error
     load = callable(getattr(kind, "load", None))
     arguments = () if load else (directory, settings)
-    model = told(FailedPrecondition, "Model can't be made", directory, lambda: fitted(kind)(*arguments))
+    model = run_user_code(FailedPrecondition, "Model can't be made", directory, lambda: fitted(kind)(*arguments))
     if load:
-        told(FailedPrecondition, "Model.load failed", directory, lambda: fitted(model.load)(directory, settings))
+        run_user_code(
+            FailedPrecondition, "Model.load failed", directory, lambda: fitted(model.load)(directory, settings)
+        )
     return model
 
 
@@ -201,14 +203,14 @@ def _signatures(
     config: ServableConfig, model: Any
 ) -> tuple[ServableConfig, dict[str, Signature] | None, frozenset[str]]:
     """The config and the signatures found, both with the one that streams, and the names of those that do."""
-    found = said_signatures(model)
+    found = declared_signatures(model)
     if callable(getattr(model, STEP, None)):
         config = structs.replace(config, signatures=_of_sequences(config.signatures))
         return config, _of_sequences(found) or None, frozenset()
     for name, one in {**config.signatures, **found}.items():
         if one.sequences is not None:
             raise FailedPrecondition(
-                f"signature {name!r} says sequences, and class Model has no `step(self, inputs, sequence)`"
+                f"signature {name!r} declares sequences, but class Model has no `step(self, inputs, sequence)`"
             )
     predict = getattr(model, PREDICT, None)
     if not callable(predict) or yields(predict):

@@ -1,4 +1,4 @@
-"""What a model's own class says of its tensors, and whether what it returned is that."""
+"""Reads the signatures that a model's class declares, and checks what it returns against them."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,8 +15,8 @@ from bms.serving.inference.reasons import plain
 _TENSOR = re.compile(r"\s*(\S+?)[\s:]+([A-Z]+\d*)(\?)?\s*\[\s*(-?\d+(?:\s*,\s*-?\d+)*)?\s*\]\s*")
 
 
-def said_signatures(model: Any) -> dict[str, Signature]:
-    """Those of its attribute `signatures`, by name, or of `signature`; none where it has neither.
+def declared_signatures(model: Any) -> dict[str, Signature]:
+    """Reads the class's attribute `signatures`, by name, or `signature`; none where it has neither.
 
     One is a mapping as in bms.json, or shorter: `{"inputs": ["x FP32 [-1, 4]"], "outputs": ["y FP32 [-1]"]}`. Raises
     FailedPrecondition for what is none.
@@ -31,7 +31,7 @@ def said_signatures(model: Any) -> dict[str, Signature]:
 
 
 def returned(value: object, signature: Signature | None, rows: int | None) -> dict[str, Array]:
-    """`value`, a mapping of arrays or, for a single output, one array, as arrays of the wire's types.
+    """Converts `value`, a mapping of arrays or, for a single output, one array, to arrays of the wire's types.
 
     `rows`: how many there must be of each; None: not known. Of a signature that is not batched, a text or a number by
     itself is an output of one element, as in a stream. Raises Internal saying what was returned instead.
@@ -48,8 +48,8 @@ def returned(value: object, signature: Signature | None, rows: int | None) -> di
 def _named(value: object, specs: tuple[TensorSpec, ...]) -> dict[str, Array]:
     if isinstance(value, Iterator):
         raise Internal(
-            f"the model returned a {type(value).__name__}, whose parts nobody asked for: to answer in parts write "
-            "`yield` in Model.predict itself, or `return` one array or a dictionary of arrays"
+            f"the model returned a {type(value).__name__}, but this signature does not stream: to answer in parts "
+            "write `yield` in Model.predict itself, or `return` one array or a dictionary of arrays"
         )
     if value is None:
         raise Internal("the model returned None: return a dictionary of arrays, or one array")
@@ -62,8 +62,8 @@ def _named(value: object, specs: tuple[TensorSpec, ...]) -> dict[str, Array]:
 
 
 def streamed(value: object, signature: Signature | None) -> dict[str, Array]:
-    """One part of a stream, likewise: a text or a number by itself is an output of one element, where that is what the
-    signature says."""
+    """Converts one part of a stream, likewise: a text or a number by itself is an output of one element, where that is
+    what the signature says."""
     specs = () if signature is None else signature.outputs
     arrays = _named(value, specs)
     for spec in specs:

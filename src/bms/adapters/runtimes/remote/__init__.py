@@ -1,1 +1,2 @@
-"""Models that are elsewhere. Read runtime, http (one upstream), then oip and openai, the protocols they speak."""
+"""The runtime of remote models, which forwards requests to an upstream server. Read runtime, http (one upstream), then
+oip and openai, the protocols they speak."""

@@ -1,4 +1,4 @@
-"""HTTP/1.1 to one upstream: connections go to the very address that was checked, and redirects are not followed."""
+"""An HTTP/1.1 client for one upstream: connects to the very address that was checked, and follows no redirects."""
 
 import http.client
 import socket
@@ -32,13 +32,13 @@ Head = Mapping[str, str]
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a name, in the system's order. Raises OSError."""
+    """Resolves a name to its addresses, in the system's order. Raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
 
 
 class Http:
-    """Requests to one place. Safe to use from several threads; `interrupt` makes those under way fail, giving up the
+    """A client of one upstream. Safe to use from several threads; `interrupt` makes those under way fail, giving up the
     `off` of one makes that one fail. At most `kept` idle connections are kept."""
 
     def __init__(
@@ -75,7 +75,7 @@ class Http:
             )
 
     def addresses(self) -> list[str]:
-        """Where the name leads now. Raises FailedPrecondition when any of it may not be connected to."""
+        """The addresses to connect to. Raises FailedPrecondition when any of it may not be connected to."""
         place = self.place
         try:
             found = self._resolve(place.host, place.port)
@@ -92,7 +92,7 @@ class Http:
         return found
 
     def json(self, method: str, path: str, body: bytes | None = None, off: CancellationHook | None = None) -> bytes:
-        """The body of a good answer. Raises as `answer` does."""
+        """Sends a request, and decodes the body of a good answer. Raises as `answer` does."""
         headers = {} if body is None else {"Content-Type": "application/json"}
         return self.answer(method, path, body, headers, off)[1]
 
@@ -104,7 +104,7 @@ class Http:
         headers: Head | None = None,
         off: CancellationHook | None = None,
     ) -> tuple[Head, bytes]:
-        """Head (names in lower case) and body of a good answer.
+        """Sends a request: head (names in lower case) and body of a good answer.
 
         Raises InvalidArgument where the upstream finds fault with the content, else Unavailable, DeadlineExceeded or
         FailedPrecondition, always in our words with at most a few of the upstream's; Cancelled where it was given up.
@@ -115,7 +115,8 @@ class Http:
     def stream(
         self, method: str, path: str, body: bytes, headers: Head | None = None, off: CancellationHook | None = None
     ) -> Iterator[bytes]:
-        """The lines of a good answer, as they come. Closing the iterator closes the connection. Raises as `answer`."""
+        """Sends a request, and iterates over the lines of a good answer, as they come. Closing the iterator closes the
+        connection. Raises as `answer`."""
         with _Exchange(self, method, path, body, headers or {}, off) as exchange:
             yield from exchange.lines()
 
@@ -180,7 +181,7 @@ class _Connection(http.client.HTTPConnection):
 
     @property
     def named(self) -> str:
-        """For the Host header."""
+        """The value of the Host header."""
         return self._bare if self._default else f"{self._bare}:{self.port}"
 
     def connect(self) -> None:
@@ -215,7 +216,7 @@ class _Connection(http.client.HTTPConnection):
             raise ConnectionAbortedError("it was given up")
 
     def abort(self) -> None:
-        """Makes whoever waits for this connection, in another thread, fail; it is of no use from then on."""
+        """Makes whoever waits for this connection, in another thread, fail; it can't be used from then on."""
         self._aborted = True
         sock = self.sock or self._connecting
         if sock is not None:
@@ -262,18 +263,18 @@ class _Exchange:
         done = self._usable and error is None
         self._http.give(self._connection, usable=done)
         if isinstance(error, (OSError, http.client.HTTPException)) and not isinstance(error, BmsError):
-            raise self._said(error) from None
+            raise self._converted(error) from None
 
-    def _said(self, error: Exception) -> BmsError:
+    def _converted(self, error: Exception) -> BmsError:
         if self._off is not None and self._off.given_up:
             return Cancelled("this request was given up")
         host = self._http.place.host
         if isinstance(error, ssl.SSLCertVerificationError):
-            return Unavailable(f"the upstream {host!r} has no certificate to be believed: {error.verify_message}")
+            return Unavailable(f"the upstream {host!r} has no trusted certificate: {error.verify_message}")
         if isinstance(error, TimeoutError):
             return DeadlineExceeded(f"the upstream {host!r} did not answer within {self._http.timeout_s:g} s")
         words = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
-        return Unavailable(f"the upstream {host!r} can't be asked: {words}", retry_after_s=1.0)
+        return Unavailable(f"the upstream {host!r} can't be reached: {words}", retry_after_s=1.0)
 
     def _begin(self) -> None:
         method, path, body, headers = self._request
@@ -316,7 +317,7 @@ class _Exchange:
         return b"".join(parts)
 
     def lines(self) -> Iterator[bytes]:
-        """Raises Internal for an answer that says to be no stream of events."""
+        """Iterates over the lines of the answer. Raises Internal for an answer that says to be no stream of events."""
         kind = self.head.get("content-type", "").partition(";")[0].strip().lower()
         if kind in ("text/html", "application/json"):
             raise Internal(f"the upstream {self._http.place.host!r} answers with {kind}, expected text/event-stream")
@@ -335,8 +336,8 @@ class _Exchange:
 
 
 def failure(host: str, status: int, body: bytes, head: Head) -> BmsError:
-    """What an answer that is not good means for our caller."""
-    said = words(body)
+    """Converts an answer that is not good to an error for our caller."""
+    said = excerpt(body)
     if 300 <= status < 400:
         return FailedPrecondition(
             f"the upstream {host!r} redirects (status {status}), which is not followed: write the address it means "
@@ -357,7 +358,7 @@ def failure(host: str, status: int, body: bytes, head: Head) -> BmsError:
     return Unavailable(f"the upstream {host!r} can't answer now (status {status})", retry_after_s=wait)
 
 
-def words(body: bytes) -> str:
-    """A few of an upstream's own, in one line that can't be taken for anything else."""
+def excerpt(body: bytes) -> str:
+    """A short excerpt of an upstream's message, in one line that can't be taken for anything else."""
     text = "".join(each if each.isprintable() else " " for each in body.decode(errors="replace")).strip()
     return f"; it says {text[:MAX_WORDS]!r}" if text else ""

@@ -1,4 +1,4 @@
-"""An upstream that speaks the Open Inference Protocol v2 over HTTP, with binary tensors.
+"""Forwards to an upstream that speaks the Open Inference Protocol v2 over HTTP, with binary tensors.
 
 Sources: https://github.com/kserve/open-inference-protocol, and for binary tensors
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md.
@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from bms.adapters.runtimes.remote.http import Http
-from bms.adapters.runtimes.servables.declared import settled
+from bms.adapters.runtimes.servables.declared import completed_signature
 from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument
 from bms.core.serving.upstreams import Upstream
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
@@ -73,18 +73,18 @@ class OipServable:
         except BmsError as error:
             raise FailedPrecondition(error.message) from error
         signature = _signature(found)
-        self.signatures = {name: settled(name, one, signature) for name, one in declared.items()} or {
+        self.signatures = {name: completed_signature(name, one, signature) for name, one in declared.items()} or {
             DEFAULT: signature
         }
 
     def infer(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()) -> dict[str, Array]:
-        return self._asked(EngineRequest(signature, inputs, outputs), None)
+        return self._infer(EngineRequest(signature, inputs, outputs), None)
 
     def _answered(self, request: EngineRequest, off: CancellationHook) -> Generator[dict[str, Array], None, End]:
-        yield self._asked(request, off)
+        yield self._infer(request, off)
         return End()
 
-    def _asked(self, request: EngineRequest, off: CancellationHook | None) -> dict[str, Array]:
+    def _infer(self, request: EngineRequest, off: CancellationHook | None) -> dict[str, Array]:
         if self._http is None:
             raise FailedPrecondition("this servable is closed")
         known = self.signatures[request.signature]

@@ -1,4 +1,4 @@
-"""Upstreams that speak OpenAI's protocol: embeddings, and chat completions as they are generated.
+"""Forwards to upstreams that speak OpenAI's protocol: embeddings, and chat completions as they are generated.
 
 Source: https://platform.openai.com/docs/api-reference. The upstream's URL is what its clients call the base URL, for
 example https://api.example.com/v1.
@@ -9,8 +9,8 @@ from collections.abc import Generator, Iterator, Mapping
 import msgspec
 import numpy as np
 
-from bms.adapters.runtimes.remote.http import Http, words
-from bms.adapters.runtimes.servables.declared import settled
+from bms.adapters.runtimes.remote.http import Http, excerpt
+from bms.adapters.runtimes.servables.declared import completed_signature
 from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument, Unavailable
 from bms.core.serving.upstreams import Upstream
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
@@ -29,7 +29,7 @@ class _Embedding(msgspec.Struct, frozen=True):
 
 
 class _Usage(msgspec.Struct, frozen=True):
-    """Of a request as a whole. What is no possible count counts as not told: upstreams say what they like."""
+    """The token counts of a request as a whole. An impossible count is ignored: upstreams may send anything."""
 
     prompt_tokens: object = None
     completion_tokens: object = None
@@ -50,7 +50,7 @@ class _Choice(msgspec.Struct, frozen=True):
 
 
 class _Chunk(msgspec.Struct, frozen=True):
-    """A piece of a stream; the usage is its last one's, where the upstream was asked for it and tells it. `error` is
+    """A piece of a stream; the usage is its last one's, where the upstream was asked for it and sends it. `error` is
     what came in between: then there is no more."""
 
     choices: tuple[_Choice, ...] | None = None
@@ -63,7 +63,7 @@ _chunk = msgspec.json.Decoder(_Chunk)
 
 
 class _Remote:
-    """What both kinds share: each request is a call of its own."""
+    """Base class of both servables: each request is a call of its own."""
 
     format = "upstream"
 
@@ -86,7 +86,7 @@ class _Remote:
 
 
 class EmbeddingsServable(_Remote):
-    """`text` BYTES [-1] → `embedding` FP32 [-1, d] and `tokens` INT32 [-1].
+    """Embeddings of an upstream. `text` BYTES [-1] → `embedding` FP32 [-1, d] and `tokens` INT32 [-1].
 
     Upstreams count tokens of a request as a whole: its texts have their share by length, and add up to the count.
     """
@@ -95,7 +95,7 @@ class EmbeddingsServable(_Remote):
         """Asks for one embedding. Raises FailedPrecondition when it can't be had, or `declared` does not fit it."""
         super().__init__(http, upstream, self._answered)
         try:
-            vectors, _ = self._asked([TRIAL])
+            vectors, _ = self._embed([TRIAL])
         except BmsError as error:
             raise FailedPrecondition(error.message) from error
         found = Signature(
@@ -105,7 +105,9 @@ class EmbeddingsServable(_Remote):
                 TensorSpec(name="tokens", dtype="INT32", shape=(None,)),
             ),
         )
-        self.signatures = {name: settled(name, one, found) for name, one in declared.items()} or {DEFAULT: found}
+        self.signatures = {name: completed_signature(name, one, found) for name, one in declared.items()} or {
+            DEFAULT: found
+        }
 
     def infer(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()) -> dict[str, Array]:
         return self._embedded(EngineRequest(signature, inputs, outputs), None)[0]
@@ -118,14 +120,14 @@ class EmbeddingsServable(_Remote):
     def _embedded(self, request: EngineRequest, off: CancellationHook | None) -> tuple[dict[str, Array], int | None]:
         """The outputs, and how many tokens the upstream counted."""
         texts = [_text(item) for item in request.inputs["text"]]
-        vectors, tokens = self._asked(texts, off)
+        vectors, tokens = self._embed(texts, off)
         width = self.signatures[request.signature].output("embedding").shape[1]
         if vectors.shape[1] != width:
             raise Internal(f"the upstream's embeddings have {vectors.shape[1]} numbers, and had {width} before")
         given: dict[str, Array] = {"embedding": vectors, "tokens": _shares(tokens or 0, texts)}
         return {name: given[name] for name in request.outputs or ("embedding", "tokens")}, tokens
 
-    def _asked(self, texts: list[str], off: CancellationHook | None = None) -> tuple[Array, int | None]:
+    def _embed(self, texts: list[str], off: CancellationHook | None = None) -> tuple[Array, int | None]:
         body = {"model": self._model, "input": [text or _BLANK for text in texts], "encoding_format": "float"}
         content = self._open.json("POST", "/embeddings", msgspec.json.encode(body), off)
         try:
@@ -146,8 +148,8 @@ class EmbeddingsServable(_Remote):
 
 
 class GenerateServable(_Remote):
-    """`text` BYTES [1], a prompt → `text` BYTES [1], piece by piece. An empty prompt is answered by one empty piece,
-    without asking anybody: that is how platforms warm up, and upstreams are paid."""
+    """Chat completions of an upstream. `text` BYTES [1], a prompt → `text` BYTES [1], piece by piece. An empty prompt
+    is answered by one empty piece, without asking anybody: that is how platforms warm up, and upstreams are paid."""
 
     streaming = frozenset({GENERATE})
 
@@ -158,7 +160,9 @@ class GenerateServable(_Remote):
         found = Signature(inputs=text, outputs=text, batched=False)
         if declared.keys() - self.streaming:
             raise FailedPrecondition(f"this upstream has the signature {GENERATE!r} alone")
-        self.signatures = {name: settled(name, one, found) for name, one in declared.items()} or {GENERATE: found}
+        self.signatures = {name: completed_signature(name, one, found) for name, one in declared.items()} or {
+            GENERATE: found
+        }
         self._more: dict[str, object] = {"stream_options": {"include_usage": True}}
         try:
             try:
@@ -170,7 +174,7 @@ class GenerateServable(_Remote):
             raise FailedPrecondition(error.message) from error
 
     def infer(self, signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...] = ()) -> dict[str, Array]:
-        """All pieces as one."""
+        """Generates the whole answer."""
         return {
             "text": np.array([b"".join(piece["text"][0] for piece in self.stream(signature, inputs))], dtype=object)
         }
@@ -207,7 +211,7 @@ class GenerateServable(_Remote):
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise Internal(f"a piece of the upstream's stream can't be read: {str(error)[:200]}") from None
             if chunk.error is not None:
-                raise Internal(f"the upstream ended its answer with an error{_said(chunk.error)}")
+                raise Internal(f"the upstream ended its answer with an error{_error_excerpt(chunk.error)}")
             usage = chunk.usage or usage
             for choice in (chunk.choices or ())[:1]:
                 finish = choice.finish_reason if finish is None else finish
@@ -250,10 +254,10 @@ def _whole(data: bytes) -> bool:
     return True
 
 
-def _said(error: object) -> str:
-    """A few words of an error that an upstream tells."""
+def _error_excerpt(error: object) -> str:
+    """A short excerpt of an upstream's error."""
     told = error.get("message") if isinstance(error, dict) else error
-    return words(told.encode()) if isinstance(told, str) else ""
+    return excerpt(told.encode()) if isinstance(told, str) else ""
 
 
 def _count(told: object) -> int | None:

@@ -1,4 +1,5 @@
-"""Models that are elsewhere: a server that speaks OIP or the OpenAI protocol answers for the file `upstream.json`."""
+"""The runtime of remote models: a server that speaks OIP or the OpenAI protocol answers for the file
+`upstream.json`."""
 
 import os
 from collections.abc import Callable

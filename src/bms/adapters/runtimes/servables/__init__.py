@@ -1,4 +1,5 @@
-"""What a loaded model becomes: a function with signatures, its own or those declared, as runs bear them out.
+"""Servables: loaded models as functions with signatures, declared or inferred, and confirmed by runs.
 
-Read in this order: called, declared, settling, asked (formats that tell nothing), class_scores, data_frame.
+Read in this order: called, declared, signature_resolution, undeclared (formats without a signature),
+class_scores, data_frame.
 """

@@ -1,4 +1,4 @@
-"""A servable around a function: what runtimes of frameworks share, once the framework has loaded its model."""
+"""Makes a servable of a function: what runtimes of frameworks share, once the framework has loaded its model."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -9,7 +9,7 @@ import numpy as np
 
 from bms.adapters.runtimes.examples.file import Example
 from bms.adapters.runtimes.servables.declared import ask
-from bms.adapters.runtimes.servables.signature_resolution import asked_of, given_examples, settle
+from bms.adapters.runtimes.servables.signature_resolution import asked_of, given_examples, resolve_signatures
 from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument
 from bms.core.tensors.signature import Signature
 from bms.core.tensors.tensor import Array
@@ -29,7 +29,8 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class CalledServable:
-    """Keeps `Servable`'s contract if `call` does. What it raises of `invalid` is the inputs' fault, told by `words`."""
+    """A servable around `call`; keeps `Servable`'s contract if `call` does. Exceptions of it in `invalid` are the
+    inputs' fault, and described by `words`."""
 
     def __init__(
         self,
@@ -109,20 +110,22 @@ def served(
     words: Words = str,
     streaming: frozenset[str] = frozenset(),
 ) -> CalledServable:
-    """The servable of a loaded model, with its signatures settled: those of `config`, checked against `found` and
-    completed, else `found` as runs bear it out. `found` may leave outputs out; None: the format tells nothing.
+    """Makes the servable of a loaded model, with its signatures resolved: those of `config`, checked against `found`
+    and completed, else `found` as runs bear it out. `found` may leave outputs out; None: the format describes no
+    signature.
 
-    Runs are with the artifact's own example where it has one that fits, else with `example`, else with made-up rows;
-    `independent`, `gentle` and `streaming` as `settle` says.
-    Raises FailedPrecondition when the declared ones do not fit, when the model does not run on an example, and, with
-    neither, asking for them: `why` says what is not told.
+    Runs are with the artifact's own example where it has one that fits, else with `example`, else with synthetic rows;
+    `independent`, `gentle` and `streaming` as `settle` says. Raises FailedPrecondition when the declared ones do not
+    fit, when the model does not run on an example, and, with neither, asking for them: `why` says what is not told.
     """
     if not config.signatures and not found:
         raise ask(config.runtime, why)
     asked = {name: asked_of(name, config, found or {}) for name in config.signatures or found or {}}
     servable = CalledServable(format, call, asked, invalid, words)
     examples = given_examples(config, asked, example, found or {})
-    made = settle(servable, config, asked, examples, independent=independent, gentle=gentle, streaming=streaming)
+    made = resolve_signatures(
+        servable, config, asked, examples, independent=independent, gentle=gentle, streaming=streaming
+    )
     servable.signatures, servable.examples, servable.apart = made.signatures, made.examples, made.apart
     servable.one_by_one = frozenset(made.one_by_one)
     return servable

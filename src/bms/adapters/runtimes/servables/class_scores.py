@@ -1,4 +1,4 @@
-"""Which output of a signature holds the probabilities of classes, told by its name."""
+"""Finds which output of a signature holds class probabilities, by its name."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The pandas frame of a table's tensors: what a model that was fitted on a frame is handed."""
+"""Converts a table's tensors to the pandas frame that a model fitted on a frame is handed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,8 @@ from bms.core.tensors.tensor import NUMPY, Array
 
 
 def frame_of(pandas: Any, signature: Signature, inputs: Mapping[str, Array]) -> Any:
-    """A DataFrame with the signature's columns, in its order, of such types as pandas gives them when it reads a table.
+    """Makes a DataFrame with the signature's columns, in its order, of such types as pandas gives them when it reads a
+    table.
 
     Numbers are as they are, NaN where missing; integers and booleans of their own type, or where some are missing
     float64 and objects; texts objects; date-times datetime64, in UTC where they carry an offset; a category with known
@@ -42,7 +43,7 @@ def _column(pandas: Any, spec: TensorSpec, array: Array, mask: Array | None) -> 
 
 
 def texts_of(name: str, array: Array, mask: Array | None) -> Any:
-    """Texts as an array of objects, NaN where missing. Raises InvalidArgument for bytes that are not UTF-8."""
+    """Converts texts to an array of objects, NaN where missing. Raises InvalidArgument for bytes that are not UTF-8."""
     texts = np.empty(len(array), dtype=object)
     gaps = mask.tolist() if mask is not None else None
     for row, content in enumerate(array.tolist()):

@@ -1,4 +1,4 @@
-"""Whether a declared signature fits what a model was found to take and give."""
+"""Checks that a declared signature fits what a model was found to take and give, and completes it."""
 
 from collections.abc import Iterable
 
@@ -9,10 +9,10 @@ from bms.core.tensors.class_names import resolve_class_names
 from bms.core.tensors.signature import Signature, TensorSpec, shape_text
 
 
-def settled(name: str, declared: Signature, found: Signature) -> Signature:
-    """`declared`, with the outputs and the classes' names of `found` where it says none, and of its columns the levels
-    that the model has. It is batched only where both are; a model that takes one row has one row in the signature,
-    too. Raises as `check_declared` and `resolve_class_names` do."""
+def completed_signature(name: str, declared: Signature, found: Signature) -> Signature:
+    """Completes `declared` with the outputs and the classes' names of `found` where it says none, and of its columns
+    the levels that the model has. It is batched only where both are; a model that takes one row has one row in the
+    signature, too. Raises as `check_declared` and `resolve_class_names` do."""
     if declared.batched and not found.batched:
         inputs = tuple(_one_row_where(spec, found) for spec in declared.inputs)
         declared = structs.replace(declared, inputs=inputs, batched=False, method="predict", scores=None)
@@ -31,7 +31,8 @@ def settled(name: str, declared: Signature, found: Signature) -> Signature:
 
 
 def with_found(inputs: Iterable[TensorSpec], found: Signature) -> tuple[TensorSpec, ...]:
-    """Declared inputs, with what only the model can tell of them: the levels of columns, the features of examples."""
+    """Completes declared inputs with what only the model knows of them: the levels of columns, the features of
+    examples."""
     return tuple(_with_features(_with_levels(spec, found), found) for spec in inputs)
 
 
@@ -65,8 +66,8 @@ def check_inputs_declared(name: str, declared: Signature, found: Signature) -> N
 
 
 def ask(runtime: str, why: str, takes: Iterable[str] = ()) -> FailedPrecondition:
-    """The error that asks a model's maker for its signature; `why` says what the format does not tell, `takes` what
-    the inputs are called, where it is known."""
+    """Makes the error that asks a model's maker to declare a signature; `why` says what the format does not describe,
+    `takes` what the inputs are called, where it is known."""
     said = " ".join(f"--input '{name} FP32 [-1, 64]'" for name in tuple(takes)[:8] or ("x",))
     return FailedPrecondition(
         f"the signature of this {runtime} model can't be found out: {why}; say what it takes, for example with "

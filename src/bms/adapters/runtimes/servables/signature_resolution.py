@@ -1,4 +1,4 @@
-"""What a loaded model's signatures are: its own, or those declared, as runs bear them out."""
+"""Resolves a loaded model's signatures: its own, or the declared ones, confirmed by runs."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,7 +8,7 @@ from msgspec import structs
 from bms.adapters.runtimes.artifacts.description import described
 from bms.adapters.runtimes.examples.file import Example, read_example
 from bms.adapters.runtimes.examples.inputs import examples_of
-from bms.adapters.runtimes.servables.declared import check_inputs_declared, settled, with_found
+from bms.adapters.runtimes.servables.declared import check_inputs_declared, completed_signature, with_found
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.tensors.preprocessing import ImagePreprocess, target_of
@@ -21,9 +21,10 @@ from bms.serving.lifecycle.examples import rows_of
 from bms.serving.lifecycle.servable import Servable
 
 
-class SettledSignatures:
-    """By the names of signatures: what they are; inputs on which the model runs; why rows don't share a run, where
-    their shapes would allow it. `one_by_one`: tables, which are always batched, of whose rows nothing is proved."""
+class ResolvedSignatures:
+    """Resolved signatures. By the names of signatures: what they are; inputs on which the model runs; why rows don't
+    share a run, where their shapes would allow it. `one_by_one`: tables, which are always batched, of whose rows
+    nothing is proved."""
 
     def __init__(self) -> None:
         self.signatures: dict[str, Signature] = {}
@@ -33,12 +34,13 @@ class SettledSignatures:
 
 
 def own_signature(name: str, found: Mapping[str, Signature]) -> Signature | None:
-    """The model's own behind a declared one: that of its name, else the default or only one; None: nothing is known."""
+    """The model's own signature behind a declared one: that of its name, else the default or only one; None: nothing is
+    known."""
     return found.get(name) or found.get(DEFAULT) or (next(iter(found.values())) if len(found) == 1 else None)
 
 
 def asked_of(name: str, config: ServableConfig, found: Mapping[str, Signature]) -> Signature:
-    """How the model is to be asked: its own signature, with inputs as narrow as they were declared. Raises
+    """The signature by which the model is called: its own, with inputs as narrow as they were declared. Raises
     FailedPrecondition for inputs that it does not take."""
     own, declared = own_signature(name, found), config.signatures.get(name)
     if declared is None:
@@ -55,10 +57,9 @@ def given_examples(
     other: Example | None = None,
     known: Mapping[str, Signature] = MappingProxyType({}),
 ) -> dict[str, dict[str, Array]]:
-    """What the artifact's example, else the `other` one, is for the signatures that it fits. With preprocessing it may
+    """Converts the artifact's example, else the `other` one, for the signatures that it fits. With preprocessing it may
     be one of what is prepared, which is not the model's own to take; and it may be one for another of the `known`
-    signatures, of other inputs, that nobody declared. Raises FailedPrecondition for one that fits none.
-    """
+    signatures, of other inputs, that nobody declared. Raises FailedPrecondition for one that fits none."""
     own = read_example(config.directory)
     inputs = [{spec.name for spec in one.inputs} for one in asked.values()]
     more = {name: one for name, one in known.items() if {spec.name for spec in one.inputs} not in inputs}
@@ -93,7 +94,7 @@ def _of_any_rows(signature: Signature) -> Signature:
     return structs.replace(signature, inputs=free)
 
 
-def settle(
+def resolve_signatures(
     servable: Servable,
     config: ServableConfig,
     asked: Mapping[str, Signature],
@@ -102,15 +103,15 @@ def settle(
     independent: bool = False,
     gentle: bool = False,
     streaming: frozenset[str] = frozenset(),
-) -> SettledSignatures:
-    """`asked` as runs bear them out, then compared with what `config` declares.
+) -> ResolvedSignatures:
+    """Resolves the signatures: `asked` as runs bear them out, then compared with what `config` declares.
 
-    A declaration never stands in for a proof: what is declared batched is so only if its rows are proved independent.
-    `independent`: the library answers row by row, so that a proof which could tell nothing is no obstacle; `gentle` as
-    `observed` says; those `streaming` have runs of their own, whatever is declared. Signatures that a verification has
-    proved are taken as they are. Raises FailedPrecondition.
+    A declaration never replaces a proof: what is declared batched is so only if its rows are proved independent.
+    `independent`: the library answers row by row, so that an inconclusive proof is no obstacle; `gentle` as `observed`
+    says; those `streaming` have runs of their own, whatever is declared. Signatures that a verification has proved are
+    taken as they are. Raises FailedPrecondition.
     """
-    made = SettledSignatures()
+    made = ResolvedSignatures()
     independent = independent or config.compared
     batched = described(config.directory).batched
     monotonic = SystemClock().monotonic
@@ -159,7 +160,9 @@ def settle(
             made.examples[name] = seen.example
         else:
             made.examples[name] = as_it_runs(servable, name, seen.signature, example)
-        made.signatures[name] = seen.signature if declared is None else settled(name, declared, seen.signature)
+        made.signatures[name] = (
+            seen.signature if declared is None else completed_signature(name, declared, seen.signature)
+        )
     return made
 
 
@@ -171,7 +174,7 @@ def _varies(example: Mapping[str, Array] | None) -> bool:
 def as_it_runs(
     servable: Servable, name: str, signature: Signature, example: Mapping[str, Array]
 ) -> Mapping[str, Array]:
-    """A maker's example as one run takes it: of what is not batched all of it, or its first row where that fails."""
+    """A maker's example for one run: of what is not batched all of it, or its first row where that fails."""
     if signature.batched:
         return example
     try:
@@ -182,7 +185,7 @@ def as_it_runs(
 
 
 def alone(name: str, signature: Signature) -> Signature:
-    """The same, of which each request has a run of its own. Raises FailedPrecondition for a table."""
+    """The same signature, with a run of its own for each request. Raises FailedPrecondition for a table."""
     if is_table(signature):
         raise FailedPrecondition(
             f"signature {name!r} takes a table, whose rows are answered one by one: it can't be served unbatched"
@@ -191,8 +194,8 @@ def alone(name: str, signature: Signature) -> Signature:
 
 
 def not_batched(name: str, signature: Signature, why: str = "") -> FailedPrecondition:
-    """The refusal of a signature that is declared batched, but has a run for each request: `why`, else by what it takes
-    or says of itself."""
+    """Makes the refusal of a signature that is declared batched, but has a run for each request: `why`, else by what it
+    takes or says of itself."""
     whole = next((spec for spec in signature.inputs if spec.shape[:1] != (None,)), None)
     if whole is not None:
         why = f"its input {whole.name!r} has shape {shape_text(whole.shape)}, whose first dimension is not free"

@@ -1,4 +1,4 @@
-"""Serving models whose format tells the names of their inputs at most: their makers say the rest."""
+"""Serves models whose format does not describe their inputs: their makers must declare a signature."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ def served_as_asked(
     invalid: tuple[type[Exception], ...],
     gentle: bool = False,
 ) -> CalledServable:
-    """Serves by the declared signatures, whose outputs are those that runs give.
+    """Makes a servable with the declared signatures, whose outputs are those that runs give.
 
     Raises as `check_asked` does, and FailedPrecondition when runs on examples fail or give other outputs than the
     declared ones.
@@ -37,8 +37,8 @@ def served_as_asked(
 
 
 def check_asked(runtime: str, asks: MissingDeclaration, signatures: Mapping[str, Signature]) -> None:
-    """Raises FailedPrecondition when nothing is declared, saying why that is needed, and when the declared inputs are
-    not the model's."""
+    """Checks the declared signatures. Raises FailedPrecondition when nothing is declared, saying why that is needed,
+    and when the declared inputs are not the model's."""
     takes = asks.takes
     if not signatures:
         raise ask(runtime, asks.why, [name for name, needed in (takes or {}).items() if needed])

@@ -1,4 +1,4 @@
-"""Boosters of LightGBM and XGBoost within a scikit-learn model: which of their columns are categories, and of what."""
+"""Finds the categorical columns of LightGBM and XGBoost boosters within a scikit-learn model."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -19,13 +19,13 @@ class Categories(NamedTuple):
 
 
 def library_of(estimator: Any) -> str:
-    """ "lightgbm", "xgboost", "sklearn" and so on."""
+    """The library of an estimator: "lightgbm", "xgboost", "sklearn" and so on."""
     return type(estimator).__module__.partition(".")[0]
 
 
 def categories_of(estimator: Any) -> Categories | None:
-    """None for what is no booster. Raises FailedPrecondition where it was trained on categories, and which they were
-    is not told."""
+    """The categories of a booster; None for what is no booster. Raises FailedPrecondition where it was trained on
+    categories, which the model does not store."""
     name = type(estimator).__name__
     library = library_of(estimator)
     if library == "lightgbm" and hasattr(estimator, "booster_"):

@@ -1,4 +1,4 @@
-"""What a fitted model tells of the columns it was fitted on: which it takes as texts, levels, numbers, or not at all.
+"""Infers the columns that a model was fitted on: which it takes as texts, categories, numbers, or not at all.
 
 Nothing in scikit-learn says a column's type outright, but what was learnt from one does: the levels of an encoder, the
 fill of an imputer, the vocabulary of a vectoriser. So the fitted structure is walked: transformers of columns,
@@ -20,10 +20,11 @@ _DROPPED = "drop"
 
 
 class Learnt(msgspec.Struct):
-    """Of one column: `used` at all, the `kinds` that the steps which read it saw, the `levels` that encoders learnt.
+    """What was inferred of one column: `used` at all, the `kinds` that the steps which read it saw, the `levels` that
+    encoders learnt.
 
-    `none`: what is missing was None in training, not NaN, and an encoder tells the two apart. `strict`: a value that is
-    no level of this category is refused by what reads it, which could not tell it from a missing one in a frame.
+    `none`: what is missing was None in training, not NaN, and an encoder distinguishes the two. `strict`: a value that
+    is no level of this category is refused by what reads it, which could not tell it from a missing one in a frame.
     """
 
     used: bool = False
@@ -34,7 +35,7 @@ class Learnt(msgspec.Struct):
 
     @property
     def column(self) -> Column | None:
-        """None where nothing was learnt. A column that no step reads may be left out."""
+        """The column's type; None where nothing was inferred. A column that no step reads may be left out."""
         if not self.used:
             return Column(type="text", optional=True, unread=True)
         if "category" in self.kinds:
@@ -46,7 +47,7 @@ class Learnt(msgspec.Struct):
 
 
 def learnt_of(model: Any, names: Sequence[str]) -> dict[str, Learnt]:
-    """What the fitted `model`, which takes a frame with these columns, tells of each."""
+    """Infers each column of the frame that the fitted `model` takes."""
     walk = _Walk(names)
     walk.visit(model, range(len(names)))
     return {name: walk.learnt[place] for place, name in enumerate(names)}
@@ -58,7 +59,7 @@ class _Walk:
         self.learnt = [Learnt() for _ in names]
 
     def visit(self, estimator: Any, places: Sequence[int]) -> None:
-        """Of an estimator that is handed these of the columns, in this order."""
+        """Visits an estimator that is handed these of the columns, in this order."""
         if isinstance(estimator, str):  # "passthrough"
             self._use(places, ())
         elif hasattr(estimator, "_transformer_to_input_indices"):
@@ -177,5 +178,5 @@ def _nan(value: object) -> bool:
 
 
 def unknown(learnt: dict[str, Learnt]) -> Iterator[str]:
-    """The columns of which nothing was learnt, though they are used."""
+    """The columns of which nothing was inferred, though they are used."""
     return (name for name, one in learnt.items() if one.column is None)

@@ -1,4 +1,4 @@
-"""What a caller is told when an estimator refuses rows: its own words, and which column they are about."""
+"""Converts an estimator's refusal of rows to an error for the caller, which names the likely column."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,7 +14,8 @@ from bms.serving.inference.reasons import reason
 
 
 def refused(error: Exception, signature: Signature, inputs: Mapping[str, Array]) -> InvalidArgument:
-    """Of a table: scikit-learn counts columns within one of its steps, so the likely ones are looked for here."""
+    """Makes the error. Of a table: scikit-learn counts columns within one of its steps, so the likely ones are looked
+    for here."""
     words = f"the estimator could not run on these inputs: {reason(error)}"
     return InvalidArgument("; ".join([words, *_blamed(str(error), signature, inputs)][:4]))
 

@@ -1,4 +1,4 @@
-"""What kind of file holds a scikit-learn model, told by its content, and reading it no less safely than declared."""
+"""Recognises the file of a scikit-learn model by its content, and reads it no less safely than declared."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def format_of(path: str) -> str | None:
 
 
 def read_estimator(path: str, *, allow_pickle: bool) -> tuple[Any, str]:
-    """(object, format). Imports scikit-learn and, for skops files, skops.
+    """Reads the file: (object, format). Imports scikit-learn and, for skops files, skops.
 
     Raises FailedPrecondition when name and content disagree, when a skops file holds types that are not trusted, when a
     pickle is not allowed, and when the file is broken.
@@ -77,7 +77,7 @@ def _skops(path: str, name: str) -> Any:
         raise lacking("sklearn", "skops", error) from error
     if tuple(map(int, re.findall(r"\d+", skops.__version__)[:2])) < _SAFE_SKOPS:
         raise FailedPrecondition(
-            f"skops {skops.__version__} opens files less safely than it says: ask for a newer one, skops>=0.13, in the "
+            f"skops {skops.__version__} opens files unsafely: require a newer one, skops>=0.13, in the "
             "version's requirements"
         )
     try:

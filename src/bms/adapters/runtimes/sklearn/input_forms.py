@@ -1,4 +1,5 @@
-"""The ways in which a fitted estimator may be handed rows, likeliest first: by what was said, and what it learnt."""
+"""Lists the ways in which a fitted estimator may be handed rows, likeliest first: by what was declared, and what it
+learnt."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -30,7 +31,7 @@ _BEYOND = 2**53  # whole numbers that a number, FP64, may not hold
 
 
 class FittedEstimator(NamedTuple):
-    """An estimator, and what is known of its columns; `pandas` where it takes a frame."""
+    """A fitted estimator, and what is known of its columns; `pandas` where it takes a frame."""
 
     estimator: Any
     names: tuple[str, ...] = ()
@@ -44,7 +45,7 @@ class FittedEstimator(NamedTuple):
 
 
 def names_of(estimator: Any) -> tuple[str, ...]:
-    """The columns of the frame that it was fitted on; none where it was fitted on an array.
+    """The columns of the frame that the estimator was fitted on; none where it was fitted on an array.
 
     Raises FailedPrecondition where a name stands for two columns.
     """
@@ -67,7 +68,8 @@ def names_of(estimator: Any) -> tuple[str, ...]:
 
 
 def ways(fitted: FittedEstimator, declared: Signature | None) -> Iterator[InputForm]:
-    """Raises FailedPrecondition where `declared` does not fit, and where nothing says what the estimator takes."""
+    """The forms of input to try. Raises FailedPrecondition where `declared` does not fit, and where nothing says what
+    the estimator takes."""
     if fitted.names:
         if declared is None or not _is_matrix(declared):
             yield from _tables(fitted, declared)
@@ -120,14 +122,15 @@ def _tables(fitted: FittedEstimator, declared: Signature | None) -> Iterator[Inp
     tried: list[tuple[TensorSpec, ...]] = []
     for dtype in (precision, "FP32" if precision == "FP64" else "FP64"):
         specs = tuple(
-            _said(fitted, given[name]) if name in given else _spec(fitted, name, dtype) for name in fitted.names
+            _declared_column(fitted, given[name]) if name in given else _spec(fitted, name, dtype)
+            for name in fitted.names
         )
         if specs not in tried:
             tried.append(specs)
             yield table(fitted.pandas, specs, fitted.learnt)
 
 
-def _said(fitted: FittedEstimator, spec: TensorSpec) -> TensorSpec:
+def _declared_column(fitted: FittedEstimator, spec: TensorSpec) -> TensorSpec:
     """A declared column, with the levels that the model learnt of it; one without a type has that of its tensor.
 
     Raises FailedPrecondition for what is no column.
@@ -170,7 +173,7 @@ def _spec(fitted: FittedEstimator, name: str, precision: DType) -> TensorSpec:
 
 
 def column_of(learnt: Learnt, example: Example | None, name: str) -> Column:
-    """What a column is: what its example declares, else what training saw and its values are, else a number."""
+    """The type of a column: what its example declares, else what training saw and its values are, else a number."""
     seen = learnt.column
     optional = not learnt.used
     if example is not None and name in example.types:

@@ -1,4 +1,4 @@
-"""What an estimator takes, and how its rows are made of the inputs: arrays, texts, or the frame it was fitted on.
+"""The forms of input of estimators, and how rows are made of them: arrays, texts, or the frame it was fitted on.
 
 A model that was fitted on a frame takes a table: its columns by name, in whatever order they come. Any other takes "x":
 numbers [rows, features], or texts as BYTES, [rows] before a vectoriser and [rows, features] before encoders.
@@ -22,7 +22,7 @@ INPUT = "x"
 
 
 class InputForm(NamedTuple):
-    """One way to hand rows to an estimator: the inputs, and what becomes of them; `example`: rows that training saw."""
+    """One way to hand rows to an estimator: the inputs, and the conversion; `example`: rows that training saw."""
 
     inputs: tuple[TensorSpec, ...]
     rows: Callable[[Mapping[str, Array]], Any]
@@ -30,25 +30,25 @@ class InputForm(NamedTuple):
 
 
 def numbers(dtype: DType, features: int) -> InputForm:
-    """A matrix of numbers."""
+    """The form of a matrix of numbers."""
     return InputForm((TensorSpec(name=INPUT, dtype=dtype, shape=(None, features)),), lambda given: given[INPUT])
 
 
 def texts() -> InputForm:
-    """One text a row, as a list of Python's."""
+    """The form of one text a row, as a list of Python's."""
     return InputForm(
         (TensorSpec(name=INPUT, dtype="BYTES", shape=(None,)),), lambda given: _decoded(given[INPUT]).tolist()
     )
 
 
 def text_columns(features: int) -> InputForm:
-    """A matrix of texts, as an array of objects."""
+    """The form of a matrix of texts, as an array of objects."""
     spec = TensorSpec(name=INPUT, dtype="BYTES", shape=(None, features))
     return InputForm((spec,), lambda given: _decoded(given[INPUT]))
 
 
 def table(pandas: Any, specs: Sequence[TensorSpec], learnt: Mapping[str, Learnt]) -> InputForm:
-    """The frame of these columns, in this order. What is missing is NaN, or None where training had None."""
+    """The form of a frame of these columns, in this order. What is missing is NaN, or None where training had None."""
     # Levels that no booster learnt are told for people alone: to an encoder another value is not a missing one.
     signature = Signature(
         inputs=tuple(
@@ -91,7 +91,7 @@ def _check_levels(spec: TensorSpec, inputs: Mapping[str, Array], gone: Any) -> N
 
 
 def matrix_of(way: InputForm, pandas: Any) -> InputForm | None:
-    """The same table's columns side by side, where all are numbers of one type."""
+    """The form of the same table's columns side by side, where all are numbers of one type."""
     kinds = {(spec.column.type, spec.dtype) for spec in way.inputs if spec.column is not None}
     if len(kinds) != 1 or next(iter(kinds))[0] != "number":
         return None
@@ -99,7 +99,7 @@ def matrix_of(way: InputForm, pandas: Any) -> InputForm | None:
 
 
 def framed(pandas: Any, dtype: DType, names: Sequence[str]) -> InputForm:
-    """A matrix whose columns stand in the order of these names, by which the model is handed them."""
+    """The form of a matrix whose columns stand in the order of these names, by which the model is handed them."""
     inputs = numbers(dtype, len(names)).inputs
     return InputForm(inputs, lambda given: pandas.DataFrame(given[INPUT], columns=list(names)))
 

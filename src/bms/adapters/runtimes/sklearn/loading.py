@@ -1,4 +1,4 @@
-"""From a fitted estimator to the signatures that it is called by: those that were said, or those that it shows."""
+"""Resolves a fitted estimator's signatures: the declared ones, or those inferred."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from bms.adapters.runtimes.artifacts.model_file import lacking
 from bms.adapters.runtimes.examples.file import Example
 from bms.adapters.runtimes.examples.inputs import example_inputs
-from bms.adapters.runtimes.servables.declared import settled
+from bms.adapters.runtimes.servables.declared import completed_signature
 from bms.adapters.runtimes.sklearn.columns import learnt_of, unknown
 from bms.adapters.runtimes.sklearn.input_forms import FittedEstimator, names_of, ways
 from bms.adapters.runtimes.sklearn.inputs import matrix_of
@@ -20,8 +20,8 @@ from bms.core.tensors.signature import DEFAULT, MATRIX, Signature, is_table
 
 
 def fitted_from(estimator: Any, example: Example | None) -> FittedEstimator:
-    """Raises FailedPrecondition for what is no estimator, or answers nothing; and where pandas is missing, which one
-    that was fitted on a frame needs."""
+    """Inspects an object from a file as a fitted estimator. Raises FailedPrecondition for what is no estimator, or
+    answers nothing; and where pandas is missing, which one that was fitted on a frame needs."""
     calls_of(estimator)
     names = names_of(estimator)
     if not names:
@@ -34,10 +34,11 @@ def fitted_from(estimator: Any, example: Example | None) -> FittedEstimator:
 
 
 def called_by(fitted: FittedEstimator, declared: Mapping[str, Signature]) -> dict[str, Called]:
-    """By name. A table of numbers alone is also a matrix. Raises FailedPrecondition, saying what to do."""
+    """The signatures, by name. A table of numbers alone is also a matrix. Raises FailedPrecondition, saying what to
+    do."""
     try:
         if declared:
-            return {name: _said(fitted, name, signature) for name, signature in declared.items()}
+            return {name: _declared_call(fitted, name, signature) for name, signature in declared.items()}
         found = _first(fitted, None)
         matrix = _matrix(fitted, found)
         return {DEFAULT: found} if matrix is None else {DEFAULT: found, MATRIX: matrix}
@@ -57,13 +58,15 @@ def _matrix(fitted: FittedEstimator, table: Called) -> Called | None:
     return Called(seen.signature, way, seen.calls, seen.example)
 
 
-def _said(fitted: FittedEstimator, name: str, signature: Signature) -> Called:
+def _declared_call(fitted: FittedEstimator, name: str, signature: Signature) -> Called:
     try:
         found = _first(fitted, signature)
     except DoesNotRun:
-        settled(name, signature, _first(fitted, None).signature)  # says which type it is that the model takes instead
+        completed_signature(
+            name, signature, _first(fitted, None).signature
+        )  # says which type it is that the model takes instead
         raise
-    return found._replace(signature=settled(name, signature, found.signature))
+    return found._replace(signature=completed_signature(name, signature, found.signature))
 
 
 def _first(fitted: FittedEstimator, declared: Signature | None) -> Called:
@@ -75,7 +78,7 @@ def _first(fitted: FittedEstimator, declared: Signature | None) -> Called:
             failure = failure or error
         else:
             return Called(seen.signature, way, seen.calls, seen.example)
-    raise failure or DoesNotRun("nothing says what it takes")
+    raise failure or DoesNotRun("its input can't be detected")
 
 
 def _advice(fitted: FittedEstimator, declared: Mapping[str, Signature]) -> str:

@@ -1,4 +1,4 @@
-"""What an estimator answers: a function of the rows for each output, by what it can do.
+"""Lists an estimator's outputs, with the function of the rows for each, by what it can do.
 
 Classifiers give "probabilities" and "label", or "label" and "decision" (what `decision_function` says) where they know
 no probabilities; regressors "prediction"; clusterers "label"; outlier detectors "label" (1 inside, -1 outside) and
@@ -20,7 +20,8 @@ Calls = dict[str, Callable[[Any], Array]]
 
 
 def calls_of(estimator: Any) -> Calls:
-    """In order. Raises FailedPrecondition for what is no estimator, or can say nothing of rows that it has not seen."""
+    """The functions, in order. Raises FailedPrecondition for what is no estimator, or can say nothing of rows that it
+    has not seen."""
     calls: Calls = {}
     if hasattr(estimator, "predict"):
         if hasattr(estimator, "predict_proba"):
@@ -40,7 +41,8 @@ def calls_of(estimator: Any) -> Calls:
 
 
 def kind_of(estimator: Any) -> str | None:
-    """ "classifier", "regressor", "clusterer", "outlier_detector" or something else that scikit-learn says."""
+    """The kind of an estimator: "classifier", "regressor", "clusterer", "outlier_detector" or something else that
+    scikit-learn says."""
     said = getattr(estimator, "_estimator_type", None)
     if said is not None:
         return str(said)
@@ -49,13 +51,15 @@ def kind_of(estimator: Any) -> str | None:
 
 
 def class_names(estimator: Any) -> tuple[str, ...]:
-    """Of a classifier with one target, in the order of its probabilities; none where it has no names for them."""
+    """The class names of a classifier with one target, in the order of its probabilities; none where it has no names
+    for them."""
     classes = getattr(estimator, "classes_", None)
     return tuple(map(str, classes.tolist())) if isinstance(classes, np.ndarray) and classes.ndim == 1 else ()
 
 
 def as_array(value: Any) -> Array:
-    """An estimator's answer in a type of the wire: sparse ones filled up, texts (and objects' texts) in UTF-8."""
+    """Converts an estimator's answer to a type of the wire: sparse ones filled up, texts (and objects' texts) in
+    UTF-8."""
     if hasattr(value, "toarray"):  # sparse
         value = value.toarray()
     array = np.asarray(value)

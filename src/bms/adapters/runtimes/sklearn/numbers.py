@@ -1,4 +1,5 @@
-"""Which floating-point type a fitted estimator computes in: double precision, unless it was fitted on single.
+"""Determines the floating-point type that a fitted estimator computes in: double precision, unless it was fitted on
+single.
 
 scikit-learn computes in the type of what it is given and keeps what it learnt in that of what it was fitted on. An
 estimator fitted on doubles holds nothing in single precision; one fitted on float32 mostly does (`coef_`, `coefs_`,

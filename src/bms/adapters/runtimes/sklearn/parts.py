@@ -1,4 +1,5 @@
-"""The parts of a fitted scikit-learn model: estimators within estimators, and which of them see the rows themselves."""
+"""Walks the parts of a fitted scikit-learn model: estimators within estimators, and which of them see the rows
+themselves."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -20,14 +21,15 @@ _PLAIN = (str, bytes, int, float, complex, bool, type(None), np.generic)
 
 
 class ColumnReader(NamedTuple):
-    """An estimator that is handed these columns (places) of the rows, or all."""
+    """A part of a model that is handed these columns (places) of the rows, or all."""
 
     estimator: Any
     columns: Sequence[int] | None = None
 
 
 def parts(model: object) -> Iterator[Any]:
-    """`model` and every object of a class within it, each once, however deep: steps, fitted clones, what they hold."""
+    """Lists `model` and every object of a class within it, each once, however deep: steps, fitted clones, what they
+    hold."""
     seen: set[int] = set()
     waiting: list[object] = [model]
     while waiting:
@@ -59,7 +61,8 @@ def steps_of(estimator: Any) -> list[Any]:
 
 
 def readers(estimator: Any) -> list[ColumnReader]:
-    """What a meta-estimator hands its rows to; none for a plain estimator, and for pipelines and unions of columns."""
+    """The parts that a meta-estimator hands its rows to; none for a plain estimator, and for pipelines and unions of
+    columns."""
     if type(estimator).__name__ in ("FrozenEstimator", "_CalibratedClassifier"):
         return [ColumnReader(estimator.estimator)]
     found: list[ColumnReader] = []

@@ -1,4 +1,4 @@
-"""Which packages a scikit-learn model needs beside scikit-learn, read from its file's bytes; nothing of it is run.
+"""Detects which packages a scikit-learn model needs beside scikit-learn, from its file's bytes; nothing of it is run.
 
 Names of attributes and modules stand in a pickle and in a skops file's schema as they are, so they are looked for:
 `feature_names_in_`, what a model that was fitted on a frame keeps, means pandas, and so on. A word that stands there by
@@ -30,7 +30,8 @@ _LZ4 = b"\x04\x22\x4d\x18"
 
 
 def needs_of(path: str, format: str) -> tuple[str, ...]:
-    """For a file that `format_of` calls "skops", "pickle" or "joblib". A broken file needs nothing."""
+    """The packages needed by a file that `format_of` calls "skops", "pickle" or "joblib". A broken file needs
+    nothing."""
     found: dict[str, None] = {}
     try:
         for part in _overlapping(_skops(path) if format == "skops" else _pickled(path)):

@@ -1,4 +1,4 @@
-"""scikit-learn estimators, from skops files or, where allowed, from pickles."""
+"""The scikit-learn runtime: estimators from skops files or, where allowed, from pickles."""
 
 import os
 import warnings
@@ -63,11 +63,11 @@ def _refuse_dependent(called: Mapping[str, Called], declared: Mapping[str, Signa
     for name, one in called.items():
         if not one.signature.batched:
             said = name in declared and not declared[name].batched
-            raise not_batched(name, one.signature, "" if said else "it answers a row differently in company than alone")
+            raise not_batched(name, one.signature, "" if said else "it answers a row differently in a batch than alone")
 
 
 def _refuse_files(estimator: Any) -> None:
-    """A vectoriser may be told to take the names of files and read them: a caller's text would choose which.
+    """A vectoriser may be set to take the names of files and read them: a caller's text would choose which.
 
     A pipeline may keep a folder of pickles for what it fitted; nothing is fitted here, so it is given none. A scorer
     may name any method to be called, of which those are let that answer and do no more.

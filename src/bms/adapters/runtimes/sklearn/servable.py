@@ -1,4 +1,4 @@
-"""A loaded estimator: its methods, one for each output, called by the signatures that it has."""
+"""The servable of a loaded estimator: its methods, one for each output, called by the signatures that it has."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -15,7 +15,7 @@ from bms.serving.inference.reasons import reason
 
 
 class Called(NamedTuple):
-    """A signature, how the estimator is called by it, and rows that it ran on."""
+    """A signature, the form of input to call the estimator with, and rows that it ran on."""
 
     signature: Signature
     way: InputForm
@@ -24,7 +24,7 @@ class Called(NamedTuple):
 
 
 class SklearnServable:
-    """Keeps `Servable`'s contract; `threads` may compute at once."""
+    """The servable; keeps `Servable`'s contract; `threads` may compute at once."""
 
     def __init__(self, called: dict[str, Called], format: str, threads: int) -> None:
         self.signatures = {name: one.signature for name, one in called.items()}

@@ -1,4 +1,4 @@
-"""The signature of an estimator, learnt from how it answers examples."""
+"""Infers the signature of an estimator from its answers to examples."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ Run = Callable[[Mapping[str, Array]], dict[str, Array]]
 
 
 class DoesNotRun(Exception):
-    """No example ran; in the words of the first that failed."""
+    """Raised when no example ran; with the message of the first that failed."""
 
 
 class LearntSignature(NamedTuple):
@@ -34,7 +34,7 @@ class LearntSignature(NamedTuple):
 
 
 def inferred(estimator: Any, way: InputForm, own: Mapping[str, Array] | None) -> LearntSignature:
-    """What the estimator does when it is called by `way`. `own`: an example of its maker's.
+    """Infers the signature when the estimator is called by `way`. `own`: an example of its maker's.
 
     Raises DoesNotRun; FailedPrecondition for an estimator that answers nothing, or at random, and for a table whose
     rows depend on one another.
@@ -60,7 +60,7 @@ def inferred(estimator: Any, way: InputForm, own: Mapping[str, Array] | None) ->
     if not all(_independent(run, rows, told) for rows, told in seen):
         if is_table(signature):
             raise FailedPrecondition(
-                f"the {type(estimator).__name__} answers a row differently in company than alone: rows of requests are "
+                f"the {type(estimator).__name__} answers a row differently in a batch than alone: rows of requests are "
                 "put together, so each must be answered by itself"
             )
         unbatched = tuple(TensorSpec(name=one.name, dtype=one.dtype, shape=(None,) * len(one.shape)) for one in outputs)
@@ -82,7 +82,7 @@ def _with_method(signature: Signature, names: tuple[str, ...]) -> Signature:
 
 
 def _examples(way: InputForm, own: Mapping[str, Array] | None) -> Iterator[Mapping[str, Array]]:
-    """The maker's own, else made-up ones: models that take few values take those that training saw, or some of those
+    """The maker's own, else synthetic ones: models that take few values take those that training saw, or some of those
     without any below zero."""
     if own is not None:
         yield own
@@ -127,8 +127,8 @@ def _answers(run: Run, rows: Mapping[str, Array]) -> dict[str, Array] | None:
 
 
 def _independent(run: Run, example: Mapping[str, Array], together: dict[str, Array]) -> bool:
-    """Whether the rows are answered alone as in company, whatever company that is. (That all get the same answer is no
-    obstacle, as it is for other formats: estimators are made to answer row by row.)"""
+    """Whether each row gets the same answer alone and in any batch. (That all get the same answer is no obstacle, as it
+    is for other formats: estimators are made to answer row by row.)"""
     rows = dict(example)
     count = len(next(iter(rows.values())))
     if any(array.shape[:1] != (count,) for array in together.values()):

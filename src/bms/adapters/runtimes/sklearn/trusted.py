@@ -1,4 +1,4 @@
-"""Which types and functions a skops file may hold beside those that skops itself trusts, by name.
+"""The allow-list of types and functions that a skops file may hold beside those that skops itself trusts, by name.
 
 skops imports what a file names, calls types with arguments of the file's choosing, makes objects without `__init__` and
 fills them through `__setstate__` or `__dict__`; and estimators call what they hold, `FunctionTransformer` with any
@@ -141,7 +141,7 @@ MADE_ONLY = frozenset({"lightgbm.basic.Booster"})  # as objects alone: called, i
 
 
 def advice(refused: list[str]) -> str:
-    """What someone can do whose file holds these types."""
+    """Advice for the maker of a file that holds types not on the list."""
     if any(name.startswith("scipy.stats.") for name in refused):
         return "a search over distributions of scipy.stats keeps them: save what it found, search.best_estimator_"
     if any(name.startswith("pandas.") for name in refused):
@@ -149,7 +149,7 @@ def advice(refused: list[str]) -> str:
     own = [name for name in refused if not name.startswith(("sklearn.", "numpy.", "scipy."))]
     if own:
         return (
-            f"{own[0]} is code of one's own: where it is a function, use one that NumPy has (np.log1p) or a step of "
+            f"{own[0]} is custom code: if it is a function, use one that NumPy has (np.log1p) or a step of "
             "scikit-learn's; else push a directory whose model.py holds it and loads the estimator beside it (runtime "
             "'python'), or convert the model to ONNX"
         )

@@ -1,4 +1,4 @@
-"""Which features of serialized `tf.train.Example`s a SavedModel's graph reads, told by its operation that parses them.
+"""Finds which features of serialized `tf.train.Example`s a SavedModel's graph parses.
 
 Inputs and attributes are those of ParseExample and ParseExampleV2 in
 https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/ops/parsing_ops.cc.
@@ -18,8 +18,8 @@ _DEEPEST = 20
 
 
 def features_of(graph: MetaGraph, tensor: SavedTensor) -> tuple[Feature, ...] | None:
-    """What is read of the examples that this input holds, by name. None where it holds none that are parsed, or what is
-    read isn't told by constants.
+    """The features that are parsed of the examples in this input, by name. None where it holds none that are parsed, or
+    what is read isn't given by constants.
 
     Of functions, which the input reaches by other names, it is enough that all that they parse is read alike.
     """

@@ -1,4 +1,4 @@
-"""What a `saved_model.pb` holds, read from its protobuf without TensorFlow and without executing anything.
+"""Reads a `saved_model.pb` from its protobuf, without TensorFlow and without executing anything.
 
 Field numbers are those of saved_model.proto, meta_graph.proto, graph.proto, function.proto, node_def.proto and
 saved_object_graph.proto in https://github.com/tensorflow/tensorflow/tree/master/tensorflow/core.
@@ -15,8 +15,8 @@ KEPT = frozenset({"Const", "ParseExample", "ParseExampleV2"})
 
 
 class GraphNode(NamedTuple):
-    """`calls` are the library's functions that its attributes name, `texts` its attributes that are text; `attributes`
-    all of them, as they were read, of the operators `KEPT`."""
+    """A node of a graph. `calls` are the library's functions that its attributes name, `texts` its attributes that are
+    text; `attributes` all of them, as they were read, of the operators `KEPT`."""
 
     name: str
     operator: str
@@ -37,7 +37,7 @@ class SavedTensor(NamedTuple):
 
 
 class SavedSignature(NamedTuple):
-    """`method` is what TensorFlow Serving calls it by, "tensorflow/serving/classify" for one."""
+    """A signature; `method` is what TensorFlow Serving calls it by, "tensorflow/serving/classify" for one."""
 
     inputs: dict[str, SavedTensor]
     outputs: dict[str, SavedTensor]
@@ -74,7 +74,7 @@ def is_saved_model(data: memoryview) -> bool:
 
 
 def read(data: memoryview) -> tuple[MetaGraph, ...]:
-    """Every meta graph. Raises NotProtobuf where the bytes break the format."""
+    """Reads every meta graph. Raises NotProtobuf where the bytes break the format."""
     if not is_saved_model(data):
         raise NotProtobuf("no SavedModel of version 1 with a graph")
     return tuple(_meta_graph(message(value)) for number, value in fields(data) if number == 2)

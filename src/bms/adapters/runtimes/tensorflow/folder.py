@@ -1,4 +1,4 @@
-"""Where in an artifact a SavedModel lies: at its top, or in a folder that has a number for its name.
+"""Finds the SavedModel in an artifact: at its top, or in a folder that has a number for its name.
 
 TensorFlow Serving is given a folder of versions, `model/00000001/saved_model.pb`, and serves the one with the highest
 number. Here a version has a number of its own and holds one model, so of several the maker says which is meant.
@@ -15,7 +15,7 @@ _SHOWN = 5
 
 
 def holds_saved_model(folder: str) -> bool:
-    """By content. False, too, for what is a link or can't be read."""
+    """Whether a directory holds a SavedModel, by content. False, too, for what is a link or can't be read."""
     path = os.path.join(folder, FILE)
     if os.path.islink(folder) or os.path.islink(path) or not os.path.isfile(path):
         return False
@@ -26,7 +26,7 @@ def holds_saved_model(folder: str) -> bool:
 
 
 def numbered_folders(directory: str) -> list[str]:
-    """The names of the folders with a SavedModel that have numbers for names, by number; none where the top has one."""
+    """The folders with a SavedModel that have numbers for names, by number; none where the top has one."""
     if os.path.lexists(os.path.join(directory, FILE)):
         return []
     try:

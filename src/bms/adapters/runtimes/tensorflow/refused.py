@@ -1,4 +1,4 @@
-"""Which operations of a TensorFlow graph are refused before it is loaded, and why.
+"""Lists the operations of a TensorFlow graph that are refused before it is loaded, and why.
 
 A graph is a program. What it may do here is compute: an operation that reaches files, the network or Python is refused
 wherever it stands, also in functions that nothing seems to call. Saving and restoring variables is part of every
@@ -35,7 +35,7 @@ _MAIN = ""
 
 
 def refusals(graph: MetaGraph) -> Iterator[str]:
-    """What is refused, in words, one for each operation."""
+    """The refused operations, a sentence for each."""
     for where, nodes in ((_MAIN, graph.nodes), *graph.functions.items()):
         place = f" in function {where!r}" if where else ""
         for node in nodes:

@@ -1,4 +1,4 @@
-"""TensorFlow SavedModels, those that Keras exports included."""
+"""The TensorFlow runtime: SavedModels, those that Keras exports included."""
 
 import os
 import re
@@ -37,7 +37,7 @@ class TensorflowRuntime:
     name = "tensorflow"
 
     def recognises(self, directory: str) -> Recognition | None:
-        """Several are recognised, too, and need nothing: `load` refuses them at once, in words."""
+        """Recognises SavedModels; several, too, which need nothing: `load` refuses them at once, with a message."""
         count = 1 if holds_saved_model(directory) else len(numbered_folders(directory))
         return Recognition("saved_model", ("tensorflow-cpu",) if count == 1 else (), whole=True) if count else None
 
@@ -56,7 +56,7 @@ class TensorflowRuntime:
             model = tf.saved_model.load(folder, tags=[TAG])
             names = set(model.signatures)
         except Exception as error:  # a hostile file may make any part of the reader fail
-            words = reason(error, words_of(error), directory=config.directory)
+            words = reason(error, error_message(error), directory=config.directory)
             raise FailedPrecondition(f"TensorFlow can't load the SavedModel: {words}") from error
 
         if lost := sorted(set(behind.values()) - names):
@@ -73,7 +73,7 @@ class TensorflowRuntime:
 
         found = {**known, **{name: known[own] for name, own in behind.items()}}
         refused = (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError, ValueError, TypeError, KeyError)
-        servable = served(config, "saved_model", call, found, invalid=refused, words=words_of)
+        servable = served(config, "saved_model", call, found, invalid=refused, words=error_message)
         classify(servable, config.signatures)
         _keep_methods(servable, graph, behind)
         return servable
@@ -86,8 +86,8 @@ def _keep_methods(servable: CalledServable, graph: MetaGraph, behind: Mapping[st
             servable.signatures[name] = with_method(one, graph.signatures[behind.get(name, name)].method)
 
 
-def words_of(error: Exception) -> str:
-    """What an error of TensorFlow says, and the node that it is about, without the trace of the code that made it."""
+def error_message(error: Exception) -> str:
+    """The message of a TensorFlow error, and the node that it is about, without the trace of the code that made it."""
     lines = [line for line in str(error).splitlines() if line.strip() and not _DECORATION.match(line.strip())]
     return _OPERATION.sub("", _NODE.sub(r"(node \1)", "\n".join(lines)))
 
@@ -103,7 +103,7 @@ def _inspected(directory: str, runtime: TensorflowRuntime) -> MetaGraph:
     try:
         graphs = read(mapped(path))
     except (NotProtobuf, ValueError) as error:  # ValueError: an empty file can't be mapped
-        raise FailedPrecondition(f"{FILE!r} is named as a SavedModel, but its content is none: {error}") from error
+        raise FailedPrecondition(f"{FILE!r} is named like a SavedModel, but is not one: {error}") from error
     for graph in graphs:
         if refused := list(refusals(graph)):
             more = f", and {len(refused) - 3} more" if len(refused) > 3 else ""

@@ -1,4 +1,4 @@
-"""The signatures that a SavedModel itself declares."""
+"""Reads the signatures that a SavedModel itself declares."""
 
 from collections.abc import Mapping
 
@@ -34,8 +34,8 @@ _DTYPES: dict[int, DType] = {  # types.proto
 
 
 def signatures_of(graph: MetaGraph, declared: Mapping[str, Signature]) -> dict[str, Signature]:
-    """Every signature with inputs and outputs that can be carried, the default one first. Inputs of which the graph
-    does not tell the number of dimensions have those that were `declared`.
+    """Every signature with inputs and outputs that can be carried, the default one first. Inputs whose number of
+    dimensions the graph does not hold have those that were `declared`.
 
     Raises FailedPrecondition when there is none, naming what is in the way, or asking for the dimensions.
     """
@@ -123,7 +123,7 @@ def _scores_first(item: tuple[str, SavedTensor]) -> tuple[bool, str]:
 
 
 def _spec(signature: str, what: str, name: str, info: SavedTensor, declared: Shape) -> TensorSpec:
-    """`declared` is the shape where the graph tells not even how many dimensions there are."""
+    """`declared` is the shape where the graph does not even hold the number of dimensions."""
     dtype = _DTYPES.get(info.dtype)
     if dtype is None or not info.plain:
         kind = "sparse or composite" if not info.plain else f"of a type ({info.dtype} in types.proto) that no wire has"

@@ -1,4 +1,4 @@
-"""What to do with a file of torch.save, which isn't served: code that exports its model with a free batch."""
+"""Advice for files of torch.save, which aren't served: code that exports the model with a free batch dimension."""
 
 import os
 
@@ -16,7 +16,7 @@ _SIZE = {"sequence": 16, "image": 224, "volume": 32}  # where nothing says one
 
 
 def refusal(path: str) -> str:
-    """Why the file is refused and, as code that runs as it is written, what to push instead."""
+    """The reason why the file is refused and, as code that runs as it is written, what to push instead."""
     name = os.path.basename(path)
     try:
         found = saved(path)
@@ -64,7 +64,7 @@ def _exporting(found: Saved | None) -> list[str]:
 
 
 def _example(found: Saved | None) -> str:
-    """A tensor for the model's first layer, as far as its weights tell what that takes."""
+    """A tensor for the model's first layer, as far as its weights show what that takes."""
     sizes = [] if found is None else list(found.tensors.items())
     name, size = next(((name, size) for name, size in sizes if len(size) > 1), sizes[0] if sizes else ("", (1,)))
     if found is not None and found.embeds:

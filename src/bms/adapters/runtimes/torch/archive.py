@@ -1,4 +1,4 @@
-"""Which of PyTorch's zip archives a file is, told by the names within, and whether it may be opened at all."""
+"""Recognises PyTorch's zip archives by the names within, and checks that they may be opened."""
 
 import os
 import zipfile
@@ -21,7 +21,7 @@ WORDS = {
 
 
 def kind_of(path: str) -> Kind | None:
-    """ "pt2" (torch.export), "torchscript", "state" (torch.save); None for anything else."""
+    """The kind of archive: "pt2" (torch.export), "torchscript", "state" (torch.save); None for anything else."""
     try:
         if not zipfile.is_zipfile(path):
             return "state" if is_legacy(path) else None
@@ -50,7 +50,7 @@ def first_file(directory: str, kind: Kind) -> str | None:
 
 
 def opened(path: str, expected: Kind) -> tuple[zipfile.ZipFile, Mapping[str, zipfile.ZipInfo]]:
-    """The archive and its entries by their names within its one root folder.
+    """Opens the archive: its entries by their names within its one root folder.
 
     Raises FailedPrecondition when the file is not what was expected, and for names that lead elsewhere, entries that
     are there twice, and entries that would grow beyond bounds.
@@ -90,7 +90,7 @@ def _entries(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
 
 
 def content(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int = MAX_SQUEEZED) -> bytes:
-    """An entry's bytes. Raises FailedPrecondition for a broken one, and for one that is larger than `limit`."""
+    """Reads an entry's bytes. Raises FailedPrecondition for a broken one, and for one that is larger than `limit`."""
     if info.file_size > limit:
         raise FailedPrecondition(f"{info.filename[:100]!r} in the archive is larger than {limit} bytes")
     try:

@@ -1,4 +1,5 @@
-"""PyTorch models as code and weights: `model.py` and `model.safetensors`, with settings in `config.json`."""
+"""The runtime of PyTorch models as code and weights: `model.py` and `model.safetensors`, with settings in
+`config.json`."""
 
 import ast
 import importlib.util

@@ -1,4 +1,4 @@
-"""PyTorch programs saved by torch.export.save (.pt2)."""
+"""The runtime of PyTorch programs saved by torch.export.save (.pt2)."""
 
 import os
 import pickle
@@ -91,7 +91,8 @@ class Program:
         self.module = program.module(check_guards=False)  # guards are code of the file's
 
     def check_few_rows(self, signatures: Iterable[Signature]) -> None:
-        """Raises FailedPrecondition where rows depend on one another, and single ones are fewer than it takes."""
+        """Checks that fewer rows than the program takes can be padded. Raises FailedPrecondition where rows depend on
+        one another, and single ones are fewer than it takes."""
         if self._least > 1 and not all(signature.batched for signature in signatures):
             raise FailedPrecondition(
                 f"the program was exported for {self._least} rows at least, which single questions don't have, and its "
@@ -99,7 +100,8 @@ class Program:
             )
 
     def run(self, tensors: dict[str, Any]) -> Any:
-        """Fewer rows than the program was exported for are filled up with the last one, whose answers are left out."""
+        """Runs the program. Fewer rows than it was exported for are filled up with the last one, whose answers are
+        left out."""
         rows = min((len(tensor) for tensor in tensors.values() if tensor.dim()), default=self._least)
         if not 0 < rows < self._least:
             return self._run(tensors)

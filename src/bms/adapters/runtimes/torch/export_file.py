@@ -1,4 +1,4 @@
-"""Whether a .pt2 archive describes a computation and nothing else, found out before PyTorch opens it.
+"""Checks that a .pt2 archive describes a computation and nothing else, before PyTorch opens it.
 
 Reading one, PyTorch unpickles what its lists call pickled, evaluates the expressions of its sizes as Python, looks up
 whatever its nodes name below `torch`, and writes their names into source code that it compiles. So none of that may be
@@ -37,7 +37,8 @@ _EXPRESSION_PARTS = (ast.Expression, ast.Call, ast.Name, ast.Load, ast.Constant,
 
 
 def inspect(path: str) -> None:
-    """Raises FailedPrecondition for what is no archive of torch.export.save, and for one that holds more."""
+    """Checks the archive. Raises FailedPrecondition for what is no archive of torch.export.save, and for one that holds
+    more."""
     name = os.path.basename(path)
     archive, entries = opened(path, "pt2")
     with archive:

@@ -1,4 +1,4 @@
-"""What a file of torch.save holds, a whole module, weights, or a checkpoint with either in it: told without opening it.
+"""Inspects a file of torch.save without opening it: a whole module, weights, or a checkpoint with either in it.
 
 Source of the two forms, a zip archive and, before PyTorch 1.6, pickles one behind the other: torch/serialization.py.
 """
@@ -20,8 +20,9 @@ _PLAIN = re.compile(r"collections\.OrderedDict|torch\._utils\._rebuild_\w+|torch
 
 
 class Saved(NamedTuple):
-    """`within`: the key of a checkpoint under which it lies. `kind`: the class of a whole module; empty: weights.
-    `tensors`: sizes by name, in the order of the file. `plain`: torch.load(weights_only=True) would open it."""
+    """The content of a file of torch.save. `within`: the key of a checkpoint under which it lies. `kind`: the class of
+    a whole module; empty: weights. `tensors`: sizes by name, in the order of the file. `plain`:
+    torch.load(weights_only=True) would open it."""
 
     kind: str
     within: str | None
@@ -36,16 +37,16 @@ def is_legacy(path: str) -> bool:
 
 
 def saved(path: str) -> Saved | None:
-    """None where it can't be told. Raises OSError."""
+    """Inspects the file; None where its content can't be recognised. Raises OSError."""
     try:
         if is_legacy(path):
             with open(path, "rb") as file:
                 head = io.BytesIO(file.read(_MAX_PICKLE))  # its weights lie behind the pickles
             for _ in range(_BEFORE):
                 outline(head)
-            return _told(outline(head))
+            return _content(outline(head))
         with zipfile.ZipFile(path) as archive:
-            return _told(outline(_data(archive)))
+            return _content(outline(_data(archive)))
     except (UnreadablePickle, zipfile.BadZipFile, NotImplementedError, ValueError, KeyError, StopIteration, EOFError):
         return None
 
@@ -57,7 +58,7 @@ def _data(archive: zipfile.ZipFile) -> BinaryIO:
     return io.BytesIO(archive.read(entry))
 
 
-def _told(found: PickleOutline) -> Saved | None:
+def _content(found: PickleOutline) -> Saved | None:
     told = _one(found.value, None)
     if told is None:
         entries = _entries(found.value).items()

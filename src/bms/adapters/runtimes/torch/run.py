@@ -1,4 +1,4 @@
-"""Arrays into PyTorch and back: what the runtimes of its three formats share."""
+"""Converts arrays to PyTorch and back: shared by the runtimes of its three formats."""
 
 import ast
 import os
@@ -17,7 +17,7 @@ REFUSALS = (RuntimeError, TypeError, ValueError, IndexError, KeyError)  # what P
 
 
 def torch_with(threads: int, runtime: str) -> Any:
-    """PyTorch, computing with so many threads. Raises FailedPrecondition when it is lacking."""
+    """Imports PyTorch, set to so many threads. Raises FailedPrecondition when it is lacking."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when its library is loaded
     try:
         import torch
@@ -48,7 +48,7 @@ def dtype_names(torch: Any) -> dict[Any, DType]:
 
 
 def calling(torch: Any, run: Callable[[dict[str, Any]], Any]) -> Call:
-    """`run`, which takes tensors by name, as a function of arrays; its outputs are called as `named` says."""
+    """Wraps `run`, which takes tensors by name, as a function of arrays; its outputs are called as `named` says."""
 
     def call(signature: str, inputs: Mapping[str, Array], outputs: tuple[str, ...]) -> Mapping[str, Array]:
         with torch.inference_mode():
@@ -68,13 +68,14 @@ def calling(torch: Any, run: Callable[[dict[str, Any]], Any]) -> Call:
 
 
 def _last_line(error: Exception) -> str:
-    """What went wrong, which TorchScript tells behind a trace."""
+    """The error's message, which TorchScript puts behind a trace."""
     text = str(error)
     return text.strip().splitlines()[-1] if "Traceback of TorchScript" in text else text
 
 
 def named(answer: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The outputs of a model's answer: "output" for one, "output_0" and so on for several, keys where it has some."""
+    """Names the outputs of a model's answer: "output" for one, "output_0" and so on for several, keys where it has
+    some."""
     if isinstance(answer, Mapping):
         for key, value in answer.items():
             yield from named(value, f"{name}_{key}" if name else str(key))
@@ -97,7 +98,7 @@ def _array(torch: Any, name: str, value: Any) -> Array:
 
 
 def parsed(source: bytes, name: str) -> ast.Module:
-    """Python source as a tree, not executed. Raises FailedPrecondition for what is none."""
+    """Parses Python source to a tree, not executed. Raises FailedPrecondition for what is none."""
     try:
         return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

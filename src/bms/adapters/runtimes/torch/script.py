@@ -1,4 +1,4 @@
-"""TorchScript modules (torch.jit.save); the pickles that torch.save makes are refused in words."""
+"""The runtime of TorchScript modules (torch.jit.save); pickles of torch.save are refused with advice."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,12 +20,13 @@ from bms.serving.inference.runtime import MissingDeclaration, Recognition
 
 
 class TorchScriptRuntime:
-    """Runs `forward` of a TorchScript module. What it takes beyond its arguments' names must be said."""
+    """Runs `forward` of a TorchScript module; types and shapes of its inputs must be declared. Only the names of
+    arguments are read from it."""
 
     name = "torchscript"
 
     def recognises(self, directory: str) -> Recognition | None:
-        """A pickle is recognised, too, so as to be refused in words."""
+        """Recognises TorchScript; a pickle, too, so as to be refused with advice."""
         kind = first_kind(directory, "torchscript", "state")
         path = first_file(directory, kind) if kind else None
         if kind is None or path is None:

@@ -1,4 +1,4 @@
-"""Whether a TorchScript archive computes and nothing else, told by the code within before PyTorch compiles it.
+"""Checks that a TorchScript archive computes and nothing else, by the code within, before PyTorch compiles it.
 
 TorchScript is a language of its own: no Python runs and nothing is unpickled as Python. A few of its operations reach
 files, though, and the classes that native libraries bring reach further (sockets, for one). Code that names them is
@@ -24,7 +24,7 @@ REFUSED = (
 
 
 def inspect(path: str) -> None:
-    """Raises FailedPrecondition for what is no TorchScript, and for code that reaches beyond it."""
+    """Checks the archive. Raises FailedPrecondition for what is no TorchScript, and for code that reaches beyond it."""
     name = os.path.basename(path)
     archive, entries = opened(path, "torchscript")
     with archive:

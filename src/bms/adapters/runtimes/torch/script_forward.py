@@ -1,4 +1,5 @@
-"""What the forward of a TorchScript archive takes, read of the code within: its language is written as Python's is."""
+"""Reads the arguments of a TorchScript archive's forward from the code within: its language is written as Python's
+is."""
 
 import ast
 import pickletools
@@ -14,8 +15,8 @@ _MAX_DATA = 256 << 20
 
 
 def forward_takes(path: str) -> Mapping[str, bool] | None:
-    """The names of its arguments, and whether each is needed. None where they can't be told: nothing is refused for
-    that, PyTorch will say what it says."""
+    """The names of its arguments, and whether each is needed. None where they can't be determined; then nothing is
+    refused, and PyTorch raises its own errors."""
     try:
         archive, entries = opened(path, "torchscript")
         with archive:

@@ -1,4 +1,5 @@
-"""Models that change what they hold each time they run, as in training, are refused: who asked before would matter."""
+"""Refuses models that change their own state each time they run, as in training: answers would depend on earlier
+requests."""
 
 from itertools import chain
 from typing import Any

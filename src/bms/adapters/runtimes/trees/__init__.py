@@ -1,1 +1,1 @@
-"""What the three libraries of boosted trees share: inputs, rows of a table, outputs."""
+"""Boosted trees: what the runtimes of three libraries share (inputs, rows of a table, outputs)."""

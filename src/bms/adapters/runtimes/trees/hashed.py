@@ -1,4 +1,4 @@
-"""Rows of a table for boosters that hash their categories: numbers, and beside them texts as they are."""
+"""Makes rows for boosters that hash their categories: numbers, and beside them texts as they are."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ class HashedRows:
         self._dtype: DType = dtype
 
     def of(self, inputs: Mapping[str, Array]) -> Array:
-        """[rows, features] of objects.
+        """The rows: [rows, features] of objects.
 
         Raises InvalidArgument, naming column and row (counted from 0), for bytes that are not UTF-8, for whole numbers
         that the booster's type can't hold, and for a category or text that is missing, which such boosters refuse.

@@ -1,4 +1,5 @@
-"""What boosted trees take: their features side by side, or, where these have names, as the columns of a table."""
+"""The forms of input of boosted trees: their features side by side, or, where these have names, as the columns of a
+table."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
@@ -17,11 +18,11 @@ INPUT = "x"
 
 
 class BoosterFeatures(NamedTuple):
-    """What a booster's file says of its features, in their order.
+    """The features in a booster's file, in their order.
 
-    `columns`: one each, numbers and categories with their levels, where they have names. `unclear`: what to say where
-    it is not told what the values of some of them mean; `levels` then are those of categories, in order, where only
-    their columns are not known. `widened`: types of numbers that may be declared side by side, too, and lose nothing.
+    `columns`: one each, numbers and categories with their levels, where they have names. `unclear`: the message where
+    the meaning of some of their values is unknown; `levels` then are those of categories, in order, where only their
+    columns are not known. `widened`: types of numbers that may be declared side by side, too, and lose nothing.
     """
 
     total: int
@@ -35,7 +36,7 @@ class BoosterFeatures(NamedTuple):
 
 
 class Form(Protocol):
-    """One way to hand over rows: inputs as the signature has them, made to [rows, features]."""
+    """One form of input: inputs as the signature has them, converted to [rows, features]."""
 
     inputs: tuple[TensorSpec, ...]
 
@@ -43,7 +44,8 @@ class Form(Protocol):
 
 
 class Matrix:
-    """`x`, all features side by side; categories among them as the codes that training gave them."""
+    """The form of one input `x`, all features side by side; categories among them as the codes that training gave
+    them."""
 
     def __init__(self, features: BoosterFeatures, dtype: DType) -> None:
         spec = TensorSpec(name=INPUT, dtype=dtype, shape=(None, features.total))
@@ -54,7 +56,7 @@ class Matrix:
 
 
 class NamedColumnsForm:
-    """An input for each feature, joined by name."""
+    """The form of an input for each feature, joined by name."""
 
     def __init__(
         self, features: BoosterFeatures, columns: tuple[TensorSpec, ...], inputs: tuple[TensorSpec, ...]
@@ -72,8 +74,8 @@ class NamedColumnsForm:
 
 
 def usual_forms(features: BoosterFeatures) -> dict[str, Form]:
-    """How the booster is called if nothing is declared, by the signatures' names: by its columns, and numbers alone
-    side by side, too, as MATRIX; without names just so. Raises FailedPrecondition where something is unclear."""
+    """The forms used if nothing is declared, by the signatures' names: by its columns, and numbers alone side by side,
+    too, as MATRIX; without names just so. Raises FailedPrecondition where something is unclear."""
     if features.unclear:
         raise FailedPrecondition(features.unclear)
     if not features.columns:
@@ -84,16 +86,16 @@ def usual_forms(features: BoosterFeatures) -> dict[str, Form]:
 
 
 def declared_forms(signatures: Mapping[str, Signature], features: BoosterFeatures) -> dict[str, Form]:
-    """The form that each declared signature means: side by side if it takes `x` of two dimensions, else by column.
+    """The form that each declared signature asks for: side by side if it takes `x` of two dimensions, else by column.
 
     Raises FailedPrecondition naming the first column that can't be what it is declared to be.
     """
     return {name: _form(name, signature.inputs, features) for name, signature in signatures.items()}
 
 
-def said(config: ServableConfig, forms: Mapping[str, Form]) -> ServableConfig:
-    """`config`, its tables with all that their columns were found to be: levels, and the type that goes with these or
-    that the booster computes in, unless another one was asked for."""
+def with_found_columns(config: ServableConfig, forms: Mapping[str, Form]) -> ServableConfig:
+    """Completes the tables of `config` with all that their columns were found to be: levels, and the type that goes
+    with these or that the booster computes in, unless another one was asked for."""
     full = dict(config.signatures)
     for name, signature in config.signatures.items():
         known = {spec.name: spec for spec in forms[name].inputs}

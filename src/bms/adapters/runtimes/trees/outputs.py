@@ -1,4 +1,4 @@
-"""What boosted trees give, by what they were trained for: the outputs' names, types and shapes, as scikit-learn's."""
+"""The outputs of boosted trees, by what they were trained for: names, types and shapes, as scikit-learn's."""
 
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from bms.adapters.runtimes.servables.called import CalledServable, served
-from bms.adapters.runtimes.trees.inputs import BoosterFeatures, declared_forms, said, usual_forms
+from bms.adapters.runtimes.trees.inputs import BoosterFeatures, declared_forms, usual_forms, with_found_columns
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import Array, DType
 from bms.core.workloads.programs import ServableConfig
@@ -14,8 +14,8 @@ from bms.core.workloads.programs import ServableConfig
 Kind = Literal["classes", "binary", "several", "values"]
 
 
-class Gives(NamedTuple):
-    """What a booster was trained to say, in numbers of `dtype`.
+class BoosterOutputs(NamedTuple):
+    """The kind of a booster's outputs, in numbers of `dtype`.
 
     "classes": the probabilities of `width` classes. "binary": that of the second of two. "several": those of `width`
     things, each of which may be so or not. "values": `width` of anything else.
@@ -31,10 +31,10 @@ def served_trees(
     format: str,
     predict: Callable[[Array], Array],
     features: BoosterFeatures,
-    gives: Gives,
+    gives: BoosterOutputs,
     invalid: tuple[type[Exception], ...] = (),
 ) -> CalledServable:
-    """A booster's servable; `predict`, [rows, features] → [rows] or [rows, width], is the library's own.
+    """Makes a booster's servable; `predict`, [rows, features] → [rows] or [rows, width], is the library's own.
 
     Raises FailedPrecondition as `served_rows` does.
     """
@@ -53,7 +53,7 @@ def served_rows(
     signature_of: Callable[[tuple[TensorSpec, ...]], Signature],
     invalid: tuple[type[Exception], ...] = (),
 ) -> CalledServable:
-    """The servable of a booster whose `answer`, ([rows, features], wanted outputs; none: all), gives what
+    """Makes the servable of a booster whose `answer`, ([rows, features], wanted outputs; none: all), gives what
     `signature_of` its inputs says.
 
     Raises FailedPrecondition as `usual_forms`, `declared_forms` and `served` do.
@@ -64,12 +64,12 @@ def served_rows(
     def call(signature: str, inputs: Mapping[str, Array], wanted: tuple[str, ...]) -> dict[str, Array]:
         return answer(forms[signature].rows(inputs), wanted)
 
-    return served(said(config, forms), format, call, found, invalid=invalid, independent=True)
+    return served(with_found_columns(config, forms), format, call, found, invalid=invalid, independent=True)
 
 
-def trees_signature(gives: Gives, inputs: tuple[TensorSpec, ...]) -> Signature:
-    """Classes give `probabilities` and `label`, INT64, the number of the class; all else gives `prediction`, with a
-    column for each of several targets."""
+def trees_signature(gives: BoosterOutputs, inputs: tuple[TensorSpec, ...]) -> Signature:
+    """The signature of a booster. Classes give `probabilities` and `label`, INT64, the number of the class; all else
+    gives `prediction`, with a column for each of several targets."""
     kind, width, dtype = gives
     if kind == "values":
         shape = (None,) if width == 1 else (None, width)
@@ -86,7 +86,7 @@ def trees_signature(gives: Gives, inputs: tuple[TensorSpec, ...]) -> Signature:
 
 
 def trees_outputs(kind: Kind, scores: Array) -> dict[str, Array]:
-    """The outputs for what a booster predicts: [rows, width], [rows] of the positive class, or values."""
+    """Computes the outputs from what a booster predicts: [rows, width], [rows] of the positive class, or values."""
     if kind == "values":
         return {"prediction": scores}
     if kind == "several":

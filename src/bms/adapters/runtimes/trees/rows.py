@@ -1,4 +1,4 @@
-"""Rows of numbers from the columns of a table, as boosted trees take them: categories by the codes of training."""
+"""Makes rows of numbers from the columns of a table, for boosted trees: categories by the codes of training."""
 
 from collections.abc import Mapping
 
@@ -23,7 +23,7 @@ class TableRows:
         self._unseen_is_missing = unseen_is_missing
 
     def of(self, inputs: Mapping[str, Array]) -> Array:
-        """[rows, features], NaN where something is missing.
+        """The rows: [rows, features], NaN where something is missing.
 
         Raises InvalidArgument, naming column and row (counted from 0), for a value that is no level of its category,
         unless such are missing, and for whole numbers that the booster's type can't hold.
@@ -53,8 +53,8 @@ class TableRows:
 
 
 def number_of(spec: TensorSpec, array: Array, dtype: DType) -> Array:
-    """A column of numbers in the type that the booster computes in. Raises InvalidArgument where that can't hold
-    them."""
+    """Converts a column of numbers to the type that the booster computes in. Raises InvalidArgument where that can't
+    hold them."""
     made, rounded = cast(array, dtype, spec.name)
     if rounded:
         raise InvalidArgument(

@@ -1,4 +1,4 @@
-"""What an XGBoost model says of its features: their names, and of categories the levels, which it keeps since 3.1."""
+"""Reads the features of an XGBoost model: their names, and the levels of categories, which it keeps since 3.1."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -23,14 +23,14 @@ class CategoryLevels(NamedTuple):
 
     @property
     def levels(self) -> tuple[Level, ...]:
-        """None where they can't be told: XGBoost counts letters where it means bytes, so that texts with letters beyond
-        ASCII are shifted and cut."""
+        """The levels; None where they can't be decoded: XGBoost counts letters where it means bytes, so that texts with
+        letters beyond ASCII are shifted and cut."""
         if not self.content.isascii():
             return ()
         return self.numbers or tuple(self.content[begin:end].decode() for begin, end in pairwise(self.offsets))
 
     def may_be(self, levels: Sequence[Level]) -> bool:
-        """Whether these were the levels, be they kept by bytes or by letters."""
+        """Whether these may have been the levels, be they kept by bytes or by letters."""
         if self.numbers:
             return tuple(levels) == self.numbers
         texts = [level for level in levels if isinstance(level, str)]
@@ -47,7 +47,8 @@ class CategoryLevels(NamedTuple):
 def features_of(
     total: int, names: Sequence[str], types: Sequence[str], kept: Mapping[int, CategoryLevels]
 ) -> BoosterFeatures:
-    """`names` and `types`: as the booster has them, none where it was trained without. `kept`: by feature.
+    """The booster's features. `names` and `types`: as the booster has them, none where it was trained without. `kept`:
+    by feature.
 
     Without names the rows were an array, whose categories are codes already. With names they were a frame's, and a file
     of XGBoost before 3.1 does not keep which code means what. A value that is no level is refused, as XGBoost does.
@@ -66,7 +67,7 @@ def features_of(
 
 
 def kept_levels(booster: Any) -> dict[int, CategoryLevels]:
-    """What the model keeps of each categorical feature, by the feature's number; nothing before XGBoost 3.1.
+    """Reads the levels of each categorical feature, by the feature's number; nothing before XGBoost 3.1.
 
     As its `CatContainer` writes them: integers as `values`, texts as bytes beside the `offsets` of their ends. Raises
     FailedPrecondition for what is none.
@@ -84,7 +85,7 @@ def kept_levels(booster: Any) -> dict[int, CategoryLevels]:
 def check_declared_levels(
     signatures: Mapping[str, Signature], names: Sequence[str], kept: Mapping[int, CategoryLevels]
 ) -> None:
-    """Raises FailedPrecondition where declared levels can't be those that the model keeps."""
+    """Checks declared levels. Raises FailedPrecondition where declared levels can't be those that the model keeps."""
     by_name = {names[number]: one for number, one in kept.items()}
     for signature, one in signatures.items():
         for spec in one.inputs:

@@ -1,4 +1,4 @@
-"""XGBoost boosters, from files that its `save_model` writes: JSON and UBJSON."""
+"""The XGBoost runtime, for files that its `save_model` writes: JSON and UBJSON."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from typing import Any
 
 from bms.adapters.runtimes.artifacts.model_file import first_format, known_file, lacking
 from bms.adapters.runtimes.servables.called import CalledServable
-from bms.adapters.runtimes.trees.outputs import Gives, served_trees
+from bms.adapters.runtimes.trees.outputs import BoosterOutputs, served_trees
 from bms.adapters.runtimes.xgboost.columns import check_declared_levels, features_of, kept_levels
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.tensors.tensor import Array
@@ -22,7 +22,7 @@ _OLD = (b"binf", b"bs64")  # how the binary format began that XGBoost 3.1 gave u
 
 
 def format_of(path: str) -> str | None:
-    """ "xgboost-json", "xgboost-ubj" or "xgboost-binary", by content; None for anything else."""
+    """The format: "xgboost-json", "xgboost-ubj" or "xgboost-binary", by content; None for anything else."""
     try:
         with open(path, "rb") as file:
             head = file.read(256)
@@ -60,7 +60,7 @@ class XgboostRuntime:
             learner = json.loads(booster.save_config())["learner"]
         except (xgboost.core.XGBoostError, ValueError, KeyError) as error:
             raise FailedPrecondition(f"XGBoost can't load {name!r}: {_plain(error)}") from error
-        gives = _gives(booster, learner)
+        gives = _output_kind(booster, learner)
         rows = _predicting(xgboost, booster, learner["gradient_booster"]["name"])
 
         def predict(x: Array) -> Array:
@@ -75,17 +75,17 @@ class XgboostRuntime:
         return served_trees(config, format, predict, features_of(booster.num_features(), names, types, kept), gives)
 
 
-def _gives(booster: Any, learner: Mapping[str, Any]) -> Gives:
+def _output_kind(booster: Any, learner: Mapping[str, Any]) -> BoosterOutputs:
     """What the booster's `predict` gives."""
     objective = learner["objective"]["name"]
     model = learner["learner_model_param"]
     if objective.startswith("multi:"):
         booster.set_param({"objective": "multi:softprob"})  # which says more than softmax's label, of the same trees
-        return Gives("classes", int(model["num_class"]), "FP32")
+        return BoosterOutputs("classes", int(model["num_class"]), "FP32")
     targets = int(model.get("num_target", 1))
     if objective == "binary:logistic":
-        return Gives("binary", 2, "FP32") if targets == 1 else Gives("several", targets, "FP32")
-    return Gives("values", targets, "FP32")
+        return BoosterOutputs("binary", 2, "FP32") if targets == 1 else BoosterOutputs("several", targets, "FP32")
+    return BoosterOutputs("values", targets, "FP32")
 
 
 def _predicting(xgboost: Any, booster: Any, kind: str) -> Callable[[Array], Array]:

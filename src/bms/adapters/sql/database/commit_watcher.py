@@ -1,4 +1,4 @@
-"""What tells that another process may have committed: the port, and SQLite's way. PostgreSQL's is `notices`."""
+"""Detects that another process may have committed: the port, and SQLite's implementation. PostgreSQL's is `notices`."""
 
 import sqlite3
 from collections.abc import Callable
@@ -9,23 +9,23 @@ _NEWEST = "SELECT max(number) FROM events"
 
 
 class CommitWatcher(Protocol):
-    """`newer` is cheap, and asked a few times a second."""
+    """Tells when other processes commit events; `newer` is cheap, and asked a few times a second."""
 
     def newer(self, number: int) -> bool:
         """Whether there may be events after this one, of another process or our own."""
         ...
 
     def listen(self, heard: Callable[[], None]) -> None:
-        """From now on `heard` is called as soon as another process has committed, as far as that can be known at once.
-        A second call does nothing."""
+        """Starts to call `heard` as soon as another process has committed, as far as that can be known at once. A
+        second call does nothing."""
         ...
 
     async def close(self) -> None: ...
 
 
 class SqliteOthers:
-    """Asks for the newest number. The date of the log file would tell too much, since leases are written all the time,
-    and too little, since what is written is visible only once the disk has it.
+    """Watches SQLite by asking for the newest event number. The date of the log file would not do: it also changes with
+    every lease, and not when what was written becomes visible.
 
     By a connection of its own, in the caller's thread: readers wait for nobody, and the way to another thread and back
     costs ten times as much.
@@ -45,7 +45,7 @@ class SqliteOthers:
         return newest is not None and newest > number
 
     def listen(self, heard: Callable[[], None]) -> None:
-        """There is nothing that would tell."""
+        """Does nothing: SQLite has no notifications."""
 
     async def close(self) -> None:
         connection, self._connection = self._connection, None

@@ -1,4 +1,4 @@
-"""All rows of one database into another, of whichever kind; both have this program's schema."""
+"""Copies all rows of one database into another, of whichever kind; both have this program's schema."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _AT_ONCE = 500  # rows
 
 
 async def copy_rows(source: Database, target: Database) -> dict[str, int]:
-    """Rows by table. The target holds all of them or none."""
+    """Copies the rows; returns their number by table. The target holds all of them or none."""
     copied = {}
     async with source.reading() as reading, target.writing() as writing:
         for table in metadata.sorted_tables:

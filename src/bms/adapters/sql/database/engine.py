@@ -1,4 +1,4 @@
-"""Engines: how we speak to each database, and what its errors mean to us."""
+"""Database engines: transactions on each kind of database, and the conversion of its errors to ours."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -13,9 +13,9 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bms.adapters.sql.database.commit_watcher import CommitWatcher, SqliteOthers
+from bms.adapters.sql.database.event_mark import TELLS, EventMark
 from bms.adapters.sql.database.postgresql import postgresql_engine
 from bms.adapters.sql.database.sqlite import WRITE, sqlite_engine, sqlite_engine_at_once
-from bms.adapters.sql.database.telling import TELLS, Telling
 from bms.core.cancellation import to_the_end
 from bms.core.errors import InvalidArgument, ResourceExhausted, Unavailable
 from bms.core.ids import new_id
@@ -30,7 +30,7 @@ BUSY_S = 30.0  # how long a transaction waits for another one to end
 
 
 class Database:
-    """One database: its engine, its transactions, and the bell that rings after each that wrote events.
+    """One database: its engine, its transactions, and a callback after each that wrote events.
 
     A transaction whose task is cancelled, at whatever point, is whole or not at all, and its connection and locks are
     free when the task has ended.
@@ -69,20 +69,20 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A write transaction: on SQLite it begins IMMEDIATE, so that two of them queue instead of failing."""
-        telling = Telling(self._origin)
+        """Opens a write transaction: on SQLite it begins IMMEDIATE, so that two of them queue instead of failing."""
+        mark = EventMark(self._origin)
         with _translated():
             async with self._turn():
                 try:
-                    async with self._transaction({WRITE: True, TELLS: telling}) as connection:
+                    async with self._transaction({WRITE: True, TELLS: mark}) as connection:
                         yield connection
                 finally:  # also for one that failed: a commit that was cancelled may have been one
-                    if telling.events:
-                        self.ring()
+                    if mark.events:
+                        self.notify()
 
     async def write_at_once(self, work: Callable[[Connection], T]) -> T:
-        """What `work` gives, which does all of a write transaction without an event. On SQLite that is one step of a
-        thread, and not one for each statement, which costs more than most statements do."""
+        """Runs `work`, which does all of a write transaction without an event, and returns its result. On SQLite that
+        is one step of a thread, and not one for each statement, which costs more than most statements do."""
         if self._at_once is None:
             async with self.writing() as connection:
                 return await connection.run_sync(work)
@@ -93,8 +93,8 @@ class Database:
                 step = partial(_written, self._at_once, work)
                 return await to_the_end(asyncio.get_running_loop().run_in_executor(self._thread, step))
 
-    def ring(self) -> None:
-        """There may be new events: whoever waits for some is to look."""
+    def notify(self) -> None:
+        """Notifies waiters that there may be new events."""
         written, self.written = self.written, asyncio.Event()
         written.set()
 
@@ -161,11 +161,11 @@ class _translated:
 
 def _is_away(error: DBAPIError) -> bool:
     """Whether the connection is gone, or the server starts, stops or has no room for another connection."""
-    return error.connection_invalidated or said_to_pass(error) or _state(error).startswith(_LOST)
+    return error.connection_invalidated or is_temporary(error) or _state(error).startswith(_LOST)
 
 
-def said_to_pass(error: BaseException | None) -> bool:
-    """Whether it is a server's word that lets nobody in just now."""
+def is_temporary(error: BaseException | None) -> bool:
+    """Whether a server's error is temporary: it accepts no connections just now."""
     return isinstance(error, DBAPIError) and _state(error) in _PASSING
 
 

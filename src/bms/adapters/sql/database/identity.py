@@ -1,4 +1,4 @@
-"""Whose a database is: the identity that the platform which began in it wrote down."""
+"""The identity of the platform that a database belongs to, stored in it."""
 
 from datetime import datetime
 
@@ -11,8 +11,8 @@ from bms.adapters.sql.tables.platform import platform
 
 
 async def platform_of(database: Database) -> str | None:
-    """The platform's identity, after `LEFT` where it has moved away; None where none is written, also before
-    the schema has a place for it."""
+    """Reads the platform's identity, after `LEFT` where it has moved away; None where none is written, also before the
+    schema has a place for it."""
     async with database.reading() as connection:
         return await connection.run_sync(_platform_of)
 
@@ -32,7 +32,7 @@ async def claim(database: Database, platform_id: str, now: datetime) -> str:
 
 
 async def leave(database: Database) -> None:
-    """Marks a database whose rows were moved to another, so that no home goes on with what is old."""
+    """Marks a database whose rows were moved to another, so that no home goes on with outdated data."""
     async with database.writing() as connection:
         await connection.execute(update(platform).values(id=LEFT + platform.c.id))
 

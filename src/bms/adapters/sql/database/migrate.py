@@ -1,4 +1,4 @@
-"""Brings a database to the schema of this program, and refuses one that is newer."""
+"""Migrates a database to the schema of this program, and refuses one that is newer."""
 
 from sqlalchemy import Connection, inspect, text
 
@@ -10,16 +10,16 @@ _LOCK = 0x626D736D  # "bmsm"
 
 
 class NewerSchema(FailedPrecondition):
-    """The database was written by a newer BMS."""
+    """Raised when the database was written by a newer BMS."""
 
 
 def steps() -> list[str]:
-    """The numbers of the steps that this program knows, the newest last: `versions/0007_why.py` is 0007."""
+    """Lists the migrations that this program knows, by number, the newest last: `versions/0007_why.py` is 0007."""
     return sorted(path.name.partition("_")[0] for path in (FOLDER / "versions").glob("[0-9]*.py"))
 
 
 async def upgrade(database: Database) -> None:
-    """Applies what is missing; two processes that start at once do it once.
+    """Applies the missing migrations; two processes that start at once do it once.
 
     Raises NewerSchema when the database is at a step this program does not know.
     """
@@ -32,7 +32,7 @@ async def upgrade(database: Database) -> None:
 
 
 async def in_use(database: Database) -> bool:
-    """Whether a platform has begun in it: it has a tenant."""
+    """Whether a platform uses the database: it has a tenant."""
     async with database.reading() as connection:
         return await connection.run_sync(_in_use)
 

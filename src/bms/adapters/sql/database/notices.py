@@ -1,4 +1,4 @@
-"""PostgreSQL's notifications: each transaction with events sends one, and a connection of its own listens to them.
+"""PostgreSQL notifications: each transaction with events sends one, and a connection of its own listens to them.
 
 asyncpg is an extra: only what speaks to PostgreSQL imports this.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bms.adapters.sql.database.telling import CHANNEL
+from bms.adapters.sql.database.event_mark import CHANNEL
 from bms.core.cancellation import to_the_end
 
 log = logging.getLogger("bms.sql")
@@ -22,8 +22,8 @@ _CONNECTING_S, _CLOSING_S = 10.0, 2.0
 
 
 class PostgresOthers:
-    """`Others` by LISTEN. `origin` is what this process's own notifications say. While it can't listen, `newer` says
-    yes."""
+    """The `CommitWatcher` of PostgreSQL, by LISTEN. `origin` is what this process's own notifications say. While it
+    can't listen, `newer` says yes."""
 
     def __init__(self, engine: AsyncEngine, origin: str) -> None:
         self._engine = engine

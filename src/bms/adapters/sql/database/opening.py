@@ -1,15 +1,16 @@
-"""The first words with a database: what is wrong with its URL, its driver or its server, said in one sentence."""
+"""Opens a database, with one clear sentence where its URL, driver or server is at fault."""
 
 from sqlalchemy import text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from bms.adapters.sql.database.engine import Database, said_to_pass
+from bms.adapters.sql.database.engine import Database, is_temporary
 from bms.adapters.sql.database.urls import check_url
 from bms.core.errors import FailedPrecondition, InvalidArgument, Unavailable
 
 
 def open_database(url: str) -> Database:
-    """Raises InvalidArgument for what is no URL of a database, FailedPrecondition where its driver is not installed."""
+    """Opens the database at a URL. Raises InvalidArgument for what is no URL of a database, FailedPrecondition where
+    its driver is not installed."""
     try:
         return Database(check_url(url))
     except ModuleNotFoundError as error:
@@ -24,14 +25,14 @@ def open_database(url: str) -> Database:
 
 
 async def greet(database: Database, place: str) -> None:
-    """Returns when it answers. `place` is what to call it. Raises Unavailable where nobody does, FailedPrecondition for
-    a server that lets nobody in, or does not have it."""
+    """Waits for the first answer of the database. `place` is what to call it. Raises Unavailable where nobody does,
+    FailedPrecondition for a server that refuses connections, or does not have the database."""
     try:
         async with database.reading() as connection:
             await connection.execute(text("SELECT 1"))
     except Unavailable as error:
         cause = error.__cause__
-        if isinstance(cause, DBAPIError) and said_to_pass(cause):
+        if isinstance(cause, DBAPIError) and is_temporary(cause):
             raise Unavailable(f"{place} can't be used now: {cause.orig}") from error
         raise Unavailable(f"{place} does not answer: is it running, and reachable from here?") from error
     except DBAPIError as error:

@@ -1,4 +1,4 @@
-"""PostgreSQL's connections: one whose statement was cancelled is closed, and whoever was cancelled waits for that."""
+"""PostgreSQL connections: one whose statement was cancelled is closed, and the cancelled task waits for that."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ IDLE_S = 15.0  # the server ends a transaction that rests so long: its process w
 
 
 def postgresql_engine(address: str) -> AsyncEngine:
-    """`address` is what follows the scheme of the URL: user:password@host/name."""
+    """Makes the engine; `address` is what follows the scheme of the URL: user:password@host/name."""
     settings = {"idle_in_transaction_session_timeout": f"{IDLE_S * 1000:.0f}"}
     engine = create_async_engine(
         "postgresql+asyncpg://" + address,

@@ -1,7 +1,7 @@
-"""SQLite's connections, each of which is a thread: what it was told to do it does, whoever is cancelled meanwhile.
+"""SQLite connections, each with a thread, whose statements run to their end even when the task is cancelled.
 
-So whoever is cancelled waits for the thread, and only then hears of it. The driver alone would go on at once: a BEGIN
-that is still under way then takes the database's lock behind the back of the roll-back.
+So a cancelled task waits for the thread, and only then is its cancellation raised. The driver alone would go on at
+once: a BEGIN that is still under way then takes the database's lock behind the back of the roll-back.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ PRAGMAS = ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreig
 
 
 def sqlite_engine(path: str) -> AsyncEngine:
-    """`path` begins with a slash: "//absolute/file", "/relative"."""
+    """Makes the engine; `path` begins with a slash: "//absolute/file", "/relative"."""
     engine = create_async_engine(
         "sqlite+aiosqlite://" + path,
         poolclass=AsyncAdaptedQueuePool,
@@ -52,7 +52,7 @@ def sqlite_engine(path: str) -> AsyncEngine:
 
 
 def sqlite_engine_at_once(path: str) -> Engine:
-    """Of one connection, for transactions that write and are made by a thread from their beginning to their end."""
+    """Makes an engine of one connection, for write transactions that a thread runs from beginning to end."""
     # Whichever thread that is: there is one at a time.
     engine = create_engine("sqlite://" + path, pool_size=1, max_overflow=0, connect_args={"check_same_thread": False})
     _prepare(engine)
@@ -82,8 +82,8 @@ async def _connected(database: str, **options: Any) -> aiosqlite.Connection:
 
 
 class _Step(asyncio.Future[Any]):
-    """What a thread was told to do. Who is cancelled while it waits for that hears of it afterwards (`Task.cancel`): so
-    it is with `to_the_end`, which takes longer than many a step."""
+    """An operation that a connection's thread was given. Who is cancelled while it waits for that hears of it
+    afterwards (`Task.cancel`): so it is with `to_the_end`, which takes longer than many a step."""
 
     def cancel(self, msg: object = None) -> bool:
         return False
@@ -101,11 +101,11 @@ class _Connection(aiosqlite.Connection):
     _begins = False  # it has yet to begin, with its first statement: SQLite takes nothing before that
 
     def will_read(self) -> None:
-        """A transaction that only reads is to begin."""
+        """Declares that a read-only transaction is to begin."""
         self._reads = self._begins = True
 
     def begins(self) -> bool:
-        """Whether it is to begin now."""
+        """Whether the transaction is to begin now."""
         begins, self._begins = self._begins, False
         return begins
 

@@ -1,4 +1,4 @@
-"""The steps from one schema to the next, taken by alembic, which takes long to import: a start seldom needs it.
+"""Runs migrations by alembic, which takes long to import: a start seldom needs it.
 
 Development: `python -m bms.adapters.sql.database.steps make "what changed"` writes the next step from the difference.
 """
@@ -14,7 +14,7 @@ from bms.adapters.sql.migrations import FOLDER
 
 
 def take_all(connection: Connection) -> None:
-    """Those that are missing."""
+    """Applies the missing migrations."""
     command.upgrade(config(connection), "head")
 
 

@@ -1,4 +1,4 @@
-"""What a database's URL must look like, before any library reads it."""
+"""Checks a database's URL, before any library reads it."""
 
 from urllib.parse import urlsplit
 
@@ -16,7 +16,8 @@ def ends_early(url: str) -> bool:
 
 
 def check_url(url: str) -> str:
-    """`url`, if its user and password are where they seem to be. Raises InvalidArgument, which shows nothing of it."""
+    """Checks `url`: its user and password must be where they seem to be. Raises InvalidArgument, which shows nothing of
+    it."""
     if not url.startswith("sqlite") and ends_early(url):
         raise InvalidArgument(
             "the user's name or password in the database's URL holds one of / ? # [ ], which must be percent-encoded: "

@@ -1,4 +1,4 @@
-"""The schema: one file per feature, all on one MetaData. Importing this package loads them all."""
+"""The tables of the database: one file per feature, all on one MetaData. Importing this package loads them all."""
 
 from bms.adapters.sql.tables import (
     allotments,

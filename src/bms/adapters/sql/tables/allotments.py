@@ -1,4 +1,4 @@
-"""Allotments that are not in the books to their end yet: once they are, their row goes."""
+"""The table of allotments that are not fully billed yet: once they are, their row goes."""
 
 from sqlalchemy import Column, Index, Integer, String, Table, text
 

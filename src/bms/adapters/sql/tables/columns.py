@@ -1,4 +1,4 @@
-"""Column types that mean the same on SQLite and PostgreSQL."""
+"""Column types that behave alike on SQLite and PostgreSQL."""
 
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -45,7 +45,7 @@ class Packed(TypeDecorator[Any]):
 
 
 class InterningDecoder:
-    """Reads a packed column of many rows: equal bytes become one object, which must not be changed."""
+    """Decodes a packed column of many rows: equal bytes become one object, which must not be changed."""
 
     def __init__(self, kind: Any) -> None:
         self._decode = msgspec.json.Decoder(kind).decode

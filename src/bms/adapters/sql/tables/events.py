@@ -1,4 +1,5 @@
-"""What crosses features: events, who has read them how far, leases, and the answers kept for idempotency keys."""
+"""The tables shared by all features: events, their readers' positions, leases, and answers kept for idempotency
+keys."""
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, UniqueConstraint
 

@@ -1,4 +1,4 @@
-"""Jobs. `number` orders them by birth; `token` fences the present attempt."""
+"""The table of jobs. `number` orders them by birth; `token` fences the present attempt."""
 
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, String, Table, UniqueConstraint
 

@@ -1,4 +1,4 @@
-"""Whose database it is: one row, written by the platform that begins in it."""
+"""The table that says which platform the database belongs to: one row."""
 
 from sqlalchemy import Column, Integer, String, Table
 

@@ -1,5 +1,5 @@
-"""The books: requests, and pieces of time that was held, in blocks with their sums, other meters beside them, and how
-far each source's are complete."""
+"""The tables of usage: requests, and pieces of time that was held, in blocks with their sums, other meters beside them,
+and how far each source's are complete."""
 
 from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table
 

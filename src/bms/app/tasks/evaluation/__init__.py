@@ -1,4 +1,4 @@
-"""How good a model is on data: what belongs together is found by name, then it is run, then measured.
+"""Evaluates a model on data: joins columns and inputs by name, runs the model, computes metrics.
 
 Reading order: features, joining, feeding, running, target, classes, measuring, metrics.
 """

@@ -1,4 +1,4 @@
-"""Which class a model answered for each row, and which was right: by the names of the classes on both sides."""
+"""Matches the classes that a model answered with the true ones, by the names of the classes on both sides."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,8 +13,8 @@ from bms.core.tensors.tensor import Array
 
 
 class Judged(NamedTuple):
-    """`true` and `answered` [rows] are places among `names`, the classes. `scores` [rows, names] are the model's, where
-    it tells them. `note` says for people how the classes were joined."""
+    """True and answered classes of the rows: `true` and `answered` [rows] are places among `names`, the classes.
+    `scores` [rows, names] are the model's, where it gives them. `note` tells people how the classes were joined."""
 
     names: tuple[str, ...]
     true: NDArray[np.int64]
@@ -24,12 +24,12 @@ class Judged(NamedTuple):
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """[rows]: the answered class is the true one."""
+        """[rows]: whether the answered class is the true one."""
         return np.equal(self.true, self.answered)
 
 
 def judged_scores(scores: Array, labels: tuple[str, ...], target: TrueClasses) -> Judged:
-    """By scores [rows, classes]; `labels` name the classes in their order, none: they have only numbers.
+    """Judges by scores [rows, classes]; `labels` name the classes in their order, none: they have only numbers.
 
     Raises FailedPrecondition, listing both sides, where a class of the data set is none of the model's.
     """
@@ -56,12 +56,12 @@ def judged_scores(scores: Array, labels: tuple[str, ...], target: TrueClasses) -
 def judged_answers(
     answers: Array, labels: tuple[str, ...], target: TrueClasses, scored: Judged | None = None
 ) -> Judged:
-    """By one answered class a row: its name, or its number among `labels`.
+    """Judges by one answered class a row: its name, or its number among `labels`.
 
     `scored`: the same rows by scores, which tell what is meant where a number may be either.
     Raises FailedPrecondition, listing both sides, where names don't join or numbers may mean either.
     """
-    values, codes = _told_apart(answers)
+    values, codes = _distinct(answers)
     names = [_name(value) for value in values]
     if labels:
         known = _meant(_readings(values, names, labels), codes, scored, names, labels)
@@ -77,8 +77,8 @@ def judged_answers(
 
 
 def _true_places(target: TrueClasses, model: Sequence[str]) -> NDArray[np.int64]:
-    """Where each of the target's classes stands among the model's, also of those that no row of this split has: a class
-    that only one side knows says that the two don't speak of the same."""
+    """The place of each of the target's classes among the model's, also of those that no row of this split has: a class
+    that only one side knows shows that the two don't belong together."""
     found = places(target.names, model)
     unknown = [name for name, at in zip(target.names, found, strict=True) if at is None]
     if unknown:
@@ -87,13 +87,15 @@ def _true_places(target: TrueClasses, model: Sequence[str]) -> NDArray[np.int64]
 
 
 def _check_numbers(target: TrueClasses, count: int) -> None:
-    """Raises FailedPrecondition unless the data set, too, numbers its classes from 0 (False and True are 0 and 1)."""
+    """Checks that the data set, too, numbers its classes from 0 (False and True are 0 and 1). Raises
+    FailedPrecondition."""
     if 0 not in places(target.names, numbered(count)):
         raise _differ(target, numbered(count), "the model's classes have no names, only numbers from 0")
 
 
 def _readings(values: Sequence[object], names: Sequence[str], labels: tuple[str, ...]) -> list[NDArray[np.int64]]:
-    """Which of the `labels` each answer may be: the one of that name, the one of that number, or, where both, either.
+    """The `labels` that each answer may mean: the one of that name, the one of that number, or, where both exist,
+    either.
 
     Raises FailedPrecondition where it is none of them.
     """
@@ -102,7 +104,7 @@ def _readings(values: Sequence[object], names: Sequence[str], labels: tuple[str,
     found = [np.array(one, dtype=np.int64) for one in (by_name, numbers) if None not in one]
     if not found:
         strange = [name for name, at in zip(names, by_name, strict=True) if at is None]
-        raise FailedPrecondition(f"the model answers {names_text(strange)}, none of its classes {names_text(labels)}")
+        raise FailedPrecondition(f"the model answers {names_text(strange)}, not among its classes {names_text(labels)}")
     return found
 
 
@@ -113,7 +115,7 @@ def _meant(
     names: Sequence[str],
     labels: tuple[str, ...],
 ) -> NDArray[np.int64]:
-    """The reading that there is, or of two the one that more of the rows' best scores agree with."""
+    """The meaning of each answer: the only reading, or of two the one that more of the rows' best scores agree with."""
     first, last = readings[0], readings[-1]
     if np.array_equal(first, last):
         return first
@@ -134,8 +136,9 @@ def _differ(target: TrueClasses, model: Sequence[str], why: str) -> FailedPrecon
     )
 
 
-def _told_apart(answers: Array) -> tuple[list[object], NDArray[np.int64]]:
-    """The different answers, and which of them each row has. Raises FailedPrecondition for what is no class a row."""
+def _distinct(answers: Array) -> tuple[list[object], NDArray[np.int64]]:
+    """The different answers, and which of them each row has. Raises FailedPrecondition where an answer is not one class
+    a row."""
     if answers.ndim == 2 and answers.shape[1] == 1:
         answers = answers[:, 0]
     if answers.ndim != 1:

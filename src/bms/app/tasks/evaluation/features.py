@@ -1,4 +1,4 @@
-"""A data set's columns as arrays of the types that models take, with what is missing told apart."""
+"""A data set's columns as arrays of the types that models take, with missing values marked."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -24,8 +24,8 @@ class Given(NamedTuple):
     values: Array
     gaps: NDArray[np.bool_] | None = None
 
-    def said(self) -> str:
-        """Its kind for people."""
+    def kind_text(self) -> str:
+        """The column's kind for people."""
         return self.kind + (f" {shape_text((None, *self.values.shape[1:]))}" if self.values.ndim > 1 else "")
 
     def without_mask(self, dtype: str) -> Array:
@@ -68,14 +68,14 @@ def given_columns(manifest: Manifest, columns: Mapping[str, Any]) -> dict[str, G
 
 
 def only(kind: str, given: Mapping[str, Given]) -> Given | None:
-    """The column of a kind that can be meant where none is named: the only one, or the one that is called so."""
+    """The column of a kind that is meant where none is named: the only one, or the one that has the kind's name."""
     found = {name: one for name, one in given.items() if one.kind == kind}
     return found.get(kind) or (next(iter(found.values())) if len(found) == 1 else None)
 
 
 def kinds_text(given: Mapping[str, Given]) -> str:
     """Columns for people: names and kinds, the first forty of many."""
-    shown = [f"{one.name[:80]!r} {one.said()}" for one in list(given.values())[:_SHOWN]]
+    shown = [f"{one.name[:80]!r} {one.kind_text()}" for one in list(given.values())[:_SHOWN]]
     return (", ".join(shown) or "none") + (f" and {len(given) - _SHOWN} more" if len(given) > _SHOWN else "")
 
 
@@ -97,7 +97,8 @@ def _given(name: str, kind: str, labels: tuple[str, ...], column: Any) -> Given:
 
 
 def _reshaped(array: Array, spec: TensorSpec) -> Array | None:
-    """As it is where it fits; one value a row as [rows, 1], or the other way; an image's values one after another."""
+    """The array reshaped to what an input takes: one value a row as [rows, 1], or the other way; an image's values one
+    after another."""
     wanted, have = spec.shape[1:], array.shape[1:]
     if len(wanted) == len(have) and all(size in (None, real) for size, real in zip(wanted, have, strict=True)):
         return array

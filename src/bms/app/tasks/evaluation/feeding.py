@@ -1,4 +1,4 @@
-"""A split of a data set as what one signature of a model takes."""
+"""Turns a split of a data set into inputs for one signature of a model."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from bms.core.tensors.tensor import Array
 
 
 class Fed(NamedTuple):
-    """Which signature to call with which inputs, rows first; `notes` say for people how they were put together."""
+    """Inputs for one signature, rows first; `notes` tell people how they were put together."""
 
     name: str
     signature: Signature
@@ -26,7 +26,7 @@ class Fed(NamedTuple):
 
 
 def fed(signatures: Mapping[str, Signature], manifest: Manifest, columns: Mapping[str, Any]) -> Fed:
-    """The rows of a split, for the signature that takes them. Numbers are cast as those of requests are.
+    """The rows of a split as inputs for the signature that takes them. Numbers are cast as those of requests are.
 
     Raises FailedPrecondition where columns and inputs can't be joined, as `joined` does, and InvalidArgument for values
     that the model's types do not hold.

@@ -1,4 +1,4 @@
-"""Which column of a data set is which input of a model: told by name, or not at all.
+"""Joins the columns of a data set with the inputs of a model: by name, or not at all.
 
 By place only where a model takes one matrix of numbers and names none of its columns.
 """
@@ -28,14 +28,15 @@ _SHOWN, _NOTED = 10, 5  # names in an error, and where all went well
 
 
 class JoinedColumns(NamedTuple):
-    """Inputs by name, not cast yet; `notes` say for people what was joined with what."""
+    """Inputs by name, not cast yet; `notes` tell people what was joined with what."""
 
     tensors: list[Tensor]
     notes: tuple[str, ...]
 
 
 def joined(signature: Signature, given: Mapping[str, Given], label: str | None) -> JoinedColumns:
-    """The columns that the signature takes; others are left out and told, where it names those that it takes.
+    """The columns that the signature takes as inputs; others are left out, with a note where the signature names its
+    columns.
 
     Raises FailedPrecondition, listing both sides, where a column is missing or of another type, or where nothing says
     which column is which input.
@@ -61,7 +62,7 @@ def _table(specs: Sequence[TensorSpec], given: Mapping[str, Given], label: str |
         if one.gaps is not None:
             tensors.append(Tensor(mask_name(spec.name), one.gaps))
     absent = [spec.name for spec in specs if spec.name not in given]
-    return JoinedColumns(tensors, (*_by_name(specs, given), *_told("columns without values", absent)))
+    return JoinedColumns(tensors, (*_by_name(specs, given), *_left_out("columns without values", absent)))
 
 
 def _check_type(spec: TensorSpec, one: Given) -> None:
@@ -72,7 +73,7 @@ def _check_type(spec: TensorSpec, one: Given) -> None:
         takes = _TAKES[spec.column.type]
     if one.kind not in takes or one.values.ndim != 1:
         raise FailedPrecondition(
-            f"column {spec.name!r} is {one.said()} in the data set, and the model takes {spec.column.type} there "
+            f"column {spec.name!r} is {one.kind_text()} in the data set, and the model takes {spec.column.type} there "
             f"({spec.dtype}): import it as that, or train the model on it as it is"
         )
 
@@ -84,7 +85,8 @@ def _named(specs: Sequence[TensorSpec], given: Mapping[str, Given], label: str |
         array = given[spec.name].fitting(spec)
         if array is None:
             raise FailedPrecondition(
-                f"column {spec.name!r} is {given[spec.name].said()} in the data set, and the model takes {_said(spec)}"
+                f"column {spec.name!r} is {given[spec.name].kind_text()} in the data set, and "
+                f"the model takes {_kind_text(spec)}"
             )
         tensors.append(Tensor(spec.name, array))
     return JoinedColumns(tensors, _by_name(specs, given))
@@ -96,18 +98,18 @@ def _content(spec: TensorSpec, given: Mapping[str, Given]) -> JoinedColumns:
     array = None if found is None else found.fitting(spec)
     if found is None or array is None:
         raise FailedPrecondition(
-            f"the model takes {_said(spec)}: the data set has no column of that name, nor just one that fits: "
+            f"the model takes {_kind_text(spec)}: the data set has no column of that name, nor just one that fits: "
             f"{kinds_text(given)}"
         )
-    said = f"input {spec.name!r} is column {found.name!r}"
-    return JoinedColumns([Tensor(spec.name, array)], (said, *_unused([spec], given, but=found.name)))
+    note = f"input {spec.name!r} is column {found.name!r}"
+    return JoinedColumns([Tensor(spec.name, array)], (note, *_unused([spec], given, but=found.name)))
 
 
 def _matrix(spec: TensorSpec, given: Mapping[str, Given]) -> JoinedColumns:
-    """All columns side by side, in the data set's order."""
+    """The matrix of all columns side by side, in the data set's order."""
     if not given or any(one.kind not in NUMBERS for one in given.values()):
         raise FailedPrecondition(
-            f"the model takes {_said(spec)}, and the data set's columns are not all numbers: {kinds_text(given)}"
+            f"the model takes {_kind_text(spec)}, and the data set's columns are not all numbers: {kinds_text(given)}"
         )
     names = list(given)
     alone = given[names[0]].fitting(spec) if len(given) == 1 else None
@@ -116,7 +118,7 @@ def _matrix(spec: TensorSpec, given: Mapping[str, Given]) -> JoinedColumns:
     width = sum(int(np.prod(one.values.shape[1:])) for one in given.values())
     if len(spec.shape) != 2 or spec.shape[1] not in (None, width):
         raise FailedPrecondition(
-            f"the model takes {_said(spec)}, and the data set's columns are {width} wide side by side: "
+            f"the model takes {_kind_text(spec)}, and the data set's columns are {width} wide side by side: "
             f"{kinds_text(given)}. The model does not name its columns, so that none can be chosen for it: make a data "
             "set of just those that it was trained on, in its order"
         )
@@ -125,8 +127,8 @@ def _matrix(spec: TensorSpec, given: Mapping[str, Given]) -> JoinedColumns:
         part, rounded = cast(one.without_mask(spec.dtype), spec.dtype, one.name)
         parts.append(part.reshape(len(part), -1))
         notes += [rounded_note(one.name, one.kind, spec.dtype)] if rounded else []
-    said = f"input {spec.name!r} is, by place, the columns {_few(names, _NOTED)}: the model names none"
-    return JoinedColumns([Tensor(spec.name, np.concatenate(parts, axis=1))], (said, *notes))
+    note = f"input {spec.name!r} is, by place, the columns {_few(names, _NOTED)}: the model names none"
+    return JoinedColumns([Tensor(spec.name, np.concatenate(parts, axis=1))], (note, *notes))
 
 
 def _check_missing(
@@ -148,14 +150,14 @@ def _by_name(specs: Sequence[TensorSpec], given: Mapping[str, Given]) -> tuple[s
 
 def _unused(specs: Sequence[TensorSpec], given: Mapping[str, Given], but: str | None = None) -> tuple[str, ...]:
     taken = {but, *(spec.name for spec in specs)}
-    return _told("columns that the model does not take", [name for name in given if name not in taken])
+    return _left_out("columns that the model does not take", [name for name in given if name not in taken])
 
 
-def _told(what: str, names: list[str]) -> tuple[str, ...]:
+def _left_out(what: str, names: list[str]) -> tuple[str, ...]:
     return (f"{what}: {_few(names, _NOTED)}",) if names else ()
 
 
-def _said(spec: TensorSpec) -> str:
+def _kind_text(spec: TensorSpec) -> str:
     return f"{spec.name!r} {spec.dtype} {shape_text(spec.shape)}"
 
 

@@ -1,4 +1,4 @@
-"""A model's outputs held against what a data set says: which output is meant, and the figures that come of it."""
+"""Compares a model's outputs with the data set's label: chooses the output, and computes its metrics."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -18,7 +18,8 @@ LABEL = "label"  # what runtimes call the output that holds the answered class
 
 
 class Measured(NamedTuple):
-    """`undefined` says why a metric of this kind has no value, `notes` for people what was compared with what."""
+    """The metrics. `undefined` says why one of this kind has no value, `notes` tell people what was compared with
+    what."""
 
     kind: Kind
     metrics: dict[str, float]
@@ -27,7 +28,7 @@ class Measured(NamedTuple):
 
 
 def measured(signature: Signature, outputs: Mapping[str, Array], target: TrueClasses) -> Measured:
-    """What callers get, held against the label: classes by the answered one, else by the best score; quantities by the
+    """Compares what callers get with the label: classes by the answered one, else by the best score; quantities by the
     one number a row.
 
     Raises FailedPrecondition, listing both sides, where the outputs and the data set's label don't belong together.
@@ -46,8 +47,8 @@ def measured(signature: Signature, outputs: Mapping[str, Array], target: TrueCla
 
 
 def _by_scores(name: str, labels: tuple[str, ...], outputs: Mapping[str, Array], target: TrueClasses) -> Measured:
-    """Where the model also answers a class, that is what its callers go by: a threshold of its own, ties and
-    calibration make it another than the best score."""
+    """Judges by scores where the model answers no class. Where it does, callers go by that: a threshold of its own,
+    ties and calibration make it another than the best score."""
     if name not in outputs:
         raise FailedPrecondition(f"the model did not give its scores {name!r}: it gave {', '.join(map(repr, outputs))}")
     scored = judged_scores(outputs[name], labels, target)
@@ -86,7 +87,7 @@ def _quantity(outputs: Mapping[str, Array], target: TrueClasses) -> str:
         f"{name!r} {array.dtype} {shape_text((None, *array.shape[1:]))}" for name, array in outputs.items()
     )
     raise FailedPrecondition(
-        f"the model gives {given}: which is to be compared with the data set's label {target.column!r} is not told; "
+        f"the model gives {given}: it is not clear which to compare with the data set's label {target.column!r}; "
         "expected scores of classes, an output 'label', or one output with a number a row"
     )
 
@@ -95,8 +96,8 @@ def _check_finite(name: str, predicted: NDArray[np.float64]) -> None:
     wrong = ~np.isfinite(predicted)
     if wrong.any():
         raise FailedPrecondition(
-            f"output {name!r} is {predicted[wrong][0]} in {int(wrong.sum())} of {len(predicted)} rows: there is no "
-            "measure of that"
+            f"output {name!r} is {predicted[wrong][0]} in {int(wrong.sum())} of {len(predicted)} rows: no "
+            "metric can be computed of that"
         )
 
 

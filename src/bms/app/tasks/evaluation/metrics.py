@@ -1,4 +1,4 @@
-"""The figures that a gate may ask for, as scikit-learn defines them (`core/metrics.py` lists them)."""
+"""The metrics that a gate may ask for, as scikit-learn defines them (`core/metrics.py` lists them)."""
 
 from typing import NamedTuple
 
@@ -13,14 +13,15 @@ _SUMS = 1e-3  # how far the sum of a row's probabilities may be from 1: half pre
 
 
 class Figures(NamedTuple):
-    """What was measured; `undefined`: why the others of this kind have no value on these rows."""
+    """The metrics' values; `undefined`: why the others of this kind have no value on these rows."""
 
     values: dict[str, float]
     undefined: dict[str, str]
 
 
 def of_classes(answers: Judged, scores: Judged | None) -> Figures:
-    """Of the classes that were answered, and of the scores where the model tells them. Both of the same rows."""
+    """Metrics of classification: of the answered classes, and of the scores where the model gives them. Both of the
+    same rows."""
     values = _of_answers(answers)
     if scores is None or scores.scores is None:
         why = "the model gives no scores of its classes"
@@ -37,7 +38,7 @@ def of_classes(answers: Judged, scores: Judged | None) -> Figures:
 
 
 def of_quantities(predicted: NDArray[np.float64], wanted: NDArray[np.float64]) -> Figures:
-    """Of [rows] each."""
+    """Metrics of regression, of [rows] each."""
     with np.errstate(over="ignore"):  # an error too large for a number is told as infinite
         return _of_residual(wanted - predicted, wanted)
 
@@ -79,14 +80,15 @@ def _of_answers(judged: Judged) -> dict[str, float]:
 
 
 def _mcc(hits: float, true: NDArray[np.float64], answered: NDArray[np.float64]) -> float:
-    """J. Gorodkin, Comparing two K-category assignments by a K-category correlation coefficient, 2004."""
+    """Matthews' correlation for several classes: J. Gorodkin, Comparing two K-category assignments by a K-category
+    correlation coefficient, 2004."""
     rows = float(true.sum())
     spread = (rows**2 - float(answered @ answered)) * (rows**2 - float(true @ true))
     return (hits * rows - float(true @ answered)) / float(np.sqrt(spread)) if spread else 0.0
 
 
 def _unranked(judged: Judged) -> str:
-    """Why these rows have no ROC curve; empty where they have."""
+    """The reason why these rows have no ROC curve; empty where they have."""
     if len(judged.names) < 2:
         return "it takes two classes"
     present = np.bincount(judged.true, minlength=len(judged.names)) > 0
@@ -95,7 +97,8 @@ def _unranked(judged: Judged) -> str:
 
 
 def _roc_auc(true: NDArray[np.int64], scores: Array) -> float:
-    """Of two classes by the second one's score; of more the mean of each against the rest."""
+    """The area under the ROC curve: of two classes by the second one's score; of more the mean of each against the
+    rest."""
     count = scores.shape[1]
     columns = (1,) if count == 2 else range(count)
     return float(np.mean([_area(true == column, scores[:, column]) for column in columns]))
@@ -110,7 +113,7 @@ def _area(positive: NDArray[np.bool_], score: Array) -> float:
 
 
 def _improbable(scores: Array) -> str:
-    """Why these are no probabilities; empty where they are."""
+    """The reason why these scores are no probabilities; empty where they are."""
     numbers = scores.astype(np.float64)
     if (numbers < 0).any() or (numbers > 1).any():
         return f"the model's scores are no probabilities: they reach from {numbers.min():g} to {numbers.max():g}"
@@ -122,14 +125,14 @@ def _improbable(scores: Array) -> str:
 
 
 def _log_loss(true: NDArray[np.int64], scores: Array) -> float:
-    """No chance at all counts as the smallest step of the scores' type, not as infinitely bad."""
+    """The log loss. A probability of 0 counts as the smallest step of the scores' type, not as infinitely bad."""
     smallest = float(np.finfo(np.float32 if scores.dtype == np.float32 else np.float64).eps)
     chances = scores[np.arange(len(true)), true].astype(np.float64)
     return float(-np.mean(np.log(np.clip(chances, smallest, 1 - smallest))))
 
 
 def _share(unexplained: float, spread: float) -> float:
-    """1 is perfect; where there is nothing to explain, what explains it not exactly is 0."""
+    """The explained share: 1 is perfect; where there is nothing to explain, an inexact prediction gets 0."""
     if spread == 0:
         return 1.0 if unexplained == 0 else 0.0
     return 1.0 - unexplained / spread

@@ -1,4 +1,4 @@
-"""All rows of a split through a model, in an order that says nothing, and some of them again in other company.
+"""Runs all rows of a split through a model in random order, and some of them again among other rows.
 
 A data set's own order is full of hints (sorted by class, alternating, by time), and a caller's row has none of them:
 what is measured must be what a caller gets who asks for one row, or for a few with others' between them.
@@ -25,7 +25,7 @@ Progress = Callable[[float, str], None]
 
 
 def answers(servable: Servable, given: Fed, progress: Progress, random: np.random.Generator) -> dict[str, Array]:
-    """The outputs for all rows, in the rows' order; asked in another.
+    """The outputs for all rows, in the rows' order, though they are asked in a random one.
 
     Raises FailedPrecondition for an output that has not an answer a row, and for a model that answers rows otherwise
     in other company, or when asked again.
@@ -39,7 +39,7 @@ def answers(servable: Servable, given: Fed, progress: Progress, random: np.rando
 
 
 def run_all(servable: Servable, given: Fed, progress: Progress) -> dict[str, Array]:
-    """The outputs for all rows, run in parts; one by one where the model's rows depend on their company.
+    """The outputs for all rows, run in batches; one by one where the model's rows depend on one another.
 
     Raises FailedPrecondition for an output that has not an answer a row.
     """
@@ -54,12 +54,12 @@ def run_all(servable: Servable, given: Fed, progress: Progress) -> dict[str, Arr
 
 
 def _ask_again(servable: Servable, given: Fed, outputs: dict[str, Array], rows: Array) -> None:
-    """Raises FailedPrecondition naming output and row where an answer is another."""
+    """Asks some rows again among others. Raises FailedPrecondition naming output and row where an answer is another."""
     other: set[int] = set()
     for company in _companies(rows, given.signature.batched):
-        told = _asked(servable, given, company)
-        _check_alike(outputs, told)
-        for name, array in told.items():
+        asked = _asked(servable, given, company)
+        _check_alike(outputs, asked)
+        for name, array in asked.items():
             for place, row in enumerate(company):
                 before, again = outputs[name][row : row + 1], array[place : place + 1]
                 if not close(before, again):
@@ -69,14 +69,14 @@ def _ask_again(servable: Servable, given: Fed, outputs: dict[str, Array], rows: 
 
 
 def _check_alike(one: dict[str, Array], other: dict[str, Array]) -> None:
-    """Raises FailedPrecondition where two runs differ in what outputs there are, or in their shapes."""
+    """Compares two runs. Raises FailedPrecondition where they differ in what outputs there are, or in their shapes."""
     if odd := one.keys() ^ other.keys():
-        raise FailedPrecondition(f"output {min(odd)!r} is not given by every run: expected the same ones of each")
+        raise FailedPrecondition(f"output {min(odd)!r} is not given by every run: expected the same outputs of each")
     for name, array in one.items():
         if array.shape[1:] != other[name].shape[1:]:
             raise FailedPrecondition(
                 f"output {name!r} has another shape from run to run, {list(array.shape[1:])} a row and "
-                f"{list(other[name].shape[1:])}: expected one, so that rows can be held against the data set's"
+                f"{list(other[name].shape[1:])}: expected one, so that rows can be compared with the data set's"
             )
 
 
@@ -100,7 +100,8 @@ def _another(name: str, row: int, before: object, again: object, company: int) -
 
 
 def _has_numbers(outputs: dict[str, Array]) -> bool:
-    """A class that hangs on a score's last digit may be another in other company; once, where the score is told too."""
+    """Whether there are floating-point outputs. A class that hangs on a score's last digit may be another among other
+    rows; this is passed over once, where the score is answered too."""
     return any(array.dtype.kind == "f" for array in outputs.values())
 
 
@@ -110,14 +111,14 @@ def _shown(value: object) -> str:
 
 
 def _asked(servable: Servable, given: Fed, rows: Array) -> dict[str, Array]:
-    told = servable.infer(given.name, _part(given, rows))
-    for name, array in told.items():
+    asked = servable.infer(given.name, _part(given, rows))
+    for name, array in asked.items():
         if array.shape[:1] != (len(rows),):
             raise FailedPrecondition(
                 f"output {name!r} has shape {list(array.shape)} for {len(rows)} rows: expected one answer a row, "
-                "to be held against that row of the data set"
+                "to be compared with that row of the data set"
             )
-    return told
+    return asked
 
 
 def _ordered(given: Fed, order: Array) -> Fed:
@@ -125,7 +126,7 @@ def _ordered(given: Fed, order: Array) -> Fed:
 
 
 def _part(given: Fed, rows: Array) -> dict[str, Array]:
-    """Some of the rows; a table's masks only where they say something, as they come with requests."""
+    """Some of the rows; a table's masks only where they mark something, as they come with requests."""
     part = {name: array[rows] for name, array in given.inputs.items()}
     if is_table(given.signature):
         for name in [mask_name(spec.name) for spec in given.signature.inputs]:

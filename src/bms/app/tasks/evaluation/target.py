@@ -1,4 +1,4 @@
-"""What a data set says of its rows, which a model is to predict: classes by their names, or quantities."""
+"""The label column of a data set, which a model is to predict: classes by their names, or quantities."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,8 @@ from bms.core.tensors.class_names import names_text, number_of
 
 @dataclass(frozen=True)
 class TrueClasses:
-    """`codes` [rows] are places in `names`, which are all different; `classes`: the data set calls them classes."""
+    """The true classes. `codes` [rows] are places in `names`, which are all different; `classes`: the data set calls
+    them classes."""
 
     column: str
     names: tuple[str, ...]
@@ -31,14 +32,14 @@ class TrueClasses:
         words = [self.names[code] for code in self.used if values[code] is None]
         if words:
             raise FailedPrecondition(
-                f"the model predicts numbers, and the data set's label {self.column!r} has classes that are none: "
+                f"the model predicts numbers, and the data set's label {self.column!r} has classes that are not: "
                 f"{names_text(words)}"
             )
         return np.array([np.nan if value is None else float(value) for value in values])[self.codes]
 
 
 def target_of(manifest: Manifest, column: Any) -> TrueClasses:
-    """The label's column. Raises FailedPrecondition naming the first row that has none."""
+    """Reads the label's column. Raises FailedPrecondition naming the first row that has none."""
     assert manifest.label is not None
     feature = manifest.schema.feature(manifest.label)
     if feature.kind == "label":

@@ -1,4 +1,4 @@
-"""The proof that a converted model answers as its parent: on which rows, in which company, and what counts as the same.
+"""Proves that a converted model answers as its parent: chooses rows, asks both, compares every output.
 
 Reading order: questions (rows, asked of the parent), edges (rows that data sets lack), differences, proving.
 """

@@ -1,4 +1,4 @@
-"""Whether two models' answers to the same rows are the same: every output, by name, to the last row."""
+"""Compares two models' answers to the same rows: every output, by name, to the last row."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -17,8 +17,8 @@ _SHOWN = 100  # characters of a value in an error
 def differences(
     parent: Mapping[str, Array], child: Mapping[str, Array], tolerance: float, where: str, rows: Array
 ) -> dict[str, float]:
-    """The largest difference of each output, 0 where it holds labels or whole numbers. `rows` are the places that the
-    rows have in `where`, for people.
+    """The largest difference of each output, 0 where it holds labels or whole numbers. `rows` are the places of the
+    rows in `where`, for messages.
 
     Floating-point numbers may differ by `tolerance`: absolutely, and of numbers so large that the type's own rounding
     would count (from 1 on in single precision, from 10 million on in double) by so much of their size. NaN equals NaN,
@@ -61,7 +61,7 @@ def _difference(name: str, old: Array, new: Array, tolerance: float, where: str,
 
 
 def _apart(old: Array, new: Array) -> NDArray[np.float64]:
-    """Infinite where only one of the two is a number."""
+    """The difference of two numbers; infinite where only one of the two is a number."""
     one, other = old.astype(np.float64), new.astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         apart = np.abs(one - other)

@@ -1,4 +1,5 @@
-"""Rows that a data set lacks and conversions go wrong on: unusual numbers, extremes, and both sides of decisions."""
+"""Makes rows that a data set lacks and conversions go wrong on: unusual numbers, extremes, and both sides of
+decisions."""
 
 from collections.abc import Iterator, Sequence
 
@@ -23,8 +24,8 @@ _ROWS, _COLUMNS, _PAIRS, _HALVINGS = 8, 32, 24, 14
 
 
 def edges(parent: Servable, rows: Array | None, splits: Sequence[tuple[int, float]]) -> Iterator[Question]:
-    """For a parent whose default signature takes one matrix of numbers. `rows`: real ones of that input, where there
-    are any. `splits`: (feature, threshold) of trees within."""
+    """Edge rows for a parent whose default signature takes one matrix of numbers. `rows`: real ones of that input,
+    where there are any. `splits`: (feature, threshold) of trees within."""
     signature = parent.signatures[DEFAULT]
     spec = signature.inputs[0]
     base = rows if rows is not None else varied(signature, _ROWS)[spec.name]
@@ -50,8 +51,8 @@ def _extremes(rows: Array, dtype: str) -> Array:
 
 
 def _beside_decisions(parent: Servable, signature: Signature, rows: Array) -> Array:
-    """Between rows that the parent labels differently: where it changes its mind, from both sides. A child that decides
-    by another threshold, or another score, is found out here though the data set's own rows lie far from it."""
+    """Rows on both sides of the parent's decisions, between rows that it labels differently. A child that decides by
+    another threshold, or another score, is found out here though the data set's own rows lie far from it."""
     labels = [spec.name for spec in signature.outputs if not spec.dtype.startswith("FP") and len(spec.shape) == 1]
     name = signature.inputs[0].name
     if not labels or rows.dtype.kind != "f":
@@ -80,7 +81,7 @@ def _beside_decisions(parent: Servable, signature: Signature, rows: Array) -> Ar
 
 
 def _pairs(answers: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of rows with different answers: from each answer to the others, in turns."""
+    """Pairs of indices of rows with different answers: from each answer to the others, in turns."""
     kinds = [np.flatnonzero(answers == one) for one in dict.fromkeys(answers.tolist())]
     pairs: list[tuple[int, int]] = []
     for number, here in enumerate(kinds):

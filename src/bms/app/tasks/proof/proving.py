@@ -1,4 +1,4 @@
-"""The proof: a child, loaded as a server loads it, answers all rows as its parent did, alone and in any company."""
+"""Proves that a child, loaded as a server loads it, answers all rows as its parent did, alone and among other rows."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,8 @@ _ASKED_AGAIN = 3_000  # rows of each signature that are asked once more, in mixe
 
 
 class Proved(NamedTuple):
-    """What was compared: rows by what they are, those that the parent takes not, and by output the largest difference
-    (absolute, of large numbers by their size)."""
+    """What was compared: rows by kind, the number of those that the parent refuses, and by output the largest
+    difference (absolute, of large numbers by their size)."""
 
     rows: dict[str, int]
     refused: dict[str, int]
@@ -36,7 +36,7 @@ class Proved(NamedTuple):
 
 
 def prove(asked: Sequence[Answered], signatures: Mapping[str, Signature], child: Servable, tolerance: float) -> Proved:
-    """`signatures` are the parent's as it is served.
+    """Proves that the child answers as its parent. `signatures` are the parent's as it is served.
 
     Raises FailedPrecondition naming the first thing in which the child is not as its parent.
     """
@@ -68,8 +68,8 @@ def check_alike(
     fields: Sequence[str] = Signature.__struct_fields__,
     apart: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Raises FailedPrecondition naming the first point in which the child is called, or answers, otherwise. `apart`
-    says by signature why its rows don't share runs."""
+    """Checks that the child is called as its parent is. Raises FailedPrecondition naming the first point in which it is
+    called, or answers, otherwise. `apart` says by signature why its rows don't share runs."""
     if list(parent) != list(child):
         raise FailedPrecondition(
             f"the converted model has the signatures {', '.join(map(repr, child))}, its parent "
@@ -93,7 +93,7 @@ def _since(why: str) -> str:
 def _in_company(
     child: Servable, name: str, group: Sequence[Answered], tolerance: float, found: dict[str, float]
 ) -> int:
-    """Rows of all kinds mixed, one to many at a time: each must get the answer that the parent gave it."""
+    """Asks rows of all kinds mixed, one to many at a time: each must get the answer that the parent gave it."""
     inputs = joined([one.question.inputs for one in group])
     wanted = joined([one.outputs for one in group])
     kinds = np.concatenate([np.full(one.question.rows, number) for number, one in enumerate(group)])
@@ -109,17 +109,18 @@ def _in_company(
     for number, one in enumerate(group):  # told apart again, for people
         here = kinds[order] == number
         of = f"{one.question.of}, asked in other company"
-        told = {output: array[here] for output, array in given.items()}
-        _widen(found, differences(rows_at(wanted, order[here]), told, tolerance, of, places[order[here]]))
+        answers = {output: array[here] for output, array in given.items()}
+        _widen(found, differences(rows_at(wanted, order[here]), answers, tolerance, of, places[order[here]]))
     return len(order)
 
 
 def _answers(
     child: Servable, name: str, inputs: Mapping[str, Array], parts: Sequence[Array], where: str
 ) -> dict[str, Array]:
-    """Raises FailedPrecondition where the child refuses, fails, or gives what its signature does not say."""
+    """The child's answers. Raises FailedPrecondition where it refuses, fails, or gives what its signature does not
+    say."""
     signature = child.signatures[name]
-    told = []
+    answers = []
     for rows in parts:
         try:
             outputs = child.infer(name, rows_at(inputs, rows))
@@ -128,8 +129,8 @@ def _answers(
             raise FailedPrecondition(
                 f"the converted model, asked {len(rows)} {where} that its parent answers: {error.message}; {REFUSED}"
             ) from error
-        told.append(outputs)
-    return joined(told)
+        answers.append(outputs)
+    return joined(answers)
 
 
 def _widen(found: dict[str, float], more: Mapping[str, float]) -> None:

@@ -1,4 +1,4 @@
-"""Rows that parent and child are both asked: every split of a data set, and what is made beside them."""
+"""Chooses the rows that parent and child are both asked: every split of a data set, and rows made beside them."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ _AT_ONCE = 256  # rows of a run: bounds memory, and is what a server's large bat
 
 
 class Question(NamedTuple):
-    """Rows for one signature; `of` says for people what they are, `places` [rows] which of it."""
+    """Rows for one signature; `of` describes them to people, `places` [rows] number them there."""
 
     of: str
     signature: str
@@ -34,7 +34,7 @@ class Question(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """What the parent answers; of rows that it does not take (`refused` of them) nothing is asked."""
+    """The parent's answers; rows that it refuses (`refused` of them) are left out."""
 
     question: Question
     outputs: dict[str, Array]
@@ -42,14 +42,14 @@ class Answered(NamedTuple):
 
 
 class Real(NamedTuple):
-    """The rows of one split; `notes` say for people how they were put together."""
+    """The rows of one split; `notes` tell people how they were put together."""
 
     question: Question
     notes: tuple[str, ...]
 
 
 def real(signatures: Mapping[str, Signature], manifest: Manifest, split: str, columns: Mapping[str, Any]) -> Real:
-    """Raises FailedPrecondition where columns and inputs can't be joined."""
+    """Reads the rows of each split. Raises FailedPrecondition where columns and inputs can't be joined."""
     given = fed(signatures, manifest, columns)
     whole = Question(split, given.name, given.inputs, np.arange(given.rows))
     if given.rows > MOST:
@@ -62,7 +62,7 @@ def made(of: str, signature: str, inputs: dict[str, Array]) -> Question:
 
 
 def ask(parent: Servable, question: Question) -> Answered:
-    """Rows that the parent refuses are left out, found by halves.
+    """Asks the parent. Rows that it refuses are left out, found by bisection.
 
     Raises InvalidArgument, its words, where it refuses all of them.
     """
@@ -74,14 +74,14 @@ def ask(parent: Servable, question: Question) -> Answered:
     while waiting:
         rows = waiting.pop()
         try:
-            told = parent.infer(question.signature, rows_at(question.inputs, rows))
+            answers = parent.infer(question.signature, rows_at(question.inputs, rows))
         except InvalidArgument as error:
             refusal = error
             if len(rows) > 1:
                 waiting += [rows[len(rows) // 2 :], rows[: len(rows) // 2]]
             continue
         kept.append(rows)
-        outputs.append(told)
+        outputs.append(answers)
     if not outputs:
         raise refusal or InvalidArgument("there are no rows")
     rows = np.concatenate(kept)

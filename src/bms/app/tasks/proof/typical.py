@@ -1,4 +1,4 @@
-"""Rows like those of a data set but, of several columns, none of them: what a converted model brings as its example."""
+"""Makes rows like those of a data set without repeating one: the example that a converted model brings."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What to do next for a deployment: pure, and idempotent.
+"""The planner: decides what to do next for a deployment; pure and idempotent.
 
-Read in this order: observation, settling, retries, loading, routing, builds, actions, plan, records.
+Read in this order: observed_state, replica_states, retries, loading, routing, builds, actions, plan, records.
 """

@@ -1,4 +1,4 @@
-"""What `plan` may decide. Each is safe to repeat, and says all that is needed to carry it out."""
+"""The actions that `plan` returns. Each is safe to repeat, and says all that is needed to carry it out."""
 
 import msgspec
 
@@ -13,20 +13,20 @@ class StartReplica(msgspec.Struct, frozen=True):
 
 
 class Launch(msgspec.Struct, frozen=True):
-    """Make ready what the replica's process needs, and start it: slow work, outside transactions."""
+    """Prepare what the replica's process needs, and start it: slow work, outside transactions."""
 
     replica: str
 
 
 class MarkReady(msgspec.Struct, frozen=True):
-    """It answers at `address`, from now on gateways', too."""
+    """Record that the replica answers at `address`; gateways are told."""
 
     replica: str
     address: str
 
 
 class Move(msgspec.Struct, frozen=True):
-    """A ready replica is spoken to elsewhere now: the machine that it runs on is reached by another port, say."""
+    """Record another address of a ready replica: the machine that it runs on is reached by another port, say."""
 
     replica: str
     address: str

@@ -1,4 +1,4 @@
-"""How many model servers may load at once: after a restart of the machine all want to, and then none gets ready."""
+"""Limits how many model servers load at once: after a restart of the machine all want to, and none would get ready."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -10,7 +10,7 @@ AT_ONCE, AT_ONCE_PER_TENANT = 16, 4
 
 
 class LoadLimiter:
-    """Who loads now. A tenant whose models load slowly leaves room for the others."""
+    """The model servers that load now. A tenant whose models load slowly leaves room for the others."""
 
     def __init__(
         self,

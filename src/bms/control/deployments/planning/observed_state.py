@@ -1,4 +1,4 @@
-"""What is wanted and what is seen of one deployment: the two arguments of `plan`."""
+"""Desired and observed state of one deployment: the two arguments of `plan`."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,7 +11,7 @@ from bms.core.workloads.workload import WorkloadStatus
 
 
 class ResolvedTarget(msgspec.Struct, frozen=True, kw_only=True):
-    """A target whose alias was looked up."""
+    """A target with its alias resolved to a version."""
 
     version: int | None  # None: the alias points nowhere now
     weight: int
@@ -19,7 +19,7 @@ class ResolvedTarget(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Desired(msgspec.Struct, frozen=True, kw_only=True):
-    """What the owner wants, complete: nothing is left to look up. `since` is when it last changed."""
+    """The desired state, complete: nothing is left to look up. `since` is when it last changed."""
 
     deployment: str
     tenant: str
@@ -37,7 +37,7 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def wanted(self) -> bool:
-        """Whether anything is to run."""
+        """Whether any replica is wanted."""
         return not (self.deleted or self.stopped)
 
     @property
@@ -46,7 +46,8 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ObservedDeployment(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known. `workloads` None: the cluster could not be asked, so nothing may be concluded from absence."""
+    """The observed state. `workloads` None: the cluster could not be asked, so nothing may be concluded from
+    absence."""
 
     replicas: tuple[Replica, ...]  # in order of birth, ended ones as far as they are remembered
     route: TrafficRoute
@@ -54,6 +55,6 @@ class ObservedDeployment(msgspec.Struct, frozen=True, kw_only=True):
     statuses: Mapping[str, ServableStatus] = {}  # by replica, of those that answered just now
     launching: frozenset[str] = frozenset()  # replicas whose start is being worked on
     launch_errors: Mapping[str, str] = {}  # by replica, why its start was given up
-    last_words: Mapping[str, str] = {}  # by replica, the last line of a process that ended
+    exit_reasons: Mapping[str, str] = {}  # by replica, the last line of a process that ended
     silent: frozenset[str] = frozenset()  # running, but have not answered for long
     released: frozenset[str] = frozenset()  # draining replicas that no live gateway sends to any more

@@ -1,4 +1,4 @@
-"""What to do next for one deployment. Pure and idempotent: once carried out, the same plan comes back empty.
+"""Plans what to do next for one deployment. Pure and idempotent: once carried out, the same plan comes back empty.
 
 - A version with traffic, or that is to have it, is kept at the wanted number of replicas; a dead one is replaced.
 - A version that lost its traffic stays loaded for a while; everything else drains, then stops.
@@ -25,7 +25,7 @@ from bms.control.deployments.planning.actions import (
 )
 from bms.control.deployments.planning.observed_state import Desired, ObservedDeployment
 from bms.control.deployments.planning.records import ENDED
-from bms.control.deployments.planning.replica_states import SettledReplicas, settle
+from bms.control.deployments.planning.replica_states import SettledReplicas, observe_replicas
 from bms.control.deployments.planning.retries import retry_at, streak
 from bms.control.deployments.planning.routing import route
 
@@ -33,8 +33,8 @@ MARGIN_S = 2.0  # beyond the drain that the process allows itself, before it is 
 
 
 def plan(desired: Desired, observed: ObservedDeployment, now: datetime) -> list[Action]:
-    """Actions in the order to carry them out."""
-    seen = settle(desired, observed, now)
+    """Plans the actions, in the order to carry them out."""
+    seen = observe_replicas(desired, observed, now)
     actions: list[Action] = [MarkReady(id, address) for id, address in seen.ready.items()]
     actions += [Move(id, address) for id, address in seen.moved.items()]
     actions += [MarkFailed(id, reason) for id, reason in seen.failed.items()]
@@ -105,7 +105,7 @@ def _last_failure(version: int, desired: Desired, seen: SettledReplicas) -> Repl
 
 
 def _let_go(replicas: list[Replica], reason: str) -> list[Action]:
-    """Ready ones drain first; starting ones have no traffic and just stop."""
+    """Actions that end unwanted replicas: ready ones drain first; starting ones have no traffic and just stop."""
     why = reason or "no longer wanted"
     return [
         Drain(replica.id, why) if replica.state == "ready" else StopReplica(replica.id, why) for replica in replicas
@@ -113,7 +113,8 @@ def _let_go(replicas: list[Replica], reason: str) -> list[Action]:
 
 
 def _workloads(desired: Desired, observed: ObservedDeployment, ending: Set[str]) -> list[Action]:
-    """Processes of replicas that are to start, or that ended before; `ending` ones wait until that is recorded."""
+    """Actions on processes, of replicas that are to start, or that ended before; `ending` ones wait until their end is
+    recorded."""
     if observed.workloads is None:
         return []
     actions: list[Action] = []

@@ -1,4 +1,4 @@
-"""What an action makes of a replica's record."""
+"""Applies actions to replicas' records, and decides which records may be deleted."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -50,8 +50,8 @@ def changed(replica: Replica, action: ReplicaAction, now: datetime) -> Replica:
 
 
 def forgettable(replicas: Sequence[Replica], workloads: frozenset[str]) -> list[str]:
-    """Ended replicas beyond the newest few whose processes have left nothing behind; of those that failed, the
-    last one is always kept, because it says when to try again."""
+    """Ended replicas whose records may be deleted: those beyond the newest few whose processes have left nothing
+    behind. Of those that failed, the last one is always kept, because it says when to try again."""
     ended = [replica for replica in replicas if replica.state in ENDED]
     ended.sort(key=lambda replica: (replica.ended_at or replica.created_at, replica.id))
     last = {(replica.version, replica.build): replica.id for replica in ended if replica.state == "failed"}
@@ -60,6 +60,6 @@ def forgettable(replicas: Sequence[Replica], workloads: frozenset[str]) -> list[
 
 
 def rests(route: TrafficRoute, replicas: Sequence[Replica]) -> bool:
-    """Whether time alone will change nothing, once there is nothing to do: no version waits to be let go, no replica
-    is on its way, and none failed that would be tried again."""
+    """Whether the deployment can be left alone until an event: nothing is to be done, no version waits to be let go, no
+    replica is on its way, and none failed that would be tried again."""
     return not route.retired and all(replica.state in ("ready", "stopped") for replica in replicas)

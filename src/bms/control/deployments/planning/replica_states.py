@@ -1,4 +1,4 @@
-"""What became of each replica, from its record, its workload and its own word."""
+"""Determines the state of each replica from its record, its workload and its health answer."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,7 +14,7 @@ from bms.core.workloads.workload import WorkloadStatus
 
 
 class SettledReplicas(msgspec.Struct, frozen=True, kw_only=True):
-    """Replicas as they are after what was seen; `ready` and `failed` are the ones that became so just now."""
+    """Replicas in their new states; `ready` and `failed` are the ones that became so just now."""
 
     replicas: tuple[Replica, ...]
     ready: Mapping[str, str] = {}  # where each is spoken to
@@ -26,8 +26,8 @@ class SettledReplicas(msgspec.Struct, frozen=True, kw_only=True):
         return [replica for replica in self.replicas if replica.version == version and replica.state in states]
 
 
-def settle(desired: Desired, observed: ObservedDeployment, now: datetime) -> SettledReplicas:
-    """Compares each replica with its workload and its own word."""
+def observe_replicas(desired: Desired, observed: ObservedDeployment, now: datetime) -> SettledReplicas:
+    """Determines the new state of each replica from its workload and its health answer."""
     replicas: list[Replica] = []
     ready: dict[str, str] = {}
     moved: dict[str, str] = {}
@@ -53,7 +53,7 @@ def settle(desired: Desired, observed: ObservedDeployment, now: datetime) -> Set
 
 
 def _address(replica: Replica, observed: ObservedDeployment) -> str:
-    """Where it is spoken to, as the cluster says; what was recorded where that can't be asked."""
+    """The replica's address, as the cluster reports it; the recorded one where the cluster can't be asked."""
     workload = (observed.workloads or {}).get(replica.id)
     return replica.address if workload is None or not workload.endpoint else workload.endpoint
 
@@ -64,7 +64,7 @@ def _answers(replica: Replica, observed: ObservedDeployment) -> bool:
 
 
 def _stopped(replica: Replica, observed: ObservedDeployment) -> str:
-    """Why a live replica has ended that did not fail: it went with the whole platform. Empty for others."""
+    """The reason why a live replica ended that did not fail: it went with the whole platform. Empty for others."""
     if replica.state in ("stopped", "failed") or observed.workloads is None:
         return ""
     workload = observed.workloads.get(replica.id)
@@ -74,7 +74,7 @@ def _stopped(replica: Replica, observed: ObservedDeployment) -> str:
 
 
 def _failure(replica: Replica, desired: Desired, observed: ObservedDeployment, now: datetime) -> str:
-    """Why a live replica counts as failed, empty while it does not."""
+    """The reason why a live replica counts as failed; empty while it does not."""
     if replica.state in ("stopped", "failed"):
         return ""
     if replica.state == "starting" and (error := observed.launch_errors.get(replica.id)):
@@ -88,7 +88,7 @@ def _failure(replica: Replica, desired: Desired, observed: ObservedDeployment, n
     if workload is None:
         return "" if replica.state == "starting" else GONE
     if workload.state == "ended":
-        words = observed.last_words.get(replica.id, "")
+        words = observed.exit_reasons.get(replica.id, "")
         return f"{_end_of(workload)}: {words}" if words and not workload.verdict else _end_of(workload)
     waited = now.timestamp() - workload.started_at / 1e9
     if replica.state == "starting" and waited >= desired.start_timeout_s and not _answers(replica, observed):

@@ -1,4 +1,4 @@
-"""When a failed replica is tried again: at once if it was serving, ever later if it keeps failing."""
+"""Decides when a failed replica is replaced: at once if it was serving, else with a growing backoff."""
 
 from datetime import datetime, timedelta
 
@@ -12,8 +12,8 @@ NOT_HERE = "its process is not here: the platform was restored from a backup"
 
 
 def streak(last: Replica) -> int:
-    """How many failures in a row, with that of `last`; 0 if it had been stable. The end of one that was serving and
-    went while nobody looked is not its own failure."""
+    """The number of failures in a row up to `last`; 0 if it had been stable. The end of a serving replica that went
+    while no control looked is not its own failure."""
     if last.ready_at is not None and last.ended_at is not None and last.ended_at - last.ready_at >= STABLE:
         return 0
     if last.ready_at is not None and last.reason.startswith(GONE):
@@ -22,7 +22,8 @@ def streak(last: Replica) -> int:
 
 
 def retry_at(last: Replica) -> datetime:
-    """When to try again after `last` failed: at once if it was serving, else after 1, 2, 4 … at most 300 seconds."""
+    """The time to try again after `last` failed: at once if it was serving, else after 1, 2, 4 … at most 300
+    seconds."""
     assert last.ended_at is not None, "a failed replica has ended"
     tries = streak(last) - (1 if last.ready_at is not None else 0)
     return last.ended_at + timedelta(seconds=0 if tries <= 0 else min(CAP_S, 2.0 ** (min(tries, 20) - 1)))

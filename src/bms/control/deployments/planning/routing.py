@@ -1,4 +1,4 @@
-"""Where a deployment's requests go, decided from what is ready and where they went before.
+"""Decides where a deployment's requests go, from what is ready and where they went before.
 
 1. A version gets traffic only when all its wanted replicas are ready; until all targets may have theirs, everything
    stays as it was. A version that has traffic already needs one ready replica to keep it.
@@ -33,15 +33,15 @@ def route(desired: Desired, seen: SettledReplicas, previous: TrafficRoute, now: 
 
 
 def led_by(share: TrafficShare, desired: Desired) -> tuple[str, ...]:
-    """Aliases that lead to its version now. One that no target follows does as soon as it is set, not with the next
-    round: nothing has to be loaded for it."""
+    """The aliases of a version that has traffic. One that no target follows counts as soon as it is set, not with the
+    next round: nothing has to be loaded for it."""
     followed = _followed(desired)
     set_now = {name for name, number in desired.aliases.items() if number == share.version and name not in followed}
     return tuple(sorted(set_now.union(name for name in share.aliases if name in followed)))
 
 
 def _wanted_weights(desired: Desired) -> dict[int, int]:
-    """Weight by version; empty as long as one target is not resolved."""
+    """Weights by version; empty as long as one target is not resolved."""
     weights: dict[int, int] = {}
     for target in desired.targets:
         if target.version is None:

@@ -1,5 +1,5 @@
-"""The loop that makes deployments so: observe, plan, record, act.
+"""The reconciler: the loop that observes, plans, records and acts, so that what is desired comes to run.
 
-Read in this order: reconciler, attention (which are looked at), applying, launching, following, suspicions, tokens,
-loop.
+Read in this order: reconciler, work_queue (which deployments a round looks at), recorder, replica_launcher,
+alias_tracking, failure_reports, tokens, loop.
 """

@@ -1,4 +1,4 @@
-"""A followed alias that moved: the deployment means other versions now, which is a revision like any other."""
+"""Follows aliases: when one that a target names moves, the deployment gets a new revision like any other."""
 
 from datetime import datetime
 
@@ -18,7 +18,7 @@ class Followed(msgspec.Struct, frozen=True, kw_only=True):
     revision: DeploymentRevision
 
     async def record(self, tx: DeploymentsTx) -> None:
-        """Raises Aborted when the owner changed the deployment in the same moment."""
+        """Saves the new revision. Raises Aborted when the owner changed the deployment in the same moment."""
         await tx.save_deployment(self.deployment)
         await tx.add_revision(self.revision)
         versions = ", ".join(map(str, self.revision.versions))
@@ -34,8 +34,8 @@ class Followed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def follow(deployment: Deployment, latest: DeploymentRevision, desired: Desired, now: datetime) -> Followed | None:
-    """The revision to write when targets mean other versions than in the latest one; None when they do not, or
-    when an alias points nowhere, which is not something to serve or to return to."""
+    """The revision to write when targets mean other versions than in the latest one; None when they do not, or when an
+    alias points nowhere, which is not something to serve or to return to."""
     numbers = tuple(target.version for target in desired.targets if target.version is not None)
     if deployment.deleted or len(numbers) != len(desired.targets) or numbers == latest.versions:
         return None

@@ -1,6 +1,6 @@
-"""What gateways say of model servers that seem to have failed, brought to whichever process leads the deployments.
+"""Brings gateways' reports of failing model servers to the process that leads the deployments.
 
-A gateway is connected to one control process. Where that one leads, the model server is asked at once; where another
+A gateway is connected to one control process. Where that one leads, the model server is probed at once; where another
 one does, an event tells it.
 """
 
@@ -24,30 +24,31 @@ REMEMBERED = 10_000  # replicas
 
 
 class FailureReports:
-    """`leader` is of the deployments. What can't be told is left to the questions that the leader asks by itself."""
+    """Takes reports of gateways. `leader` is the lease of the deployments. A report that is lost is made up for by the
+    leader's own probes."""
 
     def __init__(self, store: Store[DeploymentsTx], health: Health, leader: Leader, clock: Clock) -> None:
         self._store = store
         self._health = health
         self._leader = leader
         self._clock = clock
-        self._told: dict[str, float] = {}  # by replica, monotonic seconds
-        self.chores = KeyedTasks()
+        self._reported: dict[str, float] = {}  # by replica, monotonic seconds
+        self.tasks = KeyedTasks()
 
     def note(self, replica: str) -> None:
-        """A gateway lost its connection to this one, or got none. Returns at once."""
+        """Takes the report that a gateway lost its connection to this replica, or got none. Returns at once."""
         if self._leader.token is not None:
-            self._health.hurry(replica)
+            self._health.probe_now(replica)
             return
         now = self._clock.monotonic()
-        if now - self._told.get(replica, float("-inf")) < AGAIN_S:
+        if now - self._reported.get(replica, float("-inf")) < AGAIN_S:
             return
-        if len(self._told) >= REMEMBERED:
-            self._told = {id: at for id, at in self._told.items() if now - at < AGAIN_S}
-        self._told[replica] = now
-        self.chores.start(replica, partial(self._tell, replica))
+        if len(self._reported) >= REMEMBERED:
+            self._reported = {id: at for id, at in self._reported.items() if now - at < AGAIN_S}
+        self._reported[replica] = now
+        self.tasks.start(replica, partial(self._report, replica))
 
-    async def _tell(self, replica: str) -> None:
+    async def _report(self, replica: str) -> None:
         try:
             async with self._store.write() as tx:
                 found = await tx.replica(replica)
@@ -56,10 +57,10 @@ class FailureReports:
                 deployment = await tx.deployment_by_id(found.tenant, found.deployment)
                 if deployment is None:
                     return
-                said = ReplicaSuspected(id=deployment.id, replica=replica, version=found.version)
+                event = ReplicaSuspected(id=deployment.id, replica=replica, version=found.version)
                 await tx.emit(
                     Event(
-                        payload=said,
+                        payload=event,
                         tenant=found.tenant,
                         subject=deployment.name,
                         actor="system",
@@ -67,5 +68,5 @@ class FailureReports:
                     )
                 )
         except BmsError as error:
-            log.warning("who leads can't be told that replica %s seems to have failed: %s", replica, error.message)
-            self._told.pop(replica, None)
+            log.warning("the leader can't be told that replica %s seems to have failed: %s", replica, error.message)
+            self._reported.pop(replica, None)

@@ -1,4 +1,4 @@
-"""What drives the reconciler: it steps when something happened, and now and then in any case."""
+"""Drives the reconciler: a step when something happened, and now and then in any case."""
 
 import asyncio
 import logging
@@ -16,17 +16,19 @@ IDLE_SHARE = 20  # rounds that nothing asked for take at most a twentieth of the
 
 
 class ReconcilerLoop:
-    """`run` steps for ever.
-
-    `told` returns when a gateway has told that it routes by something newer."""
+    """Runs the reconciler for ever. `progress` returns when a gateway has come to route by something newer."""
 
     def __init__(
-        self, reconciler: Reconciler, cluster: Cluster, events: EventLog, told: Callable[[], Coroutine[Any, Any, Any]]
+        self,
+        reconciler: Reconciler,
+        cluster: Cluster,
+        events: EventLog,
+        progress: Callable[[], Coroutine[Any, Any, Any]],
     ) -> None:
         self._reconciler = reconciler
         self._cluster = cluster
         self._events = events
-        self._told = told
+        self._progress = progress
         self._news: dict[str, asyncio.Task[Any]] = {}
 
     async def run(self) -> None:
@@ -55,7 +57,7 @@ class ReconcilerLoop:
             await self._reconciler.close()
 
     async def _something_new(self, until: float) -> None:
-        """Returns when something happened, or at the time `until`; holds the lease meanwhile."""
+        """Waits until something happens, or until the time `until`; holds the lease meanwhile."""
         loop = asyncio.get_running_loop()
         while (left := until - loop.time()) > 0:
             if await self._happened(min(left, self._reconciler.keep_in_s)):
@@ -74,11 +76,11 @@ class ReconcilerLoop:
         sources: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
             "events": self._heard,
             "cluster": lambda: self._cluster.changed(60.0),
-            "chores": self._reconciler.chores.one_done,
+            "tasks": self._reconciler.tasks.one_done,
             "health": lambda: _cleared(self._reconciler.health.changed),
         }
         if self._reconciler.draining:
-            sources["gateways"] = self._told
+            sources["gateways"] = self._progress
         for name, source in sources.items():
             if name not in self._news:
                 self._news[name] = asyncio.create_task(source(), name=f"deployments wait for {name}")
@@ -93,7 +95,7 @@ class ReconcilerLoop:
         return happened
 
     async def _heard(self) -> None:
-        """Returns when an event of a deployment was committed that no round has heard of."""
+        """Waits until an event of a deployment is committed that no round has read."""
         attention = self._reconciler.attention
         number = attention.number
         while True:

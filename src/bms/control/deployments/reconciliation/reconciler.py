@@ -1,7 +1,7 @@
-"""The loop of deployments: observe, plan, record, act. Its memory is only tasks and last words; any restart recovers.
+"""Reconciles deployments: observes, plans, records, acts. It remembers only tasks and health; any restart recovers.
 
-One leads at a time, by a lease; every write is fenced by the lease's token. Slow work (environments, files, starting
-and stopping processes) goes on beside the loop, outside transactions.
+One process leads at a time, by a lease; every write is fenced by the lease's token. Slow work (environments, files,
+starting and stopping processes) goes on beside the loop, outside transactions.
 """
 
 import logging
@@ -18,13 +18,13 @@ from bms.control.deployments.planning.loading import LoadLimiter
 from bms.control.deployments.planning.observed_state import ObservedDeployment
 from bms.control.deployments.planning.plan import plan
 from bms.control.deployments.planning.records import ENDED, forgettable, rests
-from bms.control.deployments.ports import BulkCatalog, DeploymentsTx, Known, LastWords, no_words
-from bms.control.deployments.reading import DeploymentRows, in_parts
+from bms.control.deployments.ports import BulkCatalog, DeploymentsTx, ExitReason, Known, no_exit_reason
 from bms.control.deployments.reconciliation.alias_tracking import follow
 from bms.control.deployments.reconciliation.recorder import Recorder
 from bms.control.deployments.reconciliation.replica_launcher import ReplicaLauncher, held_by
 from bms.control.deployments.reconciliation.work_queue import Sight, WorkQueue
 from bms.control.deployments.resolving import resolve
+from bms.control.deployments.rows import DeploymentRows, in_parts
 from bms.control.platform.allotments import DeviceMemory, no_devices
 from bms.control.platform.clusters import Cluster
 from bms.control.platform.keyed_tasks import KeyedTasks
@@ -46,7 +46,7 @@ Released = Callable[[Collection[str]], Awaitable[frozenset[str]]]
 
 
 class Reconciler:
-    """Does nothing while its process does not lead."""
+    """The reconciler of all deployments. It does nothing while its process does not lead."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Reconciler:
         clock: Clock,
         *,
         released: Released,
-        last_words: LastWords = no_words,
+        exit_reason: ExitReason = no_exit_reason,
         logs: ReplicaLogSource | None = None,
         device_memory: DeviceMemory = no_devices,
     ) -> None:
@@ -73,10 +73,10 @@ class Reconciler:
         self.attention = WorkQueue(store, events, clock)
         self._clock = clock
         self._released = released
-        self._last_words = last_words
+        self._exit_reason = exit_reason
         self._logs = logs or NoLogs()
         self._device_memory = device_memory
-        self.chores = KeyedTasks()
+        self.tasks = KeyedTasks()
         self._launch_errors: dict[str, str] = {}
         self._loading = LoadLimiter((), {}, ())
         self._sights: dict[str, Sight] = {}
@@ -90,22 +90,22 @@ class Reconciler:
         """Whether the last round left replicas that gateways may still send to."""
 
     async def step(self) -> bool:
-        """One round; whether anything is under way that the next round should look at soon."""
+        """Runs one round; returns whether anything is under way that the next round should look at soon."""
         self.pause_s, self.draining = AWAKE_S, False
         self._token = token = await self._leader.lead()
         if token is None:
             return False
         workloads = await self._observe()  # before the rows are read: every process has its record first
         if workloads is None:
-            self.health.excuse()
+            self.health.reset_silence()
         await self.attention.listen(token)
         async with self._store.read() as tx:
             replicas = await tx.replicas_at_work(workloads or ())
         self.health.watch(_probed(replicas, workloads))
         for replica in self.attention.suspected():
-            self.health.hurry(replica)
+            self.health.probe_now(replica)
         self._loading = LoadLimiter(replicas, workloads or {}, self._launching)
-        self._sights = self._seen(replicas, workloads)
+        self._sights = self._mutable_state(replicas, workloads)
         ids = self.attention.wanted(self._sights)
         if active := self.attention.more:
             self._again_in(AGAIN_S)
@@ -127,7 +127,7 @@ class Reconciler:
         return active
 
     async def keep(self) -> bool:
-        """Renews the lease where that is due, which needs no round; whether one is due after all."""
+        """Renews the lease where that is due, which needs no round; returns whether a round is due after all."""
         token = self._token
         return token is None or await self._leader.lead() != token
 
@@ -136,20 +136,20 @@ class Reconciler:
         """Seconds until `keep` has something to do."""
         return self._leader.ask_in_s
 
-    async def settled(self) -> None:
-        """Returns when no slow work and no question is under way."""
-        await self.chores.settled()
-        await self.health.settled()
+    async def idle(self) -> None:
+        """Waits until no slow work and no probe is under way."""
+        await self.tasks.idle()
+        await self.health.idle()
 
     async def close(self) -> None:
         """Gives up slow work and the lease; processes run on."""
-        await self.chores.close()
+        await self.tasks.close()
         await self.health.close()
         await self._leader.resign()
 
     @property
     def _launching(self) -> frozenset[str]:
-        return frozenset(key.removeprefix(_LAUNCH) for key in self.chores.busy if key.startswith(_LAUNCH))
+        return frozenset(key.removeprefix(_LAUNCH) for key in self.tasks.busy if key.startswith(_LAUNCH))
 
     async def _observe(self) -> Workloads | None:
         try:
@@ -162,13 +162,13 @@ class Reconciler:
         self._unseen = ""
         return {id: status for id, status in seen.items() if status.kind == "model_server"}
 
-    def _seen(self, replicas: Sequence[Replica], workloads: Workloads | None) -> dict[str, Sight]:
-        """By deployment, everything of its replicas at work that may become another without an event."""
-        silent, said = self.health.silent(), self.health.said
+    def _mutable_state(self, replicas: Sequence[Replica], workloads: Workloads | None) -> dict[str, Sight]:
+        """By deployment, all observed state of its replicas at work that may change without an event."""
+        silent, statuses = self.health.silent(), self.health.statuses
         sights: dict[str, Sight] = {}
         for replica in replicas:
             workload = (workloads or {}).get(replica.id)
-            status = said.get(replica.id)
+            status = statuses.get(replica.id)
             sights[replica.deployment] = (
                 *sights.get(replica.deployment, ()),
                 replica.id,
@@ -221,7 +221,7 @@ class Reconciler:
     async def _observed(self, rows: DeploymentRows, workloads: Workloads | None) -> ObservedDeployment:
         live = [replica for replica in rows.replicas if replica.state not in ENDED]
         words = {
-            replica.id: await self._last_words(replica.id)
+            replica.id: await self._exit_reason(replica.id)
             for replica in live
             if workloads and replica.id in workloads and workloads[replica.id].state == "ended"
         }
@@ -234,10 +234,10 @@ class Reconciler:
             replicas=rows.replicas,
             route=rows.route,
             workloads=workloads,
-            statuses=self.health.said,
+            statuses=self.health.statuses,
             launching=self._launching,
             launch_errors=dict(self._launch_errors),
-            last_words=words,
+            exit_reasons=words,
             silent=self.health.silent(),
             released=await self._released(draining) if draining else frozenset(),
         )
@@ -257,30 +257,30 @@ class Reconciler:
             match action:
                 case Launch(id) if self._loading.may_begin(rows.deployment.tenant):
                     self._loading.begin(rows.deployment.tenant)
-                    self.chores.start(_LAUNCH + id, partial(self._launch, replicas[id], rows.deployment, token))
+                    self.tasks.start(_LAUNCH + id, partial(self._launch, replicas[id], rows.deployment, token))
                 case EndWorkload(id, grace_s):
-                    self.chores.start(_END + id, partial(self._cluster.stop, id, grace_s))
+                    self.tasks.start(_END + id, partial(self._cluster.stop, id, grace_s))
                 case ForgetWorkload(id):
-                    self.chores.start(_FORGET + id, partial(self._put_away, id, keep=not rows.deployment.deleted))
+                    self.tasks.start(_FORGET + id, partial(self._forget_ended, id, keep=not rows.deployment.deleted))
         for replica in rows.replicas:
             if replica.state in ENDED:
-                self.chores.interrupt(_LAUNCH + replica.id)
+                self.tasks.interrupt(_LAUNCH + replica.id)
 
-    async def _put_away(self, replica: str, *, keep: bool) -> None:
-        """Forgets an ended process, and keeps what it said."""
+    async def _forget_ended(self, replica: str, *, keep: bool) -> None:
+        """Forgets an ended process, and keeps its log."""
         if keep:
             await self._logs.keep(replica)
         await self._cluster.forget(replica)
 
     def _end_orphans(self, known: set[str], workloads: Workloads) -> None:
-        """Processes without a record: nobody will ever ask for them again."""
+        """Ends processes without a record: nobody will ever ask for them again."""
         for id, status in workloads.items():
             if id in known:
                 continue
             if status.state == "running":
-                self.chores.start(_END + id, partial(self._cluster.stop, id))
+                self.tasks.start(_END + id, partial(self._cluster.stop, id))
             else:
-                self.chores.start(_FORGET + id, partial(self._cluster.forget, id))
+                self.tasks.start(_FORGET + id, partial(self._cluster.forget, id))
 
     async def _launch(self, replica: Replica, deployment: Deployment, token: int) -> None:
         try:
@@ -295,7 +295,7 @@ class Reconciler:
                 await tx.open_allotment(held, self._clock.now())
             await self._launcher.start(prepared)
         except Aborted as error:
-            log.info("replica %s is not launched by us: %s", replica.id, error.message)
+            log.info("replica %s is not launched by this process: %s", replica.id, error.message)
         except Unavailable as error:
             # Whether it was started is not known, and starting again does no harm: a later round does.
             log.warning("replica %s can't be launched now: %s", replica.id, error.message)
@@ -304,7 +304,7 @@ class Reconciler:
 
 
 def _probed(replicas: Sequence[Replica], workloads: Workloads | None) -> list[Replica]:
-    """Those that can be asked how they are, each with the address at which it runs now."""
+    """The replicas that can be probed, each with the address at which it runs now."""
     probed = []
     for replica in replicas:
         if replica.state not in ("starting", "ready"):

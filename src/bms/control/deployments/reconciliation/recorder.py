@@ -1,4 +1,4 @@
-"""Writing down what was planned: records and their events together, in one transaction of the leader."""
+"""Records what was planned: rows and their events together, in one transaction of the leader."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -34,7 +34,7 @@ from bms.core.ids import new_id
 
 
 class Recorder:
-    """Writes what one plan decided about one deployment."""
+    """Records one plan of one deployment."""
 
     def __init__(
         self,
@@ -51,18 +51,19 @@ class Recorder:
         self._now = now
 
     async def record(self, tx: DeploymentsTx, actions: Sequence[Action]) -> None:
-        """Actions on processes change no record. Raises Aborted when somebody else changed one first."""
+        """Records the actions; those on processes change no row. Raises Aborted when another process changed one
+        first."""
         for action in actions:
             match action:
                 case StartReplica():
                     replica = born(action, self._desired, new_id("rep"), self._now)
                     await tx.add_replica(replica)
-                    await self._tell(tx, ReplicaStarted, replica)
+                    await self._emit(tx, ReplicaStarted, replica)
                 case MarkReady(id) | Move(id) | MarkFailed(id) | Drain(id) | StopReplica(id):
                     saved = self._replicas[id] = await tx.save_replica(changed(self._replicas[id], action, self._now))
                     if saved.state in ENDED:
                         await tx.close_allotment(saved.tenant, "replicas", id, self._now)
-                    await self._tell(tx, _told_of(action), saved)
+                    await self._emit(tx, _event_of(action), saved)
                 case SetRoute(moved):
                     await tx.save_route(moved)
                     await tx.emit(self._moved(moved))
@@ -72,9 +73,9 @@ class Recorder:
         kind = DeploymentRelabelled if before == after else DeploymentSwitched
         return self._event(kind(id=self._deployment.id, traffic=after, before=before))
 
-    async def _tell(self, tx: DeploymentsTx, kind: type[OfReplica], replica: Replica) -> None:
-        said = kind(id=self._deployment.id, replica=replica.id, version=replica.version, reason=replica.reason)
-        await tx.emit(self._event(said))
+    async def _emit(self, tx: DeploymentsTx, kind: type[OfReplica], replica: Replica) -> None:
+        event = kind(id=self._deployment.id, replica=replica.id, version=replica.version, reason=replica.reason)
+        await tx.emit(self._event(event))
 
     def _event(self, payload: OfDeployment) -> Event[OfDeployment]:
         return Event(
@@ -86,7 +87,7 @@ class Recorder:
         )
 
 
-def _told_of(action: ReplicaAction) -> type[OfReplica]:
+def _event_of(action: ReplicaAction) -> type[OfReplica]:
     match action:
         case MarkReady():
             return ReplicaReady
@@ -101,5 +102,5 @@ def _told_of(action: ReplicaAction) -> type[OfReplica]:
 
 
 def _traffic(route: TrafficRoute) -> str:
-    """For people, e.g. `1: 90 %, 2: 10 %`."""
+    """The weights for people, e.g. `1: 90 %, 2: 10 %`."""
     return ", ".join(f"{share.version}: {share.weight} %" for share in route.shares) or "none"

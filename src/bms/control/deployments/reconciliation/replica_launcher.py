@@ -1,4 +1,4 @@
-"""Starting a replica's process: the slow part, done outside transactions and safe to repeat."""
+"""Starts a replica's process: the slow part, done outside transactions and safe to repeat."""
 
 import math
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ LONGEST_LINE = 200  # characters of a build's last line that a status shows
 def workload_spec(
     replica: Replica, spec: DeploymentSpec, version: Version, *, epoch: int, network: bool = False
 ) -> WorkloadSpec:
-    """The process of `replica`; `epoch` is the leader's fencing token."""
+    """The workload that runs `replica`; `epoch` is the leader's fencing token."""
     config = ModelServerConfig(
         replica=replica.id,
         servable=ServableConfig(
@@ -61,7 +61,7 @@ def workload_spec(
 
 
 def held_by(replica: Replica, spec: DeploymentSpec, device_memory: int = 0) -> Allotment:
-    """What `replica` holds from its start to its end."""
+    """The allotment of `replica`, which it holds from its start to its end."""
     return Allotment(
         of="replicas",
         subject=replica.id,
@@ -74,14 +74,14 @@ def held_by(replica: Replica, spec: DeploymentSpec, device_memory: int = 0) -> A
 
 
 class PreparedProcess(NamedTuple):
-    """A process that can be started, and what it is handed at its start."""
+    """A process that can be started, with the secrets that it is handed at its start."""
 
     spec: WorkloadSpec
     sealed: StdinSecrets
 
 
 class ReplicaLauncher:
-    """From a recorded replica to a running process."""
+    """Prepares and starts the processes of recorded replicas."""
 
     def __init__(
         self,
@@ -98,11 +98,11 @@ class ReplicaLauncher:
 
     @property
     def preparing(self) -> Mapping[str, str]:
-        """By replica, the last line of a build of its environment that goes on now."""
+        """By replica, the last line of the build of its environment that goes on now."""
         return self._preparing
 
     async def prepare(self, replica: Replica, spec: DeploymentSpec, epoch: int) -> PreparedProcess:
-        """The process to start, once its environment and files are there.
+        """Prepares the process to start: its environment and files.
 
         Raises what clusters and sealing raise, and FailedPrecondition for a version that may not run.
         """
@@ -125,5 +125,5 @@ class ReplicaLauncher:
             self._preparing.pop(workload.id, None)
 
     async def start(self, prepared: PreparedProcess) -> None:
-        """Raises what clusters raise."""
+        """Starts the prepared process. Raises what clusters raise."""
         await self._cluster.start(prepared.spec, encode_sealed(prepared.sealed))

@@ -1,4 +1,4 @@
-"""What model servers ask of whoever connects to them: a token for each replica, known to control and gateways alone."""
+"""Tokens by which gateways and control authenticate to model servers, one for each replica."""
 
 import hashlib
 import hmac
@@ -7,7 +7,8 @@ SIZE = 16  # bytes
 
 
 class ReplicaTokens:
-    """Tokens by replica's id, made of one key of the home and kept nowhere: a restarted control makes the same."""
+    """Derives each replica's token from one key of the home and its id; none is stored, and a restarted control derives
+    the same."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key

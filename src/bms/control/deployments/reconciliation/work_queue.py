@@ -1,7 +1,7 @@
-"""Which deployments the loop looks at in a round: those that something happened to, and those that are not at rest.
+"""The queue of deployments that a round looks at: those that something happened to, and those in transition.
 
-Who rests is looked at again when an event speaks of it or of its model, when somebody else may have led meanwhile, and
-once in a long while in any case; the last two are spread over many rounds, so that news do not wait for them.
+One at rest is looked at again when an event concerns it or its model, when another process may have led meanwhile, and
+once in a long while in any case; the last two are spread over many rounds, so that fresh events do not wait for them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ AT_ONCE = 200  # of those that nothing was heard of
 
 
 class WorkQueue:
-    """Ids of active deployments that were not put to rest since something was heard of them."""
+    """Ids of active deployments that were not put to rest since the last event that concerned them."""
 
     def __init__(self, store: Store[DeploymentsTx], events: EventLog, clock: Clock) -> None:
         self._store = store
@@ -35,7 +35,7 @@ class WorkQueue:
         self._suspected: set[str] = set()
 
     async def listen(self, token: int) -> None:
-        """To be called before rows are read: what is committed later is heard of next time.
+        """Reads new events. To be called before rows are read: what is committed later comes next time.
 
         `token` is the leader's: under another one than last time, everything is to be looked at.
         """
@@ -54,7 +54,7 @@ class WorkQueue:
             self.number = batch[-1][0]
 
     async def concerned(self, heard: Iterable[Recorded]) -> bool:
-        """Whether these events are of any deployment."""
+        """Whether these events concern any deployment."""
         changes = changes_of(heard)
         if changes.everything:
             return True
@@ -64,23 +64,23 @@ class WorkQueue:
             return bool(await changes.affected(tx))
 
     def suspected(self) -> set[str]:
-        """Replicas of which it was heard, since the last time of asking, that they seem to have failed."""
+        """Replicas that events reported as failing since the last call."""
         heard, self._suspected = self._suspected, set()
         return heard
 
     @property
     def more(self) -> bool:
-        """Whether there are some left to look at after these."""
+        """Whether some are left to look at after these."""
         return bool(self._unseen)
 
     @property
     def awake(self) -> bool:
-        """Whether there are some that time alone may change."""
+        """Whether there are some that may change with time alone."""
         return bool(self._awake)
 
     def wanted(self, at_work: Mapping[str, Sight]) -> list[str]:
-        """Ids to look at now: first those `at_work`, which may be answering, then whoever else is awake. Who rests, and
-        looks as it did when it was put to rest, is left alone."""
+        """Ids to look at now: first those `at_work`, which may be answering, then others that are awake. A deployment
+        at rest that looks as it did when it was put to rest is left alone."""
         self._rested = {id: seen for id, seen in self._rested.items() if id in at_work}
         first = {id for id, seen in at_work.items() if id in self._awake or self._rested.get(id) != seen}
         heard = sorted(self._awake - first)
@@ -90,7 +90,8 @@ class WorkQueue:
         return [*sorted(first), *heard, *others]
 
     def rest(self, deployment: str, seen: Sight | None = None) -> None:
-        """Nothing is to be done for it until something happens, or it no longer looks as it was `seen`."""
+        """Puts a deployment to rest: nothing is to be done until something happens, or it no longer looks as it was
+        `seen`."""
         self._awake.discard(deployment)
         if seen is not None:
             self._rested[deployment] = seen

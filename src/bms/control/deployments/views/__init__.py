@@ -1,1 +1,1 @@
-"""What is told of deployments: to people (service, in the words of status), and to gateways (snapshot_source)."""
+"""Views of deployments: for people (service, status), and for gateways (snapshot_source)."""

@@ -1,7 +1,7 @@
-"""What model servers say of themselves, for whoever reads a status at any of several control processes.
+"""Health of model servers for status pages, at any of several control processes.
 
-The process that leads the deployments asks them all the time; another one has heard nothing, so it asks those of the
-deployment in question when somebody wants to know.
+The process that leads the deployments probes them all the time; another one has no answers, so it probes the replicas
+of the deployment in question when its status is asked for.
 """
 
 import asyncio
@@ -18,7 +18,8 @@ ReportsOf = Callable[[Sequence[Replica]], Awaitable[Mapping[str, ServableStatus]
 
 
 class HealthReports:
-    """`leader` is of the deployments; `probe` makes one that asks each replica once."""
+    """Health of replicas. `leader` is the lease of the deployments; `probe` makes a probe that asks each replica
+    once."""
 
     def __init__(self, health: Health, leader: Leader, probe: Callable[[], ReplicaProbe]) -> None:
         self._health = health
@@ -27,7 +28,7 @@ class HealthReports:
 
     async def of(self, replicas: Sequence[Replica]) -> Mapping[str, ServableStatus]:
         if not self._leader.elsewhere:
-            return self._health.said
+            return self._health.statuses
         probe = self._probe()
         asked = [one for one in replicas if one.state in ("starting", "ready", "draining") and one.address]
         try:

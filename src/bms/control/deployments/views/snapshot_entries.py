@@ -1,4 +1,4 @@
-"""What gateways are told of a deployment: one entry, with its versions and their ready replicas."""
+"""Builds the snapshot entry by which gateways route a deployment: its versions and their ready replicas."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,7 +14,7 @@ from bms.core.serving.snapshot import DeploymentEntry, ReplicaAddress, ServedVer
 
 
 def shown_versions(desired: Desired, route: TrafficRoute) -> list[int]:
-    """Numbers of the versions that an entry speaks of."""
+    """Numbers of the versions that an entry contains."""
     return sorted(desired.versions | route.versions | {retired.version for retired in route.retired})
 
 
@@ -26,7 +26,8 @@ def deployment_entry(
     versions: Mapping[int, Version | VersionFacts],
     token_of: Callable[[str], bytes],
 ) -> DeploymentEntry | None:
-    """None for a deleted deployment. A version that lost its traffic is shown as long as it is loaded.
+    """The entry of a deployment; None for a deleted one. A version that lost its traffic is in it as long as it is
+    loaded.
 
     `token_of` knows what the model server of a replica asks of who connects.
     """

@@ -1,11 +1,11 @@
-"""The source (`control.snapshots.sources`) of deployments' entries."""
+"""The source (`control.snapshots.sources`) of deployments' snapshot entries."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from bms.control.deployments.changes import changes_of
 from bms.control.deployments.ports import BulkCatalog, DeploymentsTx, Known
-from bms.control.deployments.reading import DeploymentRows, in_parts
 from bms.control.deployments.resolving import resolve
+from bms.control.deployments.rows import DeploymentRows, in_parts
 from bms.control.deployments.views.snapshot_entries import deployment_entry, shown_versions
 from bms.control.models.nouns import Version, VersionFacts
 from bms.control.platform.transactions import Store
@@ -16,7 +16,7 @@ from bms.protocols.snapshots.sharing import Sharing
 
 
 class DeploymentEntries:
-    """`token_of` knows what the model server of a replica asks of who connects."""
+    """Reads deployments' entries. `token_of` returns the token of a replica's model server."""
 
     kind = "deployment"
 
@@ -38,7 +38,7 @@ class DeploymentEntries:
                     entries.append(self._sharing.entry(entry))
         return entries
 
-    async def changed(self, events: Sequence[Recorded], told: Mapping[EntryName, Entry]) -> Collection[str] | None:
+    async def changed(self, events: Sequence[Recorded], before: Mapping[EntryName, Entry]) -> Collection[str] | None:
         changes = changes_of(events)
         if changes.everything:
             return None

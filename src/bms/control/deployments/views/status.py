@@ -1,4 +1,4 @@
-"""How a deployment is doing, for people: what answers now, what is on its way, and what went wrong."""
+"""Describes how a deployment is doing, for people: what answers now, what is on its way, and what went wrong."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -17,7 +17,8 @@ DeploymentState = Literal["starting", "serving", "rolling", "degraded", "failing
 
 
 class ReplicaView(msgspec.Struct, frozen=True, kw_only=True):
-    """One replica. Counts are since its start, as its model server last said; `memory` in resident bytes."""
+    """One replica as people see it. Counts are since its start, as its model server last reported; `memory` in resident
+    bytes."""
 
     id: str
     version: int
@@ -42,7 +43,8 @@ class TrafficView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeploymentStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`path` is where predictions are sent; `requests` counts what the replicas shown have answered."""
+    """The status of a deployment. `path` is where predictions are sent; `requests` counts what the replicas shown have
+    answered."""
 
     name: str
     model: str
@@ -68,16 +70,16 @@ def view(
     desired: Desired,
     route: TrafficRoute,
     replicas: Sequence[Replica],
-    said: Mapping[str, ServableStatus],
+    status: Mapping[str, ServableStatus],
     now: datetime,
     building: Mapping[str, str] | None = None,
 ) -> DeploymentStatus:
-    """The state in one word and one sentence, with the evidence. `said` is by replica, and so is `building`: the last
-    line of the build of its environment."""
+    """The deployment's state in one word and one sentence, with the evidence. `status` is that of model servers by
+    replica; `building`, by replica, the last line of the build of its environment."""
     replicas = [_with_build(replica, building or {}) for replica in replicas]
     live = [replica for replica in replicas if replica.state in ("starting", "ready", "draining")]
     failed = [replica for replica in replicas if replica.state == "failed"][-3:]
-    shown = [_replica(replica, said.get(replica.id)) for replica in [*live, *failed]]
+    shown = [_replica(replica, status.get(replica.id)) for replica in [*live, *failed]]
     traffic = tuple(
         TrafficView(
             version=share.version,
@@ -131,7 +133,7 @@ def _judge(
 
 
 def _waiting(desired: Desired, route: TrafficRoute, replicas: Sequence[Replica], now: datetime) -> str:
-    """What stands between now and what is wanted, empty when nothing does."""
+    """The sentence about what is still missing; empty when nothing is."""
     words: list[str] = []
     for target in desired.targets:
         if target.version is None:
@@ -156,14 +158,14 @@ def _progress(version: int, desired: Desired, replicas: Sequence[Replica], now: 
 
 
 def _with_build(replica: Replica, building: Mapping[str, str]) -> Replica:
-    """A starting one says what it waits for."""
+    """A starting replica's view with what it waits for."""
     if replica.state != "starting" or replica.id not in building:
         return replica
     return msgspec.structs.replace(replica, reason=BUILDING + building[replica.id])
 
 
 def _build(version: int, replicas: Sequence[Replica]) -> str:
-    """What is said of the environment that is being built for this version; empty when none is."""
+    """The line of the environment build that this version waits for; empty when there is none."""
     starting = [one for one in replicas if one.version == version and one.state == "starting"]
     return next((one.reason for one in starting if one.reason.startswith(BUILDING)), "")
 
@@ -194,7 +196,7 @@ def _ready(replicas: Sequence[Replica], version: int) -> int:
     return sum(replica.version == version and replica.state == "ready" for replica in replicas)
 
 
-def _replica(replica: Replica, said: ServableStatus | None) -> ReplicaView:
+def _replica(replica: Replica, status: ServableStatus | None) -> ReplicaView:
     plain = ReplicaView(
         id=replica.id,
         version=replica.version,
@@ -202,10 +204,10 @@ def _replica(replica: Replica, said: ServableStatus | None) -> ReplicaView:
         created_at=replica.created_at,
         ready_at=replica.ready_at,
         reason=replica.reason,
-        answering=said is not None and said.state == "AVAILABLE",
+        answering=status is not None and status.state == "AVAILABLE",
     )
-    if said is None:
+    if status is None:
         return plain
     return msgspec.structs.replace(
-        plain, requests=said.requests, errors=said.errors, in_flight=said.in_flight, memory=said.memory
+        plain, requests=status.requests, errors=status.errors, in_flight=status.in_flight, memory=status.memory
     )

@@ -18,7 +18,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """What the older form has no words for, texts and pictures that are cut, is not said any more."""
+    """What the older form can't express, texts and cropped pictures, is dropped."""
     _each(lambda said: {name: said[name] for name in _OLD if name in said} if _sayable(said) else None)
 
 

@@ -1,4 +1,4 @@
-"""Asking before what can't be undone, where a person sits there to answer."""
+"""Asks for confirmation before what can't be undone, on a terminal."""
 
 import sys
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Active deployments as they are written down, some at a time: read at one moment, then what their models mean."""
+"""Reads active deployments in batches: their rows at one moment, then their models."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 
@@ -12,7 +12,7 @@ AT_ONCE = 50  # deployments: enough to make queries cheap, few enough that nobod
 
 
 class DeploymentRows(msgspec.Struct, frozen=True, kw_only=True):
-    """One deployment, its newest revision, its route, and its replicas in order of birth."""
+    """The rows of one deployment: its newest revision, its route, and its replicas in order of birth."""
 
     deployment: Deployment
     revision: DeploymentRevision
@@ -21,7 +21,7 @@ class DeploymentRows(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def read_active(tx: DeploymentsTx, among: Collection[str]) -> list[DeploymentRows]:
-    """The active ones of these ids."""
+    """The rows of the active deployments among these ids."""
     deployments, revisions = await tx.active(among), await tx.latest_revisions(among)
     routes = await tx.routes(among)
     replicas: dict[str, list[Replica]] = {}
@@ -41,7 +41,7 @@ async def read_active(tx: DeploymentsTx, among: Collection[str]) -> list[Deploym
 async def in_parts(
     store: Store[DeploymentsTx], catalog: BulkCatalog, ids: Sequence[str]
 ) -> AsyncIterator[tuple[Sequence[str], list[DeploymentRows], Known]]:
-    """A few of `ids` at a time, with their rows, if active, and what their models are known to be.
+    """Reads `ids` in batches: the rows of active ones, and the aliases and versions of their models.
 
     Models are read after the rows: an alias older than a row must not look like a move back.
     """

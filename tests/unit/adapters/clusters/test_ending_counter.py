@@ -1,27 +1,27 @@
-"""The bell of endings: nobody who was busy misses a ring, nobody is woken for what he has seen."""
+"""Waiters for the endings of workloads: none that was busy misses one, none is woken for what it has seen."""
 
 import asyncio
 
-from bms.adapters.clusters.local.changes import EndingCounter
+from bms.adapters.clusters.local.ending_counter import EndingCounter
 from tests.cancelling import PLANS, every_await
 
 
 async def test_a_ring_after_looking_is_told_at_once() -> None:
     changes = EndingCounter()
     changes.seen()
-    changes.ring()
+    changes.notify()
     await asyncio.wait_for(changes.wait(3600), 10)
 
 
 async def test_a_ring_is_told_once() -> None:
     changes = EndingCounter()
-    changes.ring()
+    changes.notify()
     await changes.wait(3600)
     waiting = asyncio.create_task(changes.wait(3600))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert not waiting.done()
-    changes.ring()
+    changes.notify()
     await asyncio.wait_for(waiting, 10)
 
 
@@ -30,7 +30,7 @@ async def test_who_is_cancelled_as_it_rings_is_cancelled() -> None:
     changes = EndingCounter()
 
     async def wait(_number: int) -> None:
-        asyncio.get_running_loop().call_soon(changes.ring)
+        asyncio.get_running_loop().call_soon(changes.notify)
         await changes.wait(3600)
 
     async def nothing(_number: int, _cancelled: bool) -> None:
@@ -52,7 +52,7 @@ async def test_one_loops_look_does_not_take_the_ring_from_another() -> None:
 
     busy = asyncio.create_task(busy_loop())
     await looked.wait()
-    changes.ring()
+    changes.notify()
     changes.seen()  # this task looks too
     go_on.set()
     await asyncio.wait_for(told.wait(), 10)

@@ -1,4 +1,5 @@
-"""What a build says, while it says it: for its own asker, for others who wait for it, and for later readers."""
+"""A build's log: for the task that started it, while it is written; for others that wait for it; and for later
+readers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ PIECE = 1 << 20  # bytes
 
 
 class BuildFollower:
-    """Tells the lines of a build that somebody else began, each time it is called. `waited`: it was called."""
+    """Passes on the new lines of a build that another process runs, each time it is called. `waited`: it was called."""
 
     def __init__(self, log: Path, tell: Callable[[str], None] | None) -> None:
         self._log = log
@@ -21,7 +22,7 @@ class BuildFollower:
             self.waited = True
             return
         if not self.waited:
-            self._tell("this environment is being built for somebody else; what is said:")
+            self._tell("this environment is already being built; the build's log:")
         self.waited = True
         if _size(self._log) < self._offset:  # what was read was of the build before, whose log is begun anew
             self._offset, self._rest = 0, b""

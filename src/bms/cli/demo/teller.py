@@ -1,4 +1,4 @@
-"""How the demo speaks: chapters, progress bars, tables."""
+"""Output of the demo: chapters, progress bars, tables."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ Bar = Callable[[float, str], None]  # fraction 0 to 1, what is happening
 
 
 class Teller:
-    """Prints to one console; plain lines where it is no terminal."""
+    """Prints the demo's output to one console; plain lines where it is no terminal."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False)
@@ -25,7 +25,7 @@ class Teller:
         self.console.print(f"   {words}")
 
     def paste(self, command: str) -> None:
-        """A line for people to copy: never wrapped, never styled."""
+        """Prints a line for people to copy: never wrapped, never styled."""
         self.console.print(command, soft_wrap=True, markup=False, highlight=False)
 
     @contextmanager
@@ -54,7 +54,7 @@ class Teller:
         self.console.print(table)
 
     def bars(self, title: str, counts: dict[str, int], width: int = 30) -> None:
-        """A small bar chart of counts."""
+        """Prints a small bar chart of counts."""
         most = max(counts.values(), default=1)
         table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 1, 0, 3))
         for name, count in counts.items():

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bms.adapters.environments.following import BuildFollower, read_piece
+from bms.adapters.environments.build_log_tail import BuildFollower, read_piece
 
 
 def test_lines_are_told_once_they_are_whole(tmp_path: Path) -> None:

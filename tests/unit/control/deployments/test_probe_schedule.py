@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from bms.control.deployments.nouns import Replica
-from bms.control.deployments.probe_schedule import A_SECOND, AT_ONCE, EARLY_S, READY_S, STARTING_S, Turns
+from bms.control.deployments.probe_schedule import A_SECOND, AT_ONCE, EARLY_S, READY_S, STARTING_S, ProbeSchedule
 
 
 def _replica(id: str, state: str = "ready") -> Replica:
@@ -19,7 +19,7 @@ class Simulated:
     """Time goes from turn to turn; who was asked at which moment."""
 
     def __init__(self, *replicas: Replica) -> None:
-        self.turns = Turns()
+        self.schedule = ProbeSchedule()
         self.replicas = {replica.id: replica for replica in replicas}
         self.troubled: set[str] = set()
         self.now = 0.0
@@ -30,7 +30,7 @@ class Simulated:
         until, wakes = self.now + seconds, 0
         while self.now < until:
             wakes += 1
-            due, next_in = self.turns.take(self.replicas, self.troubled, self.now)
+            due, next_in = self.schedule.take(self.replicas, self.troubled, self.now)
             self.asked += [(self.now, replica.id) for replica in due]
             self.now += next_in
         return wakes
@@ -82,11 +82,11 @@ def test_one_that_did_not_answer_is_asked_soon_again_however_many_there_are() ->
 
 def test_one_that_is_to_be_asked_at_once_is() -> None:
     world = _many(10)
-    world.turns.take(world.replicas, (), world.now)
-    assert world.turns.take(world.replicas, (), world.now)[0] == []
-    world.turns.forget("r3")
-    assert world.replicas["r3"] in world.turns.take(world.replicas, (), world.now)[0]
+    world.schedule.take(world.replicas, (), world.now)
+    assert world.schedule.take(world.replicas, (), world.now)[0] == []
+    world.schedule.forget("r3")
+    assert world.replicas["r3"] in world.schedule.take(world.replicas, (), world.now)[0]
 
 
 def test_where_there_is_nobody_nobody_is_asked() -> None:
-    assert Turns().take({}, (), 0.0) == ([], READY_S)
+    assert ProbeSchedule().take({}, (), 0.0) == ([], READY_S)

@@ -1,5 +1,5 @@
-"""What `help` and editors show of a client's methods: their parameters without `self`, and what they give to who calls
-them, in the place of the flow that they are written as."""
+"""Signatures for `help` and editors: a method's parameters without `self`, and its result instead of the flow behind
+it."""
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -9,8 +9,8 @@ from bms.sdk.transport.flow import Item
 
 
 def signature_of(flow: Callable[..., Any], *, stream: bool, awaited: bool) -> inspect.Signature:
-    """Of the method that `flow` becomes: with `stream` it gives one thing after another; `awaited` on a client for
-    asyncio."""
+    """The signature to show for the method made of `flow`: `stream` yields items; `awaited` is of the asyncio
+    client."""
     own = inspect.signature(flow)
     answer = _items(own.return_annotation) if stream else _result(own.return_annotation)
     several: Any = AsyncIterator if awaited else Iterator

@@ -6,7 +6,7 @@ import sys
 import pytest
 import typer
 
-from bms.cli.sure import be_sure
+from bms.cli.confirmation import be_sure
 
 WHAT = "This deletes the tenant acme"
 

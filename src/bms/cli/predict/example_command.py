@@ -1,4 +1,5 @@
-"""How to ask a model that is served: a command that runs as it is printed, with rows that the model takes."""
+"""Suggests a `bms predict` command for a served model: one that runs as it is printed, with rows that the model
+takes."""
 
 import json
 import shlex
@@ -42,8 +43,8 @@ def example_command(session: CommandSession, name: str, version: Version | None)
 
 
 def example_of(session: CommandSession, version: Version) -> Any:
-    """One row, or, where rows are not told apart, one request, as `Client.predict` takes it: of the example that the
-    version was verified with, else made up from its signature as verification does."""
+    """One row, or, where inputs have no rows, one request, as `Client.predict` takes it: of the example that the
+    version was verified with, else synthetic, from its signature, as verification does."""
     given = _own_example(session, version)
     return _made_up(version) if given is None else _with_json(_first(given), version)
 

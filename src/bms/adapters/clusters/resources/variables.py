@@ -1,4 +1,5 @@
-"""The environment of a workload's process: scrubbed, marked, told how many threads to use and to report to nobody."""
+"""Builds the environment variables of a workload's process: scrubbed, marked, with thread counts, and telemetry
+switched off."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,10 +26,11 @@ MALLOC = {  # glibc maps and unmaps every large buffer by default, which costs i
 }
 
 
-def surroundings(
+def environment_variables(
     spec: WorkloadSpec, python: str, directory: Path, home_mark: str, gpus: Iterable[Device] = ()
 ) -> dict[str, str]:
-    """The whole environment of the workload's process, whose interpreter is `python`; nothing of ours is inherited."""
+    """Builds all environment variables of the workload's process, whose interpreter is `python`; none of ours are
+    inherited."""
     threads = str(limits.threads(spec.resources.cpu))
     return {
         "PATH": f"{Path(python).parent}:/usr/local/bin:/usr/bin:/bin",
