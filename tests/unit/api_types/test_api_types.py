@@ -90,7 +90,7 @@ PAIRS: list[tuple[type, type, set[str]]] = [
     (of_environments.EnvironmentView, environments.Environment, set()),
     (of_environments.Pruned, environments.Pruned, set()),
     (of_specs.EnvironmentSpec, environments.EnvironmentSpec, set()),
-    (of_jobs.Job, jobs.Job, {"token", "stopping", "log", "log_start", "events"}),
+    (of_jobs.Job, jobs.Job, {"token", "stopping", "log", "log_start", "events", "checkpoint"}),
     (of_jobs.JobSpec, jobs.JobSpec, {"then"}),
     (of_jobs.TreeInput, jobs.TreeInput, set()),
     (programs.JobEvent, jobs.JobEvent, set()),
