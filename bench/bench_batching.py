@@ -1,7 +1,8 @@
-"""What the model server costs by itself: time and CPU per parcel, by parcels in flight, calls per parcel and policy.
+"""What the model server costs by itself: time and CPU per micro-batch, by micro-batches in flight, calls per
+micro-batch and policy.
 
 One process of `bms.app.model_server` on one core, asked over its socket by this program on another, which keeps a
-number of parcels in flight and sends what a read allows in one write, as gateways do.
+number of micro-batches in flight and sends what a read allows in one write, as gateways do.
 """
 
 import json
@@ -22,7 +23,7 @@ from measuring.report import Report, Spread
 
 from bms.core.tensors.tensor import Tensor
 from bms.core.workloads.programs import ServableStatus, StdinSecrets
-from bms.protocols.frames import HEADER, FrameReader, FrameType, encode_infer, encode_parcel, encode_plain
+from bms.protocols.frames import HEADER, FrameReader, FrameType, encode_infer, encode_infer_calls, encode_plain
 
 IN_FLIGHT = (1, 16, 64)
 POLICIES: tuple[tuple[str, dict[str, object]], ...] = (
@@ -30,7 +31,7 @@ POLICIES: tuple[tuple[str, dict[str, object]], ...] = (
     ("static", {}),
     ("adaptive, 20 ms", {"policy": "adaptive", "objective_s": 0.02}),
 )
-CALLS = (1, 4, 16)  # in a parcel, each of one row
+CALLS = (1, 4, 16)  # in a micro-batch, each of one row
 REPEATS = 3 if QUICK else 7
 TOKEN = b"the server's own"
 SECONDS = 0.2 if QUICK else 1.0
@@ -41,7 +42,7 @@ def main() -> int:
     report = Report(
         "batching",
         "The model server by itself",
-        "Wall time and CPU time per parcel, and rows per run of the model, for calls of one row of the digits model.",
+        "Wall time and CPU time per micro-batch, and rows per run, for calls of one row of the digits model.",
     )
     wait_quiet()
     strangers = Strangers()
@@ -51,7 +52,13 @@ def main() -> int:
         with served(batching) as asker:
             for calls in CALLS if title != "off" else (1,):
                 rows += [(calls, count, *asker.measure(count, calls, strangers)) for count in IN_FLIGHT]
-        columns = ("calls in a parcel", "parcels in flight", "µs per parcel", "CPU µs per parcel", "rows per run")
+        columns = (
+            "calls in a micro-batch",
+            "micro-batches in flight",
+            "µs per micro-batch",
+            "CPU µs per micro-batch",
+            "rows per run",
+        )
         report.section(f"Batching {title}", columns, rows, digits=1)
     report.strangers(strangers.worst)
     report.write()
@@ -76,10 +83,10 @@ class Asker:
                 return msgspec.msgpack.decode(frame.meta, type=ServableStatus)
 
     def measure(self, count: int, calls: int, strangers: Strangers) -> tuple[Spread, Spread, str]:
-        """With `count` parcels in flight: µs per parcel, CPU µs per parcel, rows per run."""
+        """With `count` micro-batches in flight: µs per micro-batch, CPU µs per micro-batch, rows per run."""
         row = [Tensor("x", tensor(ROW))]
         timeout_us = 30_000_000
-        whole = encode_parcel(0, "", [row] * calls, (1,) * calls, timeout_us) if calls > 1 else None
+        whole = encode_infer_calls(0, "", [row] * calls, (1,) * calls, timeout_us) if calls > 1 else None
         frame = b"".join(whole or encode_infer(0, "", row, timeout_us))
         self._run(frame, count, SECONDS)
         wall, cpu = [], []
@@ -97,7 +104,7 @@ class Asker:
         return Spread.of(wall), Spread.of(cpu), f"{rows:.1f}"
 
     def _run(self, frame: bytes, count: int, seconds: float) -> int:
-        """Keeps `count` parcels in flight; how many were answered, all of them well."""
+        """Keeps `count` micro-batches in flight; how many were answered, all of them well."""
         before, after = frame[:16], frame[HEADER.size :]
         end = time.perf_counter() + seconds
         out = [self._numbered(before, after) for _ in range(count)]

@@ -14,7 +14,7 @@ from bms.core.tensors.tensor import NUMPY, Array, Tensor
 from bms.protocols.json.numbers import LARGE, large_array
 from bms.protocols.json.tensors import array_of
 from bms.protocols.oip import infer as oip
-from bms.protocols.oip.rows import encode_share
+from bms.protocols.oip.rows import encode_rows
 from fuzzing.hostile_json import NUMBERS
 from fuzzing.target import Decoder, same
 
@@ -127,7 +127,7 @@ def _share(data: bytes) -> bool:
     while at < rows:
         end = at + random.randrange(1, rows - at + 1)
         share, id = OutputRows(whole, at, end), random.choice((None, "a", 'é"\\', ""))
-        fast = encode_share("m", 3, id, share)
+        fast = encode_rows("m", 3, id, share)
         plain = [Tensor(name, array[at:end]) for name, array in tensors]
         if fast is not None:
             decoded = oip.DecodedInfer(InferRequest(model="m", inputs=[], signature="s"), end - at)

@@ -8,7 +8,7 @@ from bms.web.inference.http.proxies import Proxies
 from bms.web.inference.http.request import request_id
 from bms.web.inference.http1.connection import HttpConnection
 from bms.web.inference.paths import read_path
-from fuzzing.memory_site import MemoryHost, Seen, Socket
+from fuzzing.memory_server import MemoryHost, Seen, Socket
 from fuzzing.strict import Read, read
 from fuzzing.target import Decoder, same, taking
 

@@ -76,7 +76,7 @@ _TENSORS = [
 _FRAMES = [
     b"".join(frames.encode_infer(1, "serving_default", _TENSORS, 5000, ("y",))),
     b"".join(frames.encode_shared(1, "s", _TENSORS[:2], [64, -1], 5000, ("y",), 1)),
-    b"".join(frames.encode_parcel(7, "s", [_TENSORS[:2], _TENSORS[:2]], (2, 2))),
+    b"".join(frames.encode_infer_calls(7, "s", [_TENSORS[:2], _TENSORS[:2]], (2, 2))),
     frames.encode_plain(frames.FrameType.CANCEL, 5) + b"".join(frames.encode_infer(1, "s", _TENSORS[:1])),
     b"".join(frames.encode_answer(2, _TENSORS, queue_ns=1, compute_ns=2, first=1, count=2)),
     b"".join(frames.encode_answer(6, [Tensor("deep", np.zeros((1,) * 60))], queue_ns=1, compute_ns=2)),

@@ -18,7 +18,7 @@ from bms.web.inference.http2.session import Http2Session
 from bms.web.inference.rest.server import RestServer
 from bms.web.inference.reverse_proxy import passed_head
 from fuzzing.http2 import BYTES_MOST, LIMITS, check
-from fuzzing.memory_site import MemoryHost, Recorder
+from fuzzing.memory_server import MemoryHost, Recorder
 from fuzzing.target import Decoder as Target
 from fuzzing.target import same
 

@@ -210,7 +210,7 @@ def test_usage_is_told_to_its_tenant_alone(platform: WholePlatform, acme: Tenant
     assert list(stranger.usage.events(model=HIDDEN)) == []
     assert list(stranger.usage.events(deployment=id)) == []
     assert key not in b"".join(stranger.usage.export()).decode()
-    with pytest.raises(PermissionDenied, match="books of another tenant"):
+    with pytest.raises(PermissionDenied, match="may read another tenant's usage"):
         stranger.usage.summary(tenant=acme.name)
     with platform.client() as operator:
         assert list(operator.usage.events(key=key)) == []

@@ -25,7 +25,7 @@ def test_both_pages_have_the_same_commands_and_they_run_as_written(platform: Rea
     np.savez(tmp_path / "rows.npz", x=np.arange(154, dtype=np.float32).reshape(2, 77))
     said = ran(commands, platform, tmp_path)
     assert len(re.findall(r"^one request a run +serving_default$", said, re.MULTILINE)) == 2
-    why = "none: output 'y' of a row is another in company of 1 other row than alone"
+    why = "none: output 'y' of a row differs in a batch with 1 other row from its output alone"
     assert said.count(why) == 2
     assert all(why in (DOCS / f"verification{ending}").read_text() for ending in (".md", ".zh-CN.md"))
     with platform.client() as client:
@@ -35,6 +35,6 @@ def test_both_pages_have_the_same_commands_and_they_run_as_written(platform: Rea
         assert np.array_equal(example["inputs"]["x"], np.arange(154).reshape(2, 77))
     refused = platform.bms("model", "push", str(tmp_path / "centred.onnx"), "--batched")
     assert refused.status
-    assert "was declared batched, but output 'y' of a row is another in company" in refused.errors
+    assert "was declared batched, but output 'y' of a row differs in a batch" in refused.errors
     refused = platform.bms("model", "push", str(tmp_path / "shaped.onnx"))
     assert "give one of your own (`--example FILE`" in refused.errors

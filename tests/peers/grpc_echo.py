@@ -61,7 +61,7 @@ class Never(QuietMethod):
         self.cancelled += 1
 
 
-class Site:
+class Context:
     """The host of all connections."""
 
     def __init__(self, limits: Http2Limits, most_connections: int = 100) -> None:
@@ -133,13 +133,13 @@ async def echo(*limits: str) -> AsyncIterator[str]:
 
 
 async def serve(limits: Http2Limits) -> None:
-    site, loop = Site(limits), asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Http2Connection(site), "127.0.0.1", 0)
+    context, loop = Context(limits), asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Http2Connection(context), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     while True:
         await asyncio.sleep(1)
-        for connection in list(site.connections):
-            connection.check_time(site.now())
+        for connection in list(context.connections):
+            connection.check_time(context.now())
 
 
 def main(arguments: list[str], run: Callable[[Awaitable[None]], None]) -> None:

@@ -21,7 +21,7 @@ from bms.control.jobs.nouns import Job, JobSpec, TreeInput
 from bms.control.models import gates
 from bms.control.models.nouns import Gate
 from bms.core.errors import BmsError, FailedPrecondition
-from bms.core.formats.figures import figures
+from bms.core.formats.json_numbers import json_numbers
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensors.tensor import Array
 from tests.servables import FunctionServable
@@ -121,7 +121,7 @@ def _measured(servable: FunctionServable, data: Data) -> Job:
         report = evaluated(servable, data.manifest, data.columns, lambda _, __: None, np.random.default_rng(3))
     except BmsError as error:
         return structs.replace(_JOB, state="failed", error=error.message)
-    return structs.replace(_JOB, metrics=figures(report["metrics"]), report=report)
+    return structs.replace(_JOB, metrics=json_numbers(report["metrics"]), report=report)
 
 
 def _data(

@@ -87,34 +87,37 @@ def _dropping(inputs: Inputs, said: Outputs) -> Outputs:
 
 # By name: what makes one, and words by which the proof refuses it.
 LIARS: Mapping[str, tuple[Callable[[], Callable[[Inputs], Outputs]], str]] = {
-    "centred": (lambda: _y(lambda inputs, said: said - said.mean(axis=0)), "in company|same answer"),
+    "centred": (lambda: _y(lambda inputs, said: said - said.mean(axis=0)), "in a batch|same answer"),
     "normalised by the batch": (
         lambda: _y(lambda inputs, said: (said - said.mean(0)) / (said.std(0) + np.float32(1e-3))),
-        "in company|same answer",
+        "in a batch|same answer",
     ),
-    "quantized by the largest of all": (lambda: _y(_quantized), "in company"),
-    "divided by the number of rows": (lambda: _y(lambda inputs, said: said / np.float32(len(said))), "in company"),
-    "added up": (lambda: _y(lambda inputs, said: np.cumsum(said, axis=0)), "in company"),
+    "quantized by the largest of all": (lambda: _y(_quantized), "in a batch"),
+    "divided by the number of rows": (lambda: _y(lambda inputs, said: said / np.float32(len(said))), "in a batch"),
+    "added up": (lambda: _y(lambda inputs, said: np.cumsum(said, axis=0)), "in a batch"),
     "sorted": (lambda: _changed(lambda inputs, said: {**said, "length": np.sort(said["length"])}), "'length' of a row"),
     "the first row's neighbours'": (
         lambda: _y(lambda inputs, said: said + (said - np.roll(said, 1, axis=0)) * np.float32(0.01)),
-        "in company",
+        "in a batch",
     ),
-    "transposed": (lambda: _y(lambda inputs, said: said.T.reshape(said.shape)), "in company"),
+    "transposed": (lambda: _y(lambda inputs, said: said.T.reshape(said.shape)), "in a batch"),
     "of the longest text": (
         lambda: _y(lambda inputs, said: said + np.float32(lengths(inputs).max())),
-        "in company",
+        "in a batch",
     ),
     "padded to the longest text": (lambda: _changed(_padded), "depends on what is in the row"),
     "where ids are large": (
         lambda: _y(lambda inputs, said: said + np.float32(inputs["id"].max() > 35)),
-        "in company",
+        "in a batch",
     ),
-    "in crowds": (lambda: _y(lambda inputs, said: said + np.float32(len(said) > 16)), "company of 16 other rows"),
-    "in large crowds": (lambda: _y(lambda inputs, said: said + np.float32(len(said) > 60)), "company of 64 other rows"),
+    "in crowds": (lambda: _y(lambda inputs, said: said + np.float32(len(said) > 16)), "a batch with 16 other rows"),
+    "in large crowds": (
+        lambda: _y(lambda inputs, said: said + np.float32(len(said) > 60)),
+        "a batch with 64 other rows",
+    ),
     "beside a huge number": (
         lambda: _y(lambda inputs, said: said * min(np.float32(1), np.float32(1e4) / np.abs(_x(inputs)).max(initial=1))),
-        "where of one row 'x' is 1000000",
+        "where 'x' is 1000000",
     ),
     "beside a long text": (
         lambda: _y(lambda inputs, said: said + np.float32(lengths(inputs).max() > 500)),
@@ -123,13 +126,13 @@ LIARS: Mapping[str, tuple[Callable[[], Callable[[Inputs], Outputs]], str]] = {
     "beside what is no number": (lambda: _y(lambda inputs, said: said + 0 * _x(inputs).sum()), "'x' is nan"),
     "filled from the others": (
         lambda: _y(lambda inputs, said: np.where(np.isnan(said), np.nan_to_num(said).mean(), said)),
-        "where of one row 'x' is nan",
+        "where 'x' is nan in another row",
     ),
     "dropping what is no number": (
         lambda: _changed(lambda inputs, said: {name: array[_numbers(inputs)] for name, array in said.items()}),
-        "for 3 rows, where of one 'x' is nan",
+        "for 3 rows, where 'x' is nan in one of them",
     ),
-    "in pairs": (lambda: _y(lambda inputs, said: said + np.float32(len(said) == 2)), "company of 1 other row"),
+    "in pairs": (lambda: _y(lambda inputs, said: said + np.float32(len(said) == 2)), "a batch with 1 other row"),
     "an answer for all": (
         lambda: _changed(lambda inputs, said: {**said, "all": np.float32(0.5).reshape(())}),
         "'all' has shape \\[\\] for one row",

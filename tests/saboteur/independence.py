@@ -24,10 +24,10 @@ def lying(make: Callable[[], Model], refusal: str) -> Saboteur:
 
 
 def with_copies_of_itself(model: Model) -> object:
-    """The proof on one row, in company of none but itself."""
+    """The proof on one row, in a batch of its own copies."""
     with (
-        patch.object(independence, "companies", lambda count, most: [[0, 0, 0]]),
-        patch.object(probe, "strangers", nobody),
+        patch.object(independence, "batches_to_test", lambda count, most: [[0, 0, 0]]),
+        patch.object(probe, "unusual_rows", nobody),
     ):
         return judge(model)
 
@@ -73,8 +73,8 @@ def nobody(signature: Signature, row: Inputs) -> Iterator[UnusualRow]:
     return iter(())
 
 
-def orders(*companies: list[int]) -> Callable[[int, int], list[list[int]]]:
-    return lambda count, most: [[row % count for row in order] for order in companies]
+def orders(*batches: list[int]) -> Callable[[int, int], list[list[int]]]:
+    return lambda count, most: [[row % count for row in order] for order in batches]
 
 
 def all_alike(signature: Signature, domain: Domain, number: int) -> Inputs:
@@ -99,17 +99,17 @@ PROOFS = (
         finds_all_liars,
         {
             "a row is compared with itself": Saboteur(
-                looking(companies=orders(*([row] for row in range(8))), strangers=nobody),
+                looking(batches_to_test=orders(*([row] for row in range(8))), unusual_rows=nobody),
                 "centred.*the longest text.*in pairs",
             ),
             "neighbours are equal": Saboteur(
-                looking(companies=orders([0, 0], [1, 1, 1]), strangers=nobody), "the longest text"
+                looking(batches_to_test=orders([0, 0], [1, 1, 1]), unusual_rows=nobody), "the longest text"
             ),
-            "one order": Saboteur(looking(companies=orders([*range(8)])), "in crowds, in large crowds, in pairs"),
-            "no crowd": Saboteur(looking(crowd=lambda rows, count: 9, LARGE=9), "in crowds"),
-            "no large crowd": Saboteur(looking(crowd=lambda rows, count: LARGE), "pass: in large crowds$"),
+            "one order": Saboteur(looking(batches_to_test=orders([*range(8)])), "in crowds, in large crowds, in pairs"),
+            "no crowd": Saboteur(looking(largest_batch=lambda rows, count: 9, LARGE=9), "in crowds"),
+            "no large crowd": Saboteur(looking(largest_batch=lambda rows, count: LARGE), "pass: in large crowds$"),
             "no unusual neighbours": Saboteur(
-                looking(strangers=nobody),
+                looking(unusual_rows=nobody),
                 "beside a huge number, beside a long text, beside what is no number, filled from the others, dropping",
             ),
             "whole numbers of 0 and 1": Saboteur(
@@ -117,7 +117,7 @@ PROOFS = (
             ),
             "the same answer to all counts": Saboteur(looking(_differ=lambda *_: True), "saying the same"),
             "rows that are alike": Saboteur(
-                looking(question=all_alike, _differ=lambda *_: True, strangers=nobody), "longest text"
+                looking(question=all_alike, _differ=lambda *_: True, unusual_rows=nobody), "longest text"
             ),
             "shapes alone": Saboteur(looking(_close=of_one_shape, _differ=lambda *_: True), "centred"),
         },

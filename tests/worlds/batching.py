@@ -29,12 +29,12 @@ class Nobody:
         raise AssertionError("deciding writes nothing")
 
 
-def kind(*, batched: bool = True) -> BatchKey:
+def batch_key(*, batched: bool = True) -> BatchKey:
     """A kind of its own."""
     return BatchKey(SignatureTarget(ROWS, "s", None, None), (), RunProfile(), batched=batched)
 
 
-def parcel(
+def micro_batch(
     id: int, of: BatchKey, *, rows: int = 1, at: float = 0.0, deadline: float | None = None, priority: int = 0
 ) -> MicroBatch:
     return MicroBatch(Nobody(), id, of, {}, rows, at, deadline, (rows,), priority)
@@ -71,7 +71,7 @@ def simulate(
     in a hundred three times as long.
     """
     chance = random.Random(7)
-    waiting, one = Batcher(policy_of(options)), kind()
+    waiting, one = Batcher(policy_of(options)), batch_key()
     for rows in warm_up_sizes(options):
         one.profile.times.note(rows, curve(rows))  # as a warm-up does
     events = [(at, number) for number, at in enumerate(arrivals)]
@@ -84,7 +84,7 @@ def simulate(
     latencies: list[float] = []
     while now < end:
         while events and events[0][0] <= now:
-            waiting.add(parcel(0, one, at=heapq.heappop(events)[0]))
+            waiting.add(micro_batch(0, one, at=heapq.heappop(events)[0]))
         batch = waiting.take(now) if now >= free_at else None
         if batch is not None:
             size = next((size for size in options.sizes if size >= batch.rows), batch.rows)
@@ -92,9 +92,9 @@ def simulate(
             one.profile.times.note(size, took)
             free_at, busy = now + took, busy + took
             ran.append(batch.rows)
-            latencies += [free_at - each.arrived for each in batch.parcels]
+            latencies += [free_at - each.arrived for each in batch.micro_batches]
             if clients:
-                for each in batch.parcels:
+                for each in batch.micro_batches:
                     heapq.heappush(events, (free_at, each.id))
         next_at = [events[0][0]] if events else []
         if now < free_at:

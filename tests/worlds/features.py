@@ -29,7 +29,7 @@ from bms.control.platform.sweeps import Sweeps
 from bms.control.training.service import TrainingService
 from bms.core.access.principal import Principal
 from bms.core.clock import ManualClock
-from bms.core.formats.figures import Figure
+from bms.core.formats.json_numbers import JsonNumber
 from bms.core.pages import PageRequest
 from tests.worlds.jobs import add_tenant, put_files
 
@@ -99,7 +99,7 @@ class Played:
         state: JobState = "succeeded",
         *,
         output: dict[str, bytes] | None = None,
-        metrics: Mapping[str, Figure] | None = None,
+        metrics: Mapping[str, JsonNumber] | None = None,
         report: dict[str, object] | None = None,
         error: str = "",
     ) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from bms.api_types.by_name import ByName
 from bms.api_types.environments import EnvironmentSpec
 from bms.api_types.resources import Resources
-from bms.core.formats.figures import Figure
+from bms.core.formats.json_numbers import JsonNumber
 
 JobState = Annotated[
     str,
@@ -66,7 +66,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     cancel_requested: bool = False
     progress: float = 0.0
     message: str = ""
-    metrics: Mapping[str, Figure] = {}
+    metrics: Mapping[str, JsonNumber] = {}
     error: str = ""
     report: dict[str, object] = {}
     output: str | None = None
@@ -83,7 +83,7 @@ class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     progress: float | None = None
     message: str = ""
-    metrics: Mapping[str, Figure] = {}
+    metrics: Mapping[str, JsonNumber] = {}
     step: int | None = None
 
 

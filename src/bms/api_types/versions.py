@@ -11,7 +11,7 @@ from bms.api_types.environments import EnvironmentSpec
 from bms.api_types.gates import GateResult
 from bms.api_types.preprocessing import Preprocess
 from bms.api_types.signatures import Signature
-from bms.core.formats.figures import Figure
+from bms.core.formats.json_numbers import JsonNumber
 
 VersionState = Annotated[
     str,
@@ -57,7 +57,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
     environment: EnvironmentSpec = EnvironmentSpec()
     allow_pickle: bool = False
-    metrics: Mapping[str, Figure] = {}
+    metrics: Mapping[str, JsonNumber] = {}
     metadata: dict[str, str] = {}
     lineage: Lineage = Lineage()
     measurement: Measurement | None = None
@@ -83,7 +83,7 @@ class NewVersion(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
     environment: EnvironmentSpec = EnvironmentSpec()
     allow_pickle: bool = False
-    metrics: Mapping[str, Figure] = {}
+    metrics: Mapping[str, JsonNumber] = {}
     metadata: Mapping[str, str] = {}
     lineage: Lineage = Lineage()
 

@@ -1,4 +1,4 @@
-"""Work that is awaited to its end, by who is cancelled meanwhile, too: what a clean-up must not run beside.
+"""Work that is awaited to its end even when its caller is cancelled, so that no clean-up runs beside it.
 
 A thread can't be stopped, and what frees a lock or removes a file must not stop half-way. Whoever was cancelled hears
 of it once the work has ended, however often it was cancelled.
@@ -20,7 +20,8 @@ async def to_the_end(
     hurry: Callable[[], object] = lambda: None,
     undo: Callable[[T], object] = lambda _: None,
 ) -> T:
-    """What `work` gives. A cancellation of the caller does not reach it, and is raised when it has ended.
+    """Awaits `work` and returns its result. A cancellation of the caller does not reach it, and is raised when it has
+    ended.
 
     `hurry` is then called at once, so that it ends soon, and `undo` with what it gave, which the caller never gets.
     """
@@ -41,16 +42,18 @@ async def to_the_end(
 
 
 async def in_thread(call: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
-    """`asyncio.to_thread`, to the end: for what holds a lock, or works on files that a clean-up would remove."""
+    """Runs a function in a thread, as `asyncio.to_thread` does, to the end: for what holds a lock, or works on files
+    that a clean-up would remove."""
     return await to_the_end(thread_of(call, *args, **more))
 
 
 async def opened(opening: Callable[P, IO[bytes]], *args: P.args, **more: P.kwargs) -> IO[bytes]:
-    """The file that `opening` gives, in a thread; for a caller who was cancelled meanwhile it is closed again."""
+    """Opens a file with `opening`, in a thread; for a caller who was cancelled meanwhile it is closed again."""
     return await to_the_end(thread_of(opening, *args, **more), undo=lambda file: file.close())
 
 
 def thread_of(call: Callable[P, T], *args: P.args, **more: P.kwargs) -> asyncio.Future[T]:
-    """`call`, begun in a thread. Not a task, which the end of the event loop would cancel while its thread goes on."""
+    """Starts `call` in a thread and returns its future. Not a task, which the end of the event loop would cancel while
+    its thread goes on."""
     work = partial(copy_context().run, call, *args, **more)
     return asyncio.get_running_loop().run_in_executor(None, work)

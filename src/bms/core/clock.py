@@ -1,4 +1,4 @@
-"""Time, passed in, so that tests move it instead of waiting."""
+"""The port to time, which is passed in, so that tests move it instead of waiting."""
 
 import time
 from datetime import UTC, datetime, timedelta

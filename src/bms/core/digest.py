@@ -15,7 +15,7 @@ def of_bytes(data: bytes | memoryview) -> str:
 
 
 def of_parts(parts: Iterable[str]) -> str:
-    """One digest over several texts, unambiguous in where each ends."""
+    """Returns one digest over several texts, unambiguous in where each ends."""
     running = hashlib.sha256()
     for part in parts:
         encoded = part.encode()
@@ -25,7 +25,7 @@ def of_parts(parts: Iterable[str]) -> str:
 
 
 def check_digest(text: str) -> str:
-    """`text` if it is a digest. Raises InvalidArgument otherwise; nothing else may become a blob's path."""
+    """Returns `text` if it is a digest. Raises InvalidArgument otherwise; nothing else may become a blob's path."""
     if not _DIGEST.fullmatch(text):
         raise InvalidArgument(f"{text[:80]!r} is not a digest: expected 'sha256:' and 64 lower-case hex digits")
     return text

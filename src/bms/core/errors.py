@@ -90,7 +90,7 @@ class Internal(BmsError):
 
 
 class LostInHand(Internal):
-    """Whoever ran the request died; whether of it is not known, so it must not be repeated unasked."""
+    """Raised where the replica died with a request: it may have run, so it must not be repeated unasked."""
 
 
 class DataLoss(BmsError):
@@ -102,7 +102,8 @@ class Unimplemented(BmsError):
 
 
 class MethodNotAllowed(Unimplemented):
-    """The path is there, this method of it is not. `allowed` are those that are, as the header Allow has them."""
+    """Raised for a method that an existing path does not have. `allowed` are those that it has, as the header Allow has
+    them."""
 
     http_status = 405
 
@@ -142,5 +143,5 @@ BY_CODE: dict[str, type[BmsError]] = {
 
 
 def from_code(code: str, message: str, retry_after_s: float | None = None) -> BmsError:
-    """The error that was named `code` on a wire of ours; an unknown name becomes `Internal`."""
+    """Returns the error named `code` in a message of ours; an unknown name becomes `Internal`."""
     return BY_CODE.get(code, Internal)(message, retry_after_s=retry_after_s)

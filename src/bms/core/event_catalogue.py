@@ -1,4 +1,5 @@
-"""Which events there are, by name: what the log holds is read through it, and the documentation's table made of it."""
+"""The catalogue of all events by name, by which the event log is decoded; the documentation's table is generated from
+it."""
 
 from collections.abc import Iterable, Iterator
 from types import ModuleType
@@ -10,11 +11,12 @@ from bms.core.events import Event, Payload, Recorded
 
 
 class UnreadableEvent(DataLoss):
-    """An event of the log that this program can't read: unknown, of a newer version, or with other fields."""
+    """Raised for an event of the log that this program can't decode: unknown, of a newer version, or with other
+    fields."""
 
 
 class Catalogue:
-    """Events of some modules, by name."""
+    """The events of some modules, by name."""
 
     def __init__(self, modules: Iterable[ModuleType]) -> None:
         """Takes every payload that the modules define. Raises TypeError where two have one name."""
@@ -28,7 +30,7 @@ class Catalogue:
                     raise TypeError(f"two events are named {kind.EVENT!r}: {other.__qualname__}, {kind.__qualname__}")
 
     def __iter__(self) -> Iterator[type[Payload]]:
-        """By name."""
+        """Yields the events by name."""
         return iter([self._kinds[name] for name in sorted(self._kinds)])
 
     def __contains__(self, kind: type[Payload]) -> bool:
@@ -38,7 +40,7 @@ class Catalogue:
         return name in self._kinds
 
     def read(self, row: Recorded) -> Event[Payload]:
-        """Raises Unreadable."""
+        """Decodes an event of the log. Raises UnreadableEvent."""
         kind = self._kinds.get(row.name)
         if kind is None:
             raise UnreadableEvent(
@@ -55,8 +57,8 @@ class Catalogue:
         return Event(payload=payload, tenant=row.tenant, subject=row.subject, actor=row.actor, at=row.at)
 
     def read_among(self, rows: Iterable[Recorded]) -> Iterator[Event[Payload]]:
-        """Those about the nouns of these events (`key` of `key.revoked`). Raises Unreadable where one of them, which a
-        newer program may have written, can't be read."""
+        """Decodes an event that is about the same nouns as these (`key` of `key.revoked`). Raises UnreadableEvent where
+        one of them, which a newer program may have written, can't be decoded."""
         return (self.read(row) for row in rows if _noun(row.name) in self._nouns)
 
 

@@ -1,4 +1,4 @@
-"""Facts that cross features or processes: what happened, to what, in whose tenant.
+"""Domain events, which other features or processes handle: what happened, to what, in whose tenant.
 
 A feature says in its `events` module which there are, each a `Payload`; a service makes an `Event` of one and emits it
 in the transaction of its change; `Recorded` is what lies in the log, read by name through a `Catalogue`
@@ -16,7 +16,7 @@ _NAME = re.compile(r"[a-z]+\.[a-z]+(_[a-z]+)*")
 
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What an event says beside whom it concerns; the first sentence of a subclass tells what happened.
+    """The content of an event, beside what and whom it concerns; the first sentence of a subclass tells what happened.
 
     `EVENT` is `noun.verb_in_past`; a base without one is shared by several events. Fields hold texts, numbers, truths
     or None; one with a default is left out where it has that value. Whoever adds a field gives it a default; whoever
@@ -34,7 +34,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise TypeError(f"{cls.__name__}: an event is named noun.verb_in_past, not {name!r}")
 
     def ordered_by(self, subject: str) -> str:
-        """Whose order the event keeps among what follows from events: its subject's, if nothing else is said."""
+        """The subject whose events are handled in order with this one: its own subject, unless overridden."""
         return subject
 
 
@@ -42,7 +42,8 @@ P_co = TypeVar("P_co", bound=Payload, covariant=True)
 
 
 class Event(msgspec.Struct, Generic[P_co], frozen=True, kw_only=True):
-    """One thing that happened. `subject` is the id or name of the thing; `actor` is a user or key id, or "system"."""
+    """One event: something that happened. `subject` is the id or name of the thing; `actor` is a user or key id, or
+    "system"."""
 
     payload: P_co
     tenant: str
@@ -52,7 +53,7 @@ class Event(msgspec.Struct, Generic[P_co], frozen=True, kw_only=True):
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """An event as it lies in the log: the payload under its name and version, as plain values."""
+    """An event as it is stored in the log: the payload under its name and version, as plain values."""
 
     name: str
     version: int = 1
@@ -64,7 +65,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def recorded(event: Event[Payload]) -> Recorded:
-    """What is written of `event`."""
+    """Returns the stored form of `event`."""
     return Recorded(
         name=event.payload.EVENT,
         version=event.payload.VERSION,
@@ -77,6 +78,7 @@ def recorded(event: Event[Payload]) -> Recorded:
 
 
 class EventSink(Protocol):
-    """Where a service tells what it did, inside its own transaction: an event is kept if and only if the change is."""
+    """The port by which a service emits events, inside its own transaction: an event is kept if and only if the change
+    is."""
 
     async def emit(self, event: Event[Payload]) -> None: ...

@@ -1,4 +1,4 @@
-"""Identifiers that sort by time of birth, and the rule that names must follow."""
+"""Identifiers that sort by creation time, and the rules for names."""
 
 import re
 import secrets
@@ -14,14 +14,14 @@ _ANY_CASE = re.compile(PUBLIC_NAME)
 
 
 def new_id(prefix: str) -> str:
-    """A fresh identifier `prefix_` + 26 characters: 48 bits of milliseconds, 80 random bits (ULID's layout)."""
+    """Returns a fresh identifier `prefix_` + 26 characters: 48 bits of milliseconds, 80 random bits (ULID's layout)."""
     value = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | secrets.randbits(80)
     digits = [_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5)]
     return f"{prefix}_{''.join(digits)}"
 
 
 def check_name(what: str, name: str) -> str:
-    """`name` if it may name a `what`; it becomes part of URLs, paths and file names.
+    """Returns `name` if it may name a `what`; it becomes part of URLs, paths and file names.
 
     Raises InvalidArgument unless it is 1–63 lower-case letters, digits, '.', '_' or '-', and begins and
     ends with a letter or digit.
@@ -32,8 +32,8 @@ def check_name(what: str, name: str) -> str:
 
 
 def check_public_name(what: str, name: str) -> str:
-    """`name` if clients may ask for a `what` by it, a model or a deployment: as in `check_name`, and capitals, too,
-    since names that they have from other servers have them. Two that differ by case alone are one to whoever keeps
+    """Returns `name` if clients may ask for a `what` by it, a model or a deployment: as in `check_name`, and capitals,
+    too, since names that they have from other servers have them. Two that differ by case alone are one to whoever keeps
     them. Raises InvalidArgument."""
     if not _ANY_CASE.fullmatch(name):
         raise _invalid(what, name, "letters (A to Z, a to z)")
@@ -41,7 +41,7 @@ def check_public_name(what: str, name: str) -> str:
 
 
 def differs_by_case(what: str, name: str, there: str) -> str:
-    """What to tell whoever would give a `what` a name that another has but for case."""
+    """Returns the error text for a `what` whose name differs from an existing one by case alone."""
     return f"a {what} named {there!r} exists already, and {name!r} differs from it by case alone: choose another name"
 
 

@@ -1,7 +1,7 @@
-"""The meters: what usage is counted in. A usage is (subject, meter, quantity), and quantities are whole numbers.
+"""The meters, in which usage is counted. A usage is (subject, meter, quantity), and quantities are whole numbers.
 
-One event's quantity has at most 63 bits; sums may have any number. A meter's name and unit never change; books may hold
-meters that are not listed here, of a newer release.
+One event's quantity has at most 63 bits; sums may have any number. A meter's name and unit never change; stored usage
+may have meters that are not listed here, of a newer release.
 """
 
 from typing import Literal, NamedTuple
@@ -12,7 +12,7 @@ Held = Literal["replicas", "jobs", "storage"]
 
 
 class Meter(NamedTuple):
-    """One meter: `unit` of its quantities, what has it, and what it counts, in words."""
+    """One meter: the `unit` of its quantities, what has it, and what it counts, in words."""
 
     name: str
     unit: str
@@ -52,6 +52,7 @@ METERS = (
     Meter(STORAGE, "byte-seconds", "storage", "bytes of what is kept, times the time it is"),
 )
 OF_EVERY_REQUEST = ("rows", "bytes_in", "bytes_out", "compute_ns", "queue_ns", "total_ns")
-"""Meters that every request has, in the order of the books' columns; others are kept beside, where there are any."""
+"""Meters that every request has, in the order of the usage tables' columns; others are kept beside, where there are
+any."""
 FURTHER = tuple(meter.name for meter in METERS if meter.name not in (REQUESTS, *OF_EVERY_REQUEST))
 BY_NAME = {meter.name: meter for meter in METERS}

@@ -1,4 +1,4 @@
-"""The metrics of a model that a gate may ask for: what each is called, of which kind it is, which way is better.
+"""The evaluation metrics that a gate may require: each metric's name, its kind, and whether higher is better.
 
 Names, definitions and averages are scikit-learn's, https://scikit-learn.org/stable/modules/model_evaluation.html;
 where a metric of classes is one per class, it is the plain mean over the classes ("macro").
@@ -15,6 +15,8 @@ Better = Literal["higher", "lower"]
 
 
 class Metric(NamedTuple):
+    """One metric of a model."""
+
     name: str
     kind: Kind
     better: Better
@@ -22,12 +24,12 @@ class Metric(NamedTuple):
 
     @property
     def sign(self) -> str:
-        """How a gate on it is written: higher is better asks for at least, lower for at most."""
+        """The comparison of a gate on it: at least where higher is better, else at most."""
         return ">=" if self.better == "higher" else "<="
 
     @property
     def best(self) -> float:
-        """What a model without a fault gets: scores end at 1, errors and losses at 0."""
+        """The value of a perfect model: scores end at 1, errors and losses at 0."""
         return 1.0 if self.better == "higher" else 0.0
 
     def better_than_best(self, value: float) -> bool:
@@ -72,7 +74,8 @@ _ELSEWHERE = {
 
 
 def metric_named(name: str) -> Metric:
-    """Raises InvalidArgument, naming the known ones and the likeliest, for a name that is none of them."""
+    """Returns the metric of a name. Raises InvalidArgument, naming the known ones and the likeliest, for an unknown
+    one."""
     found = METRICS.get(name)
     if found is None:
         likely = _likely(name)
@@ -82,7 +85,7 @@ def metric_named(name: str) -> Metric:
 
 
 def names_by_kind() -> str:
-    """All metrics for people."""
+    """Returns the names of all metrics by kind, for people."""
     return "; ".join(f"of {kind} {', '.join(_names(kind))}" for kind in ("classification", "regression"))
 
 

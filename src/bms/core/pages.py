@@ -1,4 +1,4 @@
-"""Pages of a listing: opaque cursors, because offsets skip and repeat rows while others write."""
+"""Pagination of listings by opaque cursors, because offsets skip and repeat rows while others write."""
 
 import base64
 from typing import Generic, TypeVar
@@ -12,7 +12,7 @@ MAX_LIMIT = 500
 
 
 class PageRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which page: at most `limit` items after the one that `after` names (a key, already decoded)."""
+    """The page to read: at most `limit` items after the one that `after` names (a key, already decoded)."""
 
     limit: int = 100
     after: str | None = None
@@ -34,7 +34,7 @@ def encode_cursor(key: str) -> str:
 
 
 def decode_cursor(cursor: str) -> str:
-    """Raises InvalidArgument for what `encode_cursor` did not write."""
+    """Returns the key in a cursor. Raises InvalidArgument for what `encode_cursor` did not write."""
     try:
         if not cursor:
             raise ValueError
@@ -44,7 +44,7 @@ def decode_cursor(cursor: str) -> str:
 
 
 def page_of(rows: list[tuple[str, T]], limit: int) -> Page[T]:
-    """A page from up to `limit + 1` rows of (key, item), read in key order."""
+    """Makes a page of up to `limit + 1` rows of (key, item), read in key order."""
     return Page(
         items=[item for _, item in rows[:limit]],
         next=encode_cursor(rows[limit - 1][0]) if len(rows) > limit else None,

@@ -1,4 +1,4 @@
-"""How long whoever could not answer asks to be left alone: Retry-After (RFC 9110, 10.2.3)."""
+"""Retry-After (RFC 9110, 10.2.3): how long a server that could not answer asks its caller to wait."""
 
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -7,8 +7,8 @@ from math import isfinite
 LONGEST_S = 3600.0  # that is passed on from what we do not run
 
 
-def seconds_asked(text: str, now: datetime) -> float | None:
-    """Of a header's value, a number of seconds or a date; None for what is neither. `now` has a time zone."""
+def parse_retry_after(text: str, now: datetime) -> float | None:
+    """Parses a header's value, a number of seconds or a date; None for what is neither. `now` has a time zone."""
     try:
         seconds = float(text)
     except ValueError:
@@ -21,8 +21,8 @@ def seconds_asked(text: str, now: datetime) -> float | None:
         return None
 
 
-def passed_on(seconds: object) -> float | None:
-    """What code that is not ours says to wait, bounded; None where it says nothing that can be waited."""
+def bounded_retry_after(seconds: object) -> float | None:
+    """Bounds the seconds that code which is not ours asks to wait; None where they can't be waited."""
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not isfinite(seconds) or seconds < 0:
         return None
     return min(float(seconds), LONGEST_S)

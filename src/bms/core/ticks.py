@@ -1,8 +1,9 @@
-"""Moments that periodic looks have in common, so that what several parts of a process look at wakes it once. Pure."""
+"""Common moments for periodic work, so that several parts of a process wake it together. Pure."""
 
 
 def until_tick(now: float, every_s: float) -> float:
-    """Seconds until the next whole multiple of `every_s`, where that is at least half of it away, else the one after.
+    """Returns the seconds until the next whole multiple of `every_s`, where that is at least half of it away, else the
+    one after.
 
     `now` is the event loop's time, which counts in milliseconds: timers that are set for one moment go off together.
     """

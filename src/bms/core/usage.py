@@ -1,4 +1,4 @@
-"""The books: one immutable event per answered attempt. Integers only; sums are derived.
+"""Usage events: one immutable event per answered attempt. Integers only; sums are derived.
 
 What is journalled and shipped is a run: [first, attempts, version]. Whatever a later version adds, a run stays an array
 that begins with the first number, an array with one element for each event, and the version, so that who does not
@@ -20,13 +20,13 @@ Quantities = tuple[tuple[str, int], ...]
 
 
 class UsageEvent(msgspec.Struct, frozen=True, array_like=True):
-    """One attempt of one inference request, as the gateway that answered it saw it; or, `of` something else, a piece of
-    the time for which it held something (`bms.control.billing.pieces`).
+    """One attempt of one inference request, as the gateway that answered it saw it; or, `of` something else, a period
+    for which it held something (`bms.control.billing.pieces`).
 
-    (`source`, `seq`) is unique: `source` is one gateway process's life, `seq` counts from 1 without gaps, so
-    shipping may repeat and never doubles. Times are nanoseconds; `at` is Unix time. `rows` are 0 of a request that was
-    refused before the model ran any. `revision` is of the deployment's route that was in force, 0 where the books do
-    not say; events of before there were `queue_ns` and `total_ns` have 0 for them.
+    (`source`, `seq`) is unique: `source` is one gateway process's life, `seq` counts from 1 without gaps, so shipping
+    may repeat and never doubles. Times are nanoseconds; `at` is Unix time. `rows` are 0 of a request that was refused
+    before the model ran any. `revision` is of the deployment's route that was in force, 0 where it is unknown; events
+    of before there were `queue_ns` and `total_ns` have 0 for them.
 
     A piece begins at `at` and ends before `until`; `request_id` is of what held, and what only requests have is empty.
     Gateways write none.
@@ -55,7 +55,7 @@ class UsageEvent(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A UsageEvent without `source` and `seq`, which the run that it is in says for all."""
+    """A UsageEvent without `source` and `seq`, which its run holds for all."""
 
     at: int
     tenant: str
@@ -91,7 +91,7 @@ class UsageRun(msgspec.Struct, frozen=True, array_like=True):
 
 
 class UnreadRun(msgspec.Struct, frozen=True):
-    """A run of a version that is not known here: which numbers it has, and its bytes. Never empty."""
+    """A run of a version that this release does not know: its numbers, and its bytes. Never empty."""
 
     first: int
     last: int
@@ -100,7 +100,7 @@ class UnreadRun(msgspec.Struct, frozen=True):
 
 
 def quantities(event: UsageEvent) -> dict[str, int]:
-    """What it adds to each meter; meters to which it adds nothing are left out."""
+    """Returns what an event adds to each meter; meters to which it adds nothing are left out."""
     if event.of != "requests":
         return dict(event.more)
     found = {name: amount for name in OF_EVERY_REQUEST if (amount := getattr(event, name))}
@@ -108,7 +108,7 @@ def quantities(event: UsageEvent) -> dict[str, int]:
 
 
 def events_of(source: str, runs: Iterable[UsageRun]) -> list[UsageEvent]:
-    """The events that `runs` of `source` stand for, in their order."""
+    """Returns the events of `runs` of `source`, in their order."""
     return [
         UsageEvent(source, seq, *msgspec.structs.astuple(attempt))
         for run in runs
@@ -117,7 +117,7 @@ def events_of(source: str, runs: Iterable[UsageRun]) -> list[UsageEvent]:
 
 
 def runs_of(events: Iterable[UsageEvent]) -> tuple[UsageRun, ...]:
-    """`events`, all of one source, as runs: a new one begins where a number does not follow the one before."""
+    """Groups `events`, all of one source, into runs: a new one begins where a number does not follow the one before."""
     found: list[tuple[int, list[Attempt]]] = []
     for event in events:
         _, seq, *rest = msgspec.structs.astuple(event)[:_OF_A_REQUEST]

@@ -1,4 +1,4 @@
-"""Messages between control and its gateways, over control's private socket: u32 little-endian length, msgpack.
+"""The messages between control and its gateways, over control's private socket: u32 little-endian length, msgpack.
 
 A gateway says Hello, then control sends one full SnapshotUpdate and updates after it for as long as the
 connection lives, large ones in parts (`snapshots.parts`). The gateway reports each applied revision (control waits for
@@ -22,7 +22,7 @@ MAX_MESSAGE = 1 << 28
 class GatewayHello(msgspec.Struct, frozen=True, tag="hello"):
     """The first message of a gateway. `slot` counts from 0; `revision` is of its last good snapshot, or 0.
 
-    `token` is the home's secret: who has it not is told nothing.
+    `token` is the home's secret: without it a client gets no answer.
     """
 
     slot: int
@@ -39,33 +39,33 @@ class Applied(msgspec.Struct, frozen=True, tag="applied"):
 
 
 class UsageBatch(msgspec.Struct, frozen=True, tag="usage"):
-    """Journalled runs of events, in order of seq, of one source. On the wire each is a run of some version; those of
-    versions not known here are kept as they came."""
+    """Journalled runs of usage events, in order of seq, of one source. On the wire each is a run of some version; those
+    of versions not known here are kept as they came."""
 
     source: str
     runs: tuple[UsageRun | UnreadRun, ...]
 
     @property
     def events(self) -> list[UsageEvent]:
-        """Those that can be read."""
+        """Returns the events of runs that this release can read."""
         return events_of(self.source, (run for run in self.runs if isinstance(run, UsageRun)))
 
 
 class UsageAck(msgspec.Struct, frozen=True, tag="usage_ack"):
-    """All events of `source` up to and with `seq` are committed."""
+    """Acknowledges that all events of `source` up to and with `seq` are committed."""
 
     source: str
     seq: int
 
 
 class ReplicaDown(msgspec.Struct, frozen=True, tag="replica_down"):
-    """The gateway's connection to this replica broke or was refused."""
+    """Reports that the gateway's connection to this replica broke or was refused."""
 
     replica: str
 
 
 class GatewayStats(msgspec.Struct, frozen=True, tag="stats"):
-    """A gateway's own metrics, sent every few seconds: Prometheus text, and what `bms status` shows."""
+    """A gateway's own metrics, sent every few seconds: Prometheus text, and what `bms status` prints."""
 
     slot: int
     connections: int
@@ -82,13 +82,14 @@ M = TypeVar("M")
 
 
 class MessageDecoder(Generic[M]):
-    """Decodes bodies of one direction."""
+    """Decodes the messages of one direction."""
 
     def __init__(self, kind: object) -> None:
         self._decode: Callable[[bytes], M] = msgspec.msgpack.Decoder(kind).decode
 
     def decode(self, body: bytes) -> M:
-        """Raises msgspec.DecodeError, also for text that is not UTF-8, which msgspec itself lets pass."""
+        """Decodes a message. Raises msgspec.DecodeError, also for text that is not UTF-8, which msgspec itself
+        accepts."""
         try:
             return self._decode(body)
         except UnicodeDecodeError as error:
@@ -96,7 +97,7 @@ class MessageDecoder(Generic[M]):
 
 
 class _KnownUsage(msgspec.Struct, frozen=True, tag="usage"):
-    """A UsageBatch, all of it readable: the usual one, decoded at once."""
+    """A UsageBatch all of whose runs are readable: the usual one, decoded at once."""
 
     source: str
     runs: tuple[UsageRun, ...]
@@ -110,7 +111,7 @@ class _AnyUsage(msgspec.Struct, frozen=True, tag="usage"):
 
 
 class _AnyRun(msgspec.Struct, frozen=True, array_like=True):
-    """What a run of any version is."""
+    """A usage run of any version."""
 
     first: Annotated[int, msgspec.Meta(ge=1)]
     events: Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1)]
@@ -118,7 +119,8 @@ class _AnyRun(msgspec.Struct, frozen=True, array_like=True):
 
 
 class _FromGateway(MessageDecoder[FromGateway]):
-    """Usage is looked at again where something in it can't be read: a gateway may be of a later release."""
+    """Decodes a gateway's messages. Usage is decoded again where something in it can't be read: a gateway may be of a
+    later release."""
 
     def __init__(self) -> None:
         super().__init__(GatewayHello | Applied | _KnownUsage | ReplicaDown | GatewayStats)
@@ -136,7 +138,8 @@ class _FromGateway(MessageDecoder[FromGateway]):
 
 
 def _usage_of_any_version(body: bytes, error: msgspec.ValidationError | None) -> UsageBatch:
-    """Raises msgspec.ValidationError, `error` for what is no usage, or for a run that is one of no version."""
+    """Decodes usage whose runs may be of later versions. Raises msgspec.ValidationError, `error` for what is no usage,
+    or for a run that is one of no version."""
     try:
         batch = _any_usage.decode(body)
     except msgspec.ValidationError as other:
@@ -152,7 +155,8 @@ def _run(record: bytes) -> UsageRun | UnreadRun:
 
 
 class _ToGateway(MessageDecoder[ToGateway]):
-    """Updates are looked at again where something in them can't be read: control may be of a later release."""
+    """Decodes control's messages. Updates are decoded again where something in them can't be read: control may be of a
+    later release."""
 
     def __init__(self) -> None:
         super().__init__(ToGateway)
@@ -180,10 +184,11 @@ to_gateway: MessageDecoder[ToGateway] = _ToGateway()
 
 
 def encode(message: FromGateway | ToGateway) -> bytes:
-    """Raises InvalidArgument for more than MAX_MESSAGE bytes."""
+    """Encodes a message. Raises InvalidArgument for more than MAX_MESSAGE bytes."""
     return framed(_encode(message), MAX_MESSAGE)
 
 
 def message_reader() -> LengthReader:
-    """Cuts a byte stream into message bodies, to be decoded with `from_gateway` or `to_gateway`."""
+    """Returns a reader that cuts a byte stream into message bodies, to be decoded with `from_gateway` or
+    `to_gateway`."""
     return LengthReader(MAX_MESSAGE)

@@ -1,4 +1,4 @@
-"""Shared memory that a client names: refused, whatever the wire. It is how other servers were broken into."""
+"""Refuses tensors in shared memory that a client names, whatever the protocol: other servers were broken into by it."""
 
 from collections.abc import Mapping
 from typing import Any

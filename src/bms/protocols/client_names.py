@@ -1,4 +1,5 @@
-"""Which inputs a client means that doesn't know their names, as the SDKs of KServe and MLServer do.
+"""Maps a client's tensor names to a signature's inputs, for clients that don't know them, as the SDKs of KServe and
+MLServer do.
 
 A signature that takes the names as they came is the one meant, unless texts came for its one input of numbers: an
 encoded image may be sent under the name of what it is made into. Otherwise one tensor is the one input, several named
@@ -22,14 +23,15 @@ _NUMBERED = re.compile(r"input[-_]*(\d{1,4})", re.ASCII | re.IGNORECASE)
 FRAME = "pd"
 
 
-def understood(
+def map_client_names(
     signatures: Mapping[str, Signature],
     named: str | None,
     tensors: list[Tensor],
     content_type: object,
     notes: list[str],
 ) -> tuple[str, list[Tensor]]:
-    """The name of the signature meant, and the tensors under its names; as they are where nothing else can be meant.
+    """Returns the name of the signature meant, and the tensors under its names; as they are where nothing else can be
+    meant.
 
     `named` is the signature that was asked for; `content_type` the request's. Raises InvalidArgument as
     `choose_signature` does.
@@ -53,7 +55,7 @@ def understood(
 
 
 def _placed(signature: Signature, tensors: list[Tensor]) -> list[Tensor] | None:
-    """The tensors under the names of the inputs that they stand for; None where their own names don't say."""
+    """Returns the tensors under the names of the inputs that they stand for; None where their own names don't say."""
     masks = {mask_name(tensor.name) for tensor in tensors}
     values = [tensor for tensor in tensors if tensor.name not in masks]
     specs = signature.inputs
@@ -61,7 +63,7 @@ def _placed(signature: Signature, tensors: list[Tensor]) -> list[Tensor] | None:
         return None
     order = _order([tensor.name for tensor in values])
     if order is None and len(specs) == 1 and not is_table(signature):
-        order = [0]  # columns have names that must be said, or none
+        order = [0]  # columns have names that must be given, or none
     if order is None or (is_table(signature) and len(specs) > 1):
         return None
     renamed = {values[at].name: spec.name for at, spec in zip(order, specs, strict=True)}
@@ -70,7 +72,7 @@ def _placed(signature: Signature, tensors: list[Tensor]) -> list[Tensor] | None:
 
 
 def _order(names: list[str]) -> list[int] | None:
-    """Where the first, the second, … stands, by their numbers from 0 or from 1 on; None for other names."""
+    """Returns the order of tensors that are numbered from 0 or from 1 on; None for other names."""
     found = [_NUMBERED.fullmatch(name) for name in names]
     numbers = [int(each[1]) for each in found if each is not None]
     first = min(numbers, default=-1)
@@ -80,7 +82,7 @@ def _order(names: list[str]) -> list[int] | None:
 
 
 def _texts_for_numbers(signature: Signature, tensors: list[Tensor]) -> bool:
-    """Whether the one tensor is texts, which its one input can't be."""
+    """Whether the one tensor is texts, and the signature's one input is not."""
     specs = signature.inputs
     only = len(specs) == 1 == len(tensors)
     return only and specs[0].column is None and specs[0].dtype != "BYTES" and tensors[0].dtype == "BYTES"
@@ -92,7 +94,7 @@ def _could_be(signature: Signature, tensors: list[Tensor]) -> bool:
 
 
 def _alike(spec: TensorSpec, tensor: Tensor) -> bool:
-    """Texts for texts, numbers for numbers, in a shape that fits or is made to."""
+    """Whether a tensor suits an input: texts for texts, numbers for numbers, in a shape that fits or is made to."""
     if (tensor.dtype == "BYTES") != (spec.dtype == "BYTES"):
         return False
     return fits(one_column(tensor.array, spec).shape, spec.shape)

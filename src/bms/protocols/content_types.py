@@ -1,4 +1,4 @@
-"""What the elements of a tensor are, where its parameter `content_type` says so: as MLServer's codecs write them.
+"""MLServer's content types: what the elements of a tensor are, where its parameter `content_type` says so.
 
 Source: https://mlserver.readthedocs.io/en/latest/user-guide/content-type.html and mlserver/codecs. Numbers (`np`),
 texts (`str`) and dates (`datetime`, ISO 8601) are what they are on the wire already.
@@ -26,8 +26,8 @@ _KINDS: dict[type, Any] = {bool: np.bool_, int: "<i8", float: "<f8"}
 
 
 def content_of(said: object, name: str, signatures: Mapping[str, Signature]) -> object:
-    """The content type that an input of that name is said to have; None for JSON where one of these signatures has a
-    column of JSON there, which takes it as it is."""
+    """Returns the content type that is declared for an input of that name; None for JSON where one of these signatures
+    has a column of JSON there, which takes it as it is."""
     if said == JSON_COLUMN:
         columns = [spec.column for one in signatures.values() for spec in one.inputs if spec.name == name]
         if any(column is not None and column.type == "json" for column in columns):
@@ -36,9 +36,9 @@ def content_of(said: object, name: str, signatures: Mapping[str, Signature]) -> 
 
 
 def decoded_content(tensor: Tensor, content_type: object) -> list[Tensor]:
-    """The tensor as it is meant, and a mask of what is missing where `pd_json` says null.
+    """Decodes a tensor by its content type; returns it and a mask of what is missing where `pd_json` says null.
 
-    Raises InvalidArgument for elements that are not what is said.
+    Raises InvalidArgument for elements that are not what is declared.
     """
     if tensor.dtype != "BYTES" or content_type not in (BASE64, JSON_COLUMN):
         return [tensor]
@@ -48,7 +48,7 @@ def decoded_content(tensor: Tensor, content_type: object) -> list[Tensor]:
 
 
 def cut_bytes(shape: tuple[int, ...], elements: list[bytes]) -> Array | None:
-    """NumPy's fixed-width bytes, which come as one element: cut into as many as the shape has, as NumPy reads them,
+    """Cuts NumPy's fixed-width bytes, which come as one element, into as many as the shape has, as NumPy reads them,
     without zeros at the end. None where they are no such."""
     count = prod(shape)
     if len(elements) != 1 or count < 2 or not elements[0] or len(elements[0]) % count:

@@ -1,4 +1,4 @@
-"""A body of CSV (RFC 4180): a line that names the columns, then a line for each row; UTF-8, separated by commas."""
+"""CSV bodies (RFC 4180): a line that names the columns, then a line for each row; UTF-8, separated by commas."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ from bms.core.errors import InvalidArgument
 
 
 def read_csv(body: bytes) -> tuple[list[str], list[list[str]]]:
-    """The names of the columns, and of each its cells. Raises InvalidArgument naming the line."""
+    """Returns the names of the columns, and of each its cells. Raises InvalidArgument naming the line."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:

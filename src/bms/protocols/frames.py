@@ -1,22 +1,23 @@
-"""Frames between a gateway and a model server: a fixed header, a small msgpack part, then raw tensors.
+"""The wire protocol between a gateway and a model server, in frames: a fixed header, a small msgpack part, then raw
+tensors.
 
     offset 0   u64  body length: all that follows the header
            8   u32  length of the msgpack part
           12   u8   kind
           13   u8×3 zero
-          16   u64  id, chosen by the asker, repeated in the answer
+          16   u64  id, chosen by the client, repeated in the answer
           24        msgpack part, then each tensor's raw bytes in the order of its description
 
 All integers little-endian. Tensors are row-major little-endian, BYTES elements as in OIP v2
 (`bms.core.tensors.tensor.to_raw`). Many frames may be in flight either way and answers come in any order.
 
-An INFER frame is a parcel: one call, or several that may run together, whose rows follow one another in each tensor.
-Its calls are numbered in that order; answers and errors say which of them they are for.
+An INFER frame is a micro-batch: one call, or several that may run together, whose rows follow one another in each
+tensor. Its calls are numbered in that order; answers and errors say which of them they are for.
 
-An asker's first frame is HELLO, whose msgpack part is the server's token as it is: whoever does not know it is
+An client's first frame is HELLO, whose msgpack part is the server's token as it is: whoever does not know it is
 disconnected without a word.
 
-An asker on the same machine may share memory: with HELLO comes the frame SHARED and the descriptor of a sealed memory
+An client on the same machine may share memory: with HELLO comes the frame SHARED and the descriptor of a sealed memory
 file, and the server repeats the frame when it has mapped it. From then on a tensor of an INFER frame may say where in
 that memory its bytes lie, instead of bringing them.
 """
@@ -38,15 +39,19 @@ MAX_BODY = 1 << 31
 
 
 class FrameType(IntEnum):
-    INFER = 1  # asker → server: run the model
-    ANSWER = 2  # server → asker: outputs; many for one INFER when `final` is false
-    ERROR = 3  # server → asker: a canonical code and a message
-    STATUS = 4  # asker → server: how are you (no body)
-    STATUS_ANSWER = 5  # server → asker: a ServableStatus
-    CANCEL = 6  # asker → server: the caller of INFER `id` is gone (no body)
-    GOING_AWAY = 7  # server → askers: finish what is in flight, send no more (id 0)
-    SHARED = 8  # asker → server, with a descriptor: memory to hand large tensors over in; server → asker: mapped (id 0)
-    HELLO = 9  # asker → server, before anything else: the server's token (id 0)
+    """The types of frames."""
+
+    INFER = 1  # client → server: run the model
+    ANSWER = 2  # server → client: outputs; many for one INFER when `final` is false
+    ERROR = 3  # server → client: a canonical code and a message
+    STATUS = 4  # client → server: how are you (no body)
+    STATUS_ANSWER = 5  # server → client: a ServableStatus
+    CANCEL = 6  # client → server: the caller of INFER `id` is gone (no body)
+    GOING_AWAY = 7  # server → clients: finish what is in flight, send no more (id 0)
+    SHARED = (
+        8  # client → server, with a descriptor: memory to hand large tensors over in; server → client: mapped (id 0)
+    )
+    HELLO = 9  # client → server, before anything else: the server's token (id 0)
 
 
 class Frame(NamedTuple):
@@ -59,6 +64,8 @@ class Frame(NamedTuple):
 
 
 class TensorMeta(msgspec.Struct, array_like=True, frozen=True):
+    """A tensor's description: name, data type, shape."""
+
     name: str
     dtype: str
     shape: tuple[int, ...]
@@ -67,14 +74,16 @@ class TensorMeta(msgspec.Struct, array_like=True, frozen=True):
 
 
 class InferMeta(msgspec.Struct, array_like=True, frozen=True):
+    """The msgpack part of an INFER frame."""
+
     signature: str
     timeout_us: int  # what is left of the deadline when sent; 0: none
     outputs: tuple[str, ...]  # wanted; empty: all
     tensors: tuple[TensorMeta, ...]
-    rows: tuple[int, ...] = ()  # of each call of the parcel; empty: one call, whose rows are the tensors'
+    rows: tuple[int, ...] = ()  # of each call of the micro-batch; empty: one call, whose rows are the tensors'
     priority: int = 0  # 1: the highest, 0: the usual one
     sequence: SequenceStep | None = None  # of which the one call is a step
-    params: bytes = b""  # of all calls of the parcel, as `chosen_parameters` writes them
+    params: bytes = b""  # of all calls of the micro-batch, as `chosen_parameters` writes them
 
 
 # A model's own code may have written any number here; what is none of these breaks its connection alone.
@@ -86,8 +95,8 @@ Tokens = Annotated[int, msgspec.Meta(ge=0, le=MOST_TOKENS)]
 
 
 class AnswerEnd(msgspec.Struct, array_like=True, frozen=True):
-    """How an engine ended a call: `finish` is why there is no more, in its own words or "", and the tokens are None
-    where it did not count."""
+    """How an engine ended a call: `finish` is the reason, in its own words or "", and the tokens are None where it did
+    not count."""
 
     finish: str = ""
     input_tokens: Tokens | None = None
@@ -95,24 +104,28 @@ class AnswerEnd(msgspec.Struct, array_like=True, frozen=True):
 
 
 class AnswerMeta(msgspec.Struct, array_like=True, frozen=True):
+    """The msgpack part of an ANSWER frame."""
+
     final: bool
     queue_ns: Counted  # waited in the model server
     compute_ns: Counted  # these calls' share of their batch's run
     tensors: tuple[TensorMeta, ...]
-    first: int = 0  # of the parcel's calls that are answered here
+    first: int = 0  # of the micro-batch's calls that are answered here
     count: int = 0  # how many calls; 0: all from `first`
     batch: Counted = 0  # rows of the run that they were in; 0: unknown
     end: AnswerEnd | None = None  # of the last answer of an engine, where it tells any of it
 
 
 class ErrorMeta(msgspec.Struct, array_like=True, frozen=True):
+    """The msgpack part of an ERROR frame."""
+
     code: str
     message: str
     retry: bool  # another replica may well succeed (e.g. this one is draining)
     first: int = 0
     count: int = 0  # as in AnswerMeta
     compute_ns: Counted = 0  # what the model ran before it failed; 0: it was refused before it ran
-    lost: bool = False  # an asker's own word: the server went away with the call, which may have run
+    lost: bool = False  # an client's own word: the server went away with the call, which may have run
     wait_ms: Counted = 0  # after which to come again; 0: it does not say
 
 
@@ -132,7 +145,8 @@ def encode_infer(
     sequence: SequenceStep | None = None,
     params: bytes = b"",
 ) -> list[bytes | memoryview]:
-    """An INFER frame of one call, as parts to write in order; the memory of large arrays is referenced, not copied."""
+    """Encodes an INFER frame of one call, as parts to write in order; the memory of large arrays is referenced, not
+    copied."""
     metas, raws, size = _describe(tensors)
     said = (signature, timeout_us, outputs, metas, (), priority)  # an InferMeta
     meta = _encode(_with_more(said, sequence, params))
@@ -140,13 +154,13 @@ def encode_infer(
 
 
 def _with_more(said: tuple[object, ...], sequence: SequenceStep | None, params: bytes) -> tuple[object, ...]:
-    """What is seldom there is written only then."""
+    """Adds the rare members that have other values than their defaults."""
     if params:
         return (*said, sequence, params)
     return said if sequence is None else (*said, sequence)
 
 
-def encode_parcel(
+def encode_infer_calls(
     id: int,
     signature: str,
     calls: list[list[Tensor]],
@@ -155,7 +169,7 @@ def encode_parcel(
     outputs: tuple[str, ...] = (),
     priority: int = 0,
 ) -> list[bytes | memoryview]:
-    """An INFER frame of several calls that agree in the names, types and inner shapes of their tensors."""
+    """Encodes an INFER frame of several calls that agree in the names, types and inner shapes of their tensors."""
     parts: list[bytes | memoryview] = [b""]
     metas: list[tuple[str, str, tuple[int, ...], int]] = []
     total, size = sum(rows), 0
@@ -182,7 +196,7 @@ def encode_answer(
     batch: int = 0,
     end: AnswerEnd | None = None,
 ) -> list[bytes | memoryview]:
-    """An ANSWER frame as parts to write in order; the memory of large arrays is referenced, not copied."""
+    """Encodes an ANSWER frame as parts to write in order; the memory of large arrays is referenced, not copied."""
     metas, raws, size = _describe(tensors)
     said = (final, queue_ns, compute_ns, metas, first, count, batch)  # an AnswerMeta
     meta = _encode(said if end is None else (*said, end))
@@ -206,7 +220,7 @@ def encode_error(
 
 
 def encode_plain(kind: FrameType, id: int = 0, meta: bytes = b"") -> bytes:
-    """A frame without tensors: STATUS, CANCEL, GOING_AWAY, or STATUS_ANSWER with its encoded status."""
+    """Encodes a frame without tensors: STATUS, CANCEL, GOING_AWAY, or STATUS_ANSWER with its encoded status."""
     return _frame(kind, id, meta)
 
 
@@ -221,7 +235,8 @@ def encode_shared(
     sequence: SequenceStep | None = None,
     params: bytes = b"",
 ) -> list[bytes | memoryview]:
-    """As `encode_infer`, where some tensors lie in shared memory: `places` says at which byte, -1 for the others."""
+    """Encodes an INFER frame some of whose tensors lie in shared memory: `places` says at which byte, -1 for the
+    others."""
     metas: list[tuple[str, str, tuple[int, ...], int, int]] = []
     raws: list[bytes | memoryview] = []
     total = 0
@@ -239,7 +254,8 @@ def encode_shared(
 
 
 def decode_infer(frame: Frame, shared: memoryview | None = None) -> tuple[InferMeta, list[Tensor]]:
-    """Raises InvalidArgument (from_raw) or msgspec.DecodeError for a frame that contradicts itself."""
+    """Decodes an INFER frame. Raises InvalidArgument (from_raw) or msgspec.DecodeError for one that contradicts
+    itself."""
     meta = _meta(_infer, frame)
     return meta, _tensors(meta.tensors, frame.raw, shared)
 
@@ -261,7 +277,7 @@ class FrameReader:
         self._max_body = max_body
 
     def feed(self, data: bytes | memoryview) -> Iterator[Frame]:
-        """Every frame that `data` completes. Raises InvalidArgument for a header that cannot be true."""
+        """Returns every frame that `data` completes. Raises InvalidArgument for an invalid header."""
         if self._buffer:
             self._buffer += data
             view = memoryview(self._buffer)
@@ -295,7 +311,7 @@ def _meta(decoder: msgspec.msgpack.Decoder[M], frame: Frame) -> M:
 def _describe(
     tensors: list[Tensor],
 ) -> tuple[list[tuple[str, str, tuple[int, ...], int]], list[bytes | memoryview], int]:
-    """A TensorMeta's fields for each, the raw parts, and their bytes together."""
+    """Returns a TensorMeta's fields for each tensor, the raw parts, and their bytes together."""
     metas: list[tuple[str, str, tuple[int, ...], int]] = []
     raws: list[bytes | memoryview] = []
     total = 0

@@ -1,4 +1,4 @@
-"""Messages in a byte stream: each is a u32 little-endian length, then so many bytes."""
+"""Length-prefixed messages in a byte stream: each is a u32 little-endian length, then so many bytes."""
 
 import struct
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ LENGTH = struct.Struct("<I")
 
 
 def framed(body: bytes, limit: int) -> bytes:
-    """Raises InvalidArgument for more than `limit` bytes."""
+    """Prefixes a body with its length. Raises InvalidArgument for more than `limit` bytes."""
     if len(body) > limit:
         raise InvalidArgument(f"a message of {len(body)} bytes is over the limit of {limit}: send less at once")
     return LENGTH.pack(len(body)) + body
 
 
 def cut(buffer: bytes | bytearray, limit: int, at: int = 0) -> tuple[int, int] | None:
-    """Where the body of the message that begins at `at` begins and ends; None where it is not all there.
+    """Returns where the body of the message that begins at `at` begins and ends; None where it is not all there.
 
     Raises InvalidArgument for one of more than `limit` bytes.
     """
@@ -37,7 +37,7 @@ class LengthReader:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Those that are whole now. Raises InvalidArgument for a message over the limit."""
+        """Returns the bodies that are whole now. Raises InvalidArgument for a message over the limit."""
         self._buffer += data
         at, bodies = 0, []
         while (found := cut(self._buffer, self._limit, at)) is not None:

@@ -1,4 +1,4 @@
-"""The bodies of `/v1/models` that satisfy OpenAI, KServe V1 and TensorFlow Serving clients at once."""
+"""Bodies of `/v1/models` that satisfy OpenAI, KServe V1 and TensorFlow Serving clients at once."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from bms.protocols.tfserving.status import version_statuses
 
 
 def encode_list(entries: Iterable[DeploymentEntry]) -> bytes:
-    """OpenAI reads `object` and `data`, KServe reads `models`."""
+    """Encodes the list: OpenAI reads `object` and `data`, KServe reads `models`."""
     listed = sorted(entries, key=lambda entry: entry.name)
     return orjson.dumps(
         {
@@ -21,7 +21,7 @@ def encode_list(entries: Iterable[DeploymentEntry]) -> bytes:
 
 
 def encode_model(entry: DeploymentEntry, versions: Iterable[ServedVersion]) -> bytes:
-    """TF Serving reads `model_version_status`, KServe `name` and `ready`, OpenAI the rest."""
+    """Encodes one model: TF Serving reads `model_version_status`, KServe `name` and `ready`, OpenAI the rest."""
     return orjson.dumps(
         {
             **_openai(entry),

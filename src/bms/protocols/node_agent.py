@@ -1,4 +1,4 @@
-"""Messages between controls and a node agent, both ways on one connection: u32 little-endian length, msgpack.
+"""The messages between a control and a node agent, both ways on one connection: u32 little-endian length, msgpack.
 
 The first message says what a connection is for. `Relay` wants the socket of one workload: after `RelayAccepted`,
 whatever follows belongs to that. `AgentHello` is a control's, answered by `Welcome` or `ConnectionRefused`; after it
@@ -6,8 +6,8 @@ both sides ask. An `Ask` gets any number of `ProgressLine`, then one `AgentAnswe
 that nobody waits for it any more.
 
 Content of any size travels in pieces, each of which the side that wants it asks for: who is slow is sent no more than
-it takes. Blobs that the agent needs are read from control by `ReadBlob`; one that it has is taken by control, which is
-told of it by `Take`, with `Give`.
+it takes. Blobs that the agent needs are read from control by `ReadBlob`; one that it has is announced by `Take`, and
+read by control with `Give`.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ Record = Literal["console", "log", "events"]
 
 
 class AgentHello(msgspec.Struct, frozen=True, tag="hello"):
-    """The first message of a control. `secret` is the agent's: who has it not is told nothing. `platform` is the
+    """The first message of a control. `secret` is the agent's: without it a client gets no answer. `platform` is the
     identity of the control's: an agent runs the workloads of one."""
 
     version: int
@@ -47,13 +47,13 @@ class AgentHello(msgspec.Struct, frozen=True, tag="hello"):
 
 
 class Relay(msgspec.Struct, frozen=True, tag="relay"):
-    """The first message of who wants to talk with a workload, which asks for a token of its own."""
+    """The first message of a client that wants to talk with a workload, which asks for a token of its own."""
 
     workload: str
 
 
 class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
-    """What the agent's machine is and offers. `memory` in bytes."""
+    """The agent's answer to AgentHello: what its machine is and offers. `memory` in bytes."""
 
     version: int
     node: str
@@ -73,21 +73,21 @@ class ConnectionRefused(msgspec.Struct, frozen=True, tag="refused"):
 
 
 class Ask(msgspec.Struct, frozen=True, tag="ask"):
-    """`id` counts up on each side; `what` is a message of `ToAgent` or `ToControl`."""
+    """A request of either side. `id` counts up on each side; `what` is a message of `ToAgent` or `ToControl`."""
 
     id: int
     what: msgspec.Raw
 
 
 class AgentAnswer(msgspec.Struct, frozen=True, tag="answer"):
-    """What was asked for; which type it has, who asked knows."""
+    """The answer to an Ask; the asker knows its type."""
 
     id: int
     content: msgspec.Raw
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
-    """A BmsError, by its code."""
+    """The error that answers an Ask: a BmsError, by its code."""
 
     id: int
     code: str
@@ -96,35 +96,35 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 
 class ProgressLine(msgspec.Struct, frozen=True, tag="said"):
-    """A line of what goes on because of an Ask, such as a build."""
+    """A line of progress on an Ask, such as a build's output."""
 
     id: int
     line: str
 
 
 class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
-    """Nobody waits for the answer any more."""
+    """Cancels an Ask: nobody waits for the answer any more."""
 
     id: int
 
 
 class Changed(msgspec.Struct, frozen=True, tag="changed"):
-    """A workload of the agent ended."""
+    """Tells control that a workload of the agent ended."""
 
 
 class Alive(msgspec.Struct, frozen=True, tag="alive"):
-    """Said now and then by both sides: a connection on which nothing is heard is lost."""
+    """A keep-alive, sent by both sides: a connection on which nothing is heard is lost."""
 
 
 class Stat(msgspec.Struct, frozen=True, tag="stat"):
-    """-> the size of a blob, None where there is none."""
+    """Asks for the size of a blob. -> bytes, None where there is none."""
 
     tenant: str
     digest: str
 
 
 class ReadBlob(msgspec.Struct, frozen=True, tag="read"):
-    """-> PIECE bytes of a blob from `offset` on, fewer at its end."""
+    """Asks for a piece of a blob. -> PIECE bytes from `offset` on, fewer at its end."""
 
     tenant: str
     digest: str
@@ -132,7 +132,8 @@ class ReadBlob(msgspec.Struct, frozen=True, tag="read"):
 
 
 class Take(msgspec.Struct, frozen=True, tag="take"):
-    """-> (digest, size) of a blob, once all its pieces are asked for and stored."""
+    """Asks control to store a blob, whose pieces control then asks for by `Give`. -> (digest, size), once it is
+    stored."""
 
     tenant: str
     source: int
@@ -140,21 +141,23 @@ class Take(msgspec.Struct, frozen=True, tag="take"):
 
 
 class Give(msgspec.Struct, frozen=True, tag="give"):
-    """-> the next bytes of `source`, at most PIECE; none at its end."""
+    """Asks for the next piece of `source`. -> at most PIECE bytes; none at its end."""
 
     source: int
 
 
 class NeededEnvironments(msgspec.Struct, frozen=True, tag="needed"):
-    """-> the digests of environments that somebody needs now; asked while they are pruned."""
+    """Asks control which environments are needed, while they are pruned. -> their digests."""
 
 
 class PrepareAgentWorkload(msgspec.Struct, frozen=True, tag="prepare"):
+    """Asks the agent to prepare a workload's environment and trees."""
+
     spec: WorkloadSpec
 
 
 class StartAgentWorkload(msgspec.Struct, frozen=True, tag="start"):
-    """-> WorkloadStatus."""
+    """Asks the agent to start a workload. -> WorkloadStatus."""
 
     spec: WorkloadSpec
     sealed: bytes
@@ -164,24 +167,32 @@ class StartAgentWorkload(msgspec.Struct, frozen=True, tag="start"):
 
 
 class Observe(msgspec.Struct, frozen=True, tag="observe"):
-    """-> Seen."""
+    """Asks what runs. -> AgentObservation."""
 
 
 class StopAgentWorkload(msgspec.Struct, frozen=True, tag="stop"):
+    """Asks the agent to stop a workload."""
+
     workload: str
     grace_s: float | None
 
 
 class Forget(msgspec.Struct, frozen=True, tag="forget"):
+    """Asks the agent to forget an ended workload."""
+
     workload: str
 
 
 class RecordExtent(msgspec.Struct, frozen=True, tag="extent"):
+    """Asks how far a workload's console, log or events reach."""
+
     workload: str
     record: Record
 
 
 class RecordPiece(msgspec.Struct, frozen=True, tag="piece"):
+    """Asks for a piece of a workload's console, log or events."""
+
     workload: str
     record: Record
     offset: int
@@ -189,13 +200,13 @@ class RecordPiece(msgspec.Struct, frozen=True, tag="piece"):
 
 
 class GetResult(msgspec.Struct, frozen=True, tag="result"):
-    """-> bytes, or None."""
+    """Asks for a workload's result file. -> bytes, or None."""
 
     workload: str
 
 
 class StoreFolder(msgspec.Struct, frozen=True, tag="store"):
-    """-> the digest of a tree that control has then, or None."""
+    """Asks to store a folder of a job as a tree. -> the digest of the tree, which control has then, or None."""
 
     tenant: str
     workload: str
@@ -203,37 +214,44 @@ class StoreFolder(msgspec.Struct, frozen=True, tag="store"):
 
 
 class PruneTrees(msgspec.Struct, frozen=True, tag="prune_trees"):
-    """Of a tenant that is gone, all. -> [(tenant, digest)] of what was removed."""
+    """Asks the agent to remove unneeded trees; of a deleted tenant, all. -> [(tenant, digest)] of what was removed."""
 
     tenant: str
 
 
 class EnvironmentDigests(msgspec.Struct, frozen=True, tag="environment_digests"):
-    """-> what each is called there; None for the platform's own, and for what can't be built."""
+    """Asks for the digests of environments on that machine. -> None for the platform's own, and for what can't be
+    built."""
 
     specs: tuple[EnvironmentSpec, ...]
 
 
 class EnvironmentsBuilt(msgspec.Struct, frozen=True, tag="environments_built"):
-    pass
+    """Asks which environments are built."""
 
 
 class EnvironmentState(msgspec.Struct, frozen=True, tag="environment_state"):
+    """Asks for the state of an environment."""
+
     digest: str
 
 
 class EnvironmentLock(msgspec.Struct, frozen=True, tag="environment_lock"):
+    """Asks for the lock file of an environment."""
+
     digest: str
 
 
 class EnvironmentLog(msgspec.Struct, frozen=True, tag="environment_log"):
+    """Asks for the build log of an environment."""
+
     digest: str
     offset: int
     limit: int
 
 
 class PruneEnvironments(msgspec.Struct, frozen=True, tag="prune_environments"):
-    """What control says is needed by `NeededEnvironments` stays."""
+    """Asks the agent to remove unneeded environments. What control needs (`NeededEnvironments`) stays."""
 
 
 class AgentObservation(msgspec.Struct, frozen=True):
@@ -273,17 +291,17 @@ encode_body: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
 
 
 class AgentMessageDecoder(Generic[T]):
-    """Decodes what is one of some kinds."""
+    """Decodes messages of several types, told apart by their tags."""
 
     def __init__(self, kind: Any) -> None:
         self._decode: Callable[[bytes | memoryview | msgspec.Raw], T] = msgspec.msgpack.Decoder(kind).decode
 
     def decode(self, body: bytes | memoryview | msgspec.Raw) -> T:
-        """Raises InvalidArgument for anything else."""
+        """Decodes a message. Raises InvalidArgument for anything else."""
         try:
             return self._decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InvalidArgument(f"a message that is not understood: {error}") from None
+            raise InvalidArgument(f"a message can't be decoded: {error}") from None
 
 
 first: AgentMessageDecoder[First] = AgentMessageDecoder(First)
@@ -295,12 +313,12 @@ to_agent: AgentMessageDecoder[ToAgent] = AgentMessageDecoder(ToAgent)
 
 
 def encode(said: First | Greeting | Joining | Message) -> bytes:
-    """Raises InvalidArgument for more than MAX_MESSAGE bytes."""
+    """Encodes a message. Raises InvalidArgument for more than MAX_MESSAGE bytes."""
     return framed(encode_body(said), MAX_MESSAGE)
 
 
 def cut(buffer: bytes | bytearray, limit: int) -> tuple[bytes, bytes] | None:
-    """The body of the first message in `buffer` and what comes after it; None where it is not all there.
+    """Returns the body of the first message in `buffer` and what comes after it; None where it is not all there.
 
     Raises InvalidArgument for one of more than `limit` bytes.
     """
@@ -309,5 +327,5 @@ def cut(buffer: bytes | bytearray, limit: int) -> tuple[bytes, bytes] | None:
 
 
 def message_reader() -> LengthReader:
-    """Cuts a byte stream into bodies."""
+    """Returns a reader that cuts a byte stream into message bodies."""
     return LengthReader(MAX_MESSAGE)

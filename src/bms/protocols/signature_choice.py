@@ -1,4 +1,4 @@
-"""Which of a version's signatures a request means."""
+"""Chooses which of a version's signatures a request means."""
 
 from collections.abc import Collection, Mapping
 
@@ -16,7 +16,7 @@ def choose_signature(
     inputs: Collection[str] | None,
     verb: Verb = "predict",
 ) -> str:
-    """The name of the signature meant: the one `named`, else the default one unless the given `inputs` (names;
+    """Returns the name of the signature meant: the one `named`, else the default one unless the given `inputs` (names;
     None where the wire names none) are exactly those of another.
 
     For "classify" and "regress" only signatures with that method count. Raises InvalidArgument where none fits.
@@ -43,8 +43,8 @@ def choose_signature(
 
 
 def content_signature(signatures: Mapping[str, Signature], content: str, verb: Verb = "predict") -> str:
-    """The signature for a body that is one input as it is, `content` an "image" or a "text": the one whose one input is
-    BYTES [rows] and has that name; for a text also the only one that takes such an input, but images.
+    """Returns the signature for a body that is one input as it is, `content` an "image" or a "text": the one whose one
+    input is BYTES [rows] and has that name; for a text also the only one that takes such an input, but images.
 
     Raises InvalidArgument where there is none.
     """
@@ -56,7 +56,7 @@ def content_signature(signatures: Mapping[str, Signature], content: str, verb: V
 
 
 def takes_content(signatures: Mapping[str, Signature], content: str, verb: Verb = "predict") -> str | None:
-    """The same, None where there is none."""
+    """As `content_signature`; None where there is none."""
     single = {
         name: signature.inputs[0].name
         for name, signature in signatures.items()
@@ -74,7 +74,7 @@ def takes_content(signatures: Mapping[str, Signature], content: str, verb: Verb 
 
 
 def takes(signature: Signature, inputs: Collection[str]) -> bool:
-    """Whether these are the names of all its inputs, but for optional ones."""
+    """Whether these are the names of all inputs of a signature, but for optional ones."""
     specs = signature.inputs
     if specs and specs[0].column is not None:
         return _takes_columns(signature, inputs)
@@ -87,7 +87,7 @@ def takes(signature: Signature, inputs: Collection[str]) -> bool:
 
 
 def _takes_some(signature: Signature, inputs: Collection[str]) -> bool:
-    """Whether these are inputs of it, and what is not among them may be left out."""
+    """Whether these are inputs of a signature, and what is not among them may be left out."""
     names = {spec.name for spec in signature.inputs}
     return names.issuperset(inputs) and all(spec.optional or spec.name in inputs for spec in signature.inputs)
 

@@ -1,5 +1,4 @@
-"""Columns of a request that its model does not have. MLflow's server leaves them out: a frame with an index, or with
-columns for other models, is asked with as it is. So they are here by MLflow's paths, and told in the answer's warning.
+"""Leaves out columns of a request that its model does not have, by MLflow's paths, as MLflow's server does.
 
 Source: `_enforce_schema` of mlflow/models/utils.py.
 """
@@ -16,8 +15,9 @@ _SHOWN = 10
 
 
 def without_spare(given: Mapping[str, V], signature: Signature, notes: list[str]) -> Mapping[str, V]:
-    """What of `given`, values by name, the signature has; what is left out is told in `notes`. As it is where another
-    column lacks, which may be meant by a name that is unknown: for who reads it to refuse, or to take by place."""
+    """Returns those of `given`, values by name, that the signature has; what is left out is recorded in `notes`. All of
+    them where another column is missing, which may be meant by an unknown name: the reader refuses it, or takes columns
+    by place."""
     kept = _kept(given, signature)
     if len(kept) == len(given) or not kept or any(name not in kept for name in _needed(signature)):
         return given
@@ -29,7 +29,7 @@ def without_spare(given: Mapping[str, V], signature: Signature, notes: list[str]
 
 
 def rows_without_spare(rows: list[dict[str, V]], signature: Signature, notes: list[str]) -> list[dict[str, V]]:
-    """The same for rows by name, all of which are told together."""
+    """As `without_spare`, for rows by name; one note for all of them."""
     together = {name: None for row in rows for name in row}
     if without_spare(together, signature, notes) is together:
         return rows

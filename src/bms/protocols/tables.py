@@ -1,4 +1,4 @@
-"""Tables in bodies: rows as objects, rows as lists, MLflow's frames, CSV; each to the columns of a signature.
+"""Converts tables in bodies to the columns of a signature: rows as objects, rows as lists, MLflow's frames, CSV.
 
 Names are joined by name; only rows that carry no names are taken by place. Sources: MLflow's scoring protocol
 (https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally).
@@ -36,7 +36,7 @@ _lists: ValueDecoder[list[list[JsonValue]]] = ValueDecoder(list[list[msgspec.Raw
 
 
 def table_of_rows(rows: list[dict[str, JsonValue]], signature: Signature, notes: list[str]) -> list[Tensor]:
-    """From rows as objects. A column that a row leaves out is missing there, if it may be.
+    """Converts rows as objects. A column that a row leaves out is missing there, if it may be.
 
     Raises InvalidArgument naming the row and both sides where names differ.
     """
@@ -58,7 +58,7 @@ def table_of_rows(rows: list[dict[str, JsonValue]], signature: Signature, notes:
 
 
 def table_of_columns(given: Mapping[str, JsonValue], signature: Signature, notes: list[str]) -> list[Tensor]:
-    """From a list of values for each name. Masks may stand beside; names are for `fit_inputs` to check."""
+    """Converts a list of values for each name. Masks may stand beside; names are for `fit_inputs` to check."""
     specs = {spec.name: spec for spec in signature.inputs}
     masks = {mask_name(name) for name in specs}
     tensors: list[Tensor] = []
@@ -74,7 +74,8 @@ def table_of_columns(given: Mapping[str, JsonValue], signature: Signature, notes
 
 
 def table_of_one(value: JsonValue, signature: Signature, notes: list[str]) -> list[Tensor]:
-    """From a list of the values of a table's one column. Where it has a name, rows may also be objects of that name."""
+    """Converts a list of the values of a table's one column. Where it has a name, rows may also be objects of that
+    name."""
     spec = signature.inputs[0]
     values = list_of(value)
     named = spec.column is not None and not spec.column.nameless
@@ -84,7 +85,7 @@ def table_of_one(value: JsonValue, signature: Signature, notes: list[str]) -> li
 
 
 def table_by_place(value: JsonValue, signature: Signature, notes: list[str]) -> list[Tensor]:
-    """From rows as lists, in the order of the signature's columns, all of them."""
+    """Converts rows as lists, in the order of the signature's columns, all of them."""
     specs = signature.inputs
     try:
         rows = _lists(value)
@@ -102,7 +103,8 @@ def table_by_place(value: JsonValue, signature: Signature, notes: list[str]) -> 
 
 
 def read_split(value: JsonValue) -> tuple[list[str] | None, list[list[JsonValue]]]:
-    """Names and rows of `dataframe_split`; numbers, by which pandas counts columns, are names, too. None: it has none.
+    """Returns names and rows of `dataframe_split`; numbers, by which pandas counts columns, are names, too. None: it
+    has none.
 
     Raises InvalidArgument for what is no such frame, or has rows of other lengths.
     """
@@ -124,7 +126,7 @@ def read_split(value: JsonValue) -> tuple[list[str] | None, list[list[JsonValue]
 
 
 def table_of_csv(names: list[str], cells: list[list[str]], signature: Signature, notes: list[str]) -> list[Tensor]:
-    """From CSV that `read_csv` read. An empty cell is missing."""
+    """Converts CSV that `read_csv` parsed. An empty cell is missing."""
     specs = {spec.name: spec for spec in signature.inputs}
     unknown = [name for name in names if name not in specs]
     missing = [name for name in needed_columns(signature.inputs) if name not in names]
@@ -141,7 +143,7 @@ def table_of_csv(names: list[str], cells: list[list[str]], signature: Signature,
 
 
 def _read(spec: TensorSpec, value: JsonValue, notes: list[str]) -> list[Tensor]:
-    """A column's values; of one that the model does not read, only how many there are."""
+    """Converts a column's values; for one that the model does not read, counts them."""
     return absent(spec, len(list_of(value))) if _unread(spec) else column_of(spec, value, notes)
 
 
@@ -150,7 +152,7 @@ def _unread(spec: TensorSpec) -> bool:
 
 
 def _plain(values: JsonValue) -> JsonValue:
-    """Of a body that the slow parser read, null stands for itself."""
+    """Converts values of a body that the slow parser read, where null stands for itself."""
     if isinstance(values, list):
         return [None if value is NULL else value for value in values]
     return values

@@ -1,4 +1,4 @@
-"""Frames and CSV for models whose inputs are tensors, not columns of a table.
+"""Converts frames and CSV to tensors, for models whose inputs are not columns of a table.
 
 Where all columns have names of inputs, each is that input: one value a row, or one list. Else a model of one input, to
 which columns have no names, takes them side by side, in the order in which they came. Source: `_enforce_tensor_schema`
@@ -22,7 +22,7 @@ _SHOWN = 10
 
 
 def tensors_of_frame(columns: Mapping[str, list[JsonValue]], signature: Signature, notes: list[str]) -> list[Tensor]:
-    """From the values of each column. Raises InvalidArgument for names that say no input, and for values that fit
+    """Converts the values of each column. Raises InvalidArgument for names that say no input, and for values that fit
     none."""
     if _are_inputs(columns, signature):
         return [Tensor(name, values_of_rows(signature.input(name), rows, notes)) for name, rows in columns.items()]
@@ -37,7 +37,7 @@ def tensors_of_frame(columns: Mapping[str, list[JsonValue]], signature: Signatur
 def tensors_of_csv(
     names: Sequence[str], cells: Sequence[Sequence[str]], signature: Signature, notes: list[str]
 ) -> list[Tensor]:
-    """The same from CSV, whose cells are one value each: inputs are [rows] or [rows, columns]."""
+    """Converts CSV, whose cells are one value each: inputs are [rows] or [rows, columns]."""
     columns = dict(zip(names, cells, strict=True))
     if _are_inputs(columns, signature):
         specs = {name: signature.input(name) for name in names}
@@ -49,7 +49,8 @@ def tensors_of_csv(
 
 
 def values_of_rows(spec: TensorSpec, values: list[JsonValue], notes: list[str]) -> Array:
-    """An input from its value in each row: one value, a list of all its values in a row, or nested as the input is.
+    """Converts an input from its value in each row: one value, a list of all its values in a row, or nested as the
+    input is.
 
     Raises InvalidArgument for a list of another length.
     """
@@ -88,7 +89,7 @@ def _few(columns: Mapping[str, object]) -> str:
 
 
 def _side_by_side(spec: TensorSpec, columns: Mapping[str, Sequence[str]], notes: list[str]) -> Array:
-    """[rows, columns] in the type of the input; of one column [rows], where the input has that."""
+    """Joins columns to [rows, columns] in the type of the input; one column to [rows], where the input has that."""
     return one_column(np.stack([_cells(spec, name, texts, notes) for name, texts in columns.items()], axis=1), spec)
 
 
@@ -97,5 +98,5 @@ def _cells(spec: TensorSpec, name: str, texts: Sequence[str], notes: list[str]) 
     values, *gaps = column_of_texts(column, texts, notes)
     if gaps:
         row = int(np.argmax(gaps[0].array))
-        raise InvalidArgument(f"column {name!r}, row {row} is empty, which {spec.dtype} has no way to say")
+        raise InvalidArgument(f"column {name!r}, row {row} is empty, which {spec.dtype} can't express")
     return values.array

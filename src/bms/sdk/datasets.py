@@ -18,7 +18,7 @@ from bms.api_types.datasets import (
 from bms.api_types.datasets import ListedDataset as Dataset  # whose newest version is told in lists alone
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import FailedPrecondition
-from bms.core.formats.reading import Reading as CheckedReading
+from bms.core.formats.text_options import Reading as CheckedReading
 from bms.sdk.binding.resources import D, operation, path_part, stream
 from bms.sdk.files.blobs import Uploading, UploadProgress
 from bms.sdk.files.local import FileEntry, FileTree

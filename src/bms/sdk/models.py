@@ -16,7 +16,7 @@ from bms.api_types.pages import Page
 from bms.api_types.versions import CreateVersion, StartedUpload
 from bms.core.clock import Clock, SystemClock
 from bms.core.errors import AlreadyExists, BmsError, FailedPrecondition, InvalidArgument, NotFound
-from bms.core.formats.figures import figures
+from bms.core.formats.json_numbers import json_numbers
 from bms.sdk.binding.resources import PAGE, D, operation, path_part, stream
 from bms.sdk.examples import EXAMPLE, described_version
 from bms.sdk.files.blobs import Uploading, UploadProgress
@@ -140,7 +140,7 @@ class Models(Uploading[D]):
                 text = msgspec.json.encode(told).decode()
                 raise InvalidArgument(f"{path.name} is an archive: put {text} into its {DESCRIPTION}")
             files = yield from locally(partial(with_description, files, told))
-        new_version = CreateVersion(**{**msgspec.structs.asdict(made.new), "metrics": figures(made.new.metrics)})
+        new_version = CreateVersion(**{**msgspec.structs.asdict(made.new), "metrics": json_numbers(made.new.metrics)})
         if archive is not None:
             yield from self._send_files(files, on_progress)
             return Version.of(

@@ -1,1 +1,2 @@
-"""Answer requests fast: `lifecycle` (what is loaded), `inference` (how it is computed), `traffic` (where it goes)."""
+"""The data plane: `lifecycle` (loads a model), `inference` (runs it), `engines` (run many requests at once), `pipeline`
+(takes a request through the gateway), `traffic` (admits, routes and balances)."""

@@ -79,7 +79,7 @@ def test_shared_memory_is_refused_in_words(got: dict[str, Any], wire: str) -> No
 def test_a_load_brings_neither_configuration_nor_files(got: dict[str, Any], wire: str) -> None:
     assert got[f"{wire} load"] is None
     unimplemented = "[501]" if wire == "http" else "[StatusCode.UNIMPLEMENTED]"
-    for what, words in (("otherwise", "a configuration is not taken here"), ("files", "models are brought")):
+    for what, words in (("otherwise", "a configuration is not taken here"), ("files", "models are added")):
         refused = got[f"{wire} load {what}"]
         assert f"{unimplemented} failed to load" in refused, refused
         assert words in refused, refused

@@ -109,7 +109,7 @@ def test_a_quarter_that_fails_fails_alone_even_where_they_came_together(tmp_path
         codes = dict(told(client)[:2] for _ in asked)
         assert [codes[id] for id in asked] == ["UNAVAILABLE" if "FAIL" in word else "" for word in words]
         calls = [[Tensor("text", text(word)["text"])] for word in words]
-        client.send(b"".join(frames.encode_parcel(99, "", calls, (1,) * len(calls))))
+        client.send(b"".join(frames.encode_infer_calls(99, "", calls, (1,) * len(calls))))
         seen = {}
         for _ in words:
             frame = client.receive()

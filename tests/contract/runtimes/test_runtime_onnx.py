@@ -174,7 +174,7 @@ def test_a_description_decides_only_where_a_proof_allows_it(tmp_path: Path) -> N
     assert (alone.batched, alone.method, alone.inputs[0].shape) == (False, "predict", (None, 64))
     assert opened("mlp", True).batched
     assert not opened("whole_batch", False).batched
-    with pytest.raises(FailedPrecondition, match=r"declared batched, but .* in company .* `--no-batched`"):
+    with pytest.raises(FailedPrecondition, match=r"declared batched, but .* in a batch .* `--no-batched`"):
         opened("whole_batch", True)
 
 

@@ -159,7 +159,7 @@ async def test_files_must_be_the_tenant_s_own(api: Api, objects: MemoryObjectSto
         ({"source": {"tree": "sha256:x", "format": "xlsx"}}, "Invalid enum value"),
         ({"source": {"tree": "../x", "format": "csv"}}, "not a digest"),
         ({**DIGITS, "split": {"train": 2}}, "add up to 1"),
-        ({**DIGITS, "reading": {"decimal": ","}}, "'decimal' is said of CSV alone, and the source is a sample"),
+        ({**DIGITS, "reading": {"decimal": ","}}, "'decimal' is an option of CSV alone, and the source is a sample"),
         ({**DIGITS, "reading": {"separator": "xx"}}, "the separator can't be 'xx'"),
         ({**DIGITS, "reading": {"thousands": "."}}, "unknown field `thousands`"),
         ({**DIGITS, "shard_rows": 0}, "shard_rows"),

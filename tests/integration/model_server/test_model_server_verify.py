@@ -194,7 +194,7 @@ def test_an_input_that_is_called_optional_must_be(tmp_path: Path) -> None:
     [
         ({"max_batch_size": 4, "batched": False}, "max_batch_size 4, which promises that rows are independent"),
         ({"formats": {"x": "NCHW"}}, r"format NCHW, which is of channels, height and width, and its shape is \[-1, 64"),
-        ({"formats": {"y": "NCHW"}}, "format NCHW is said of input 'y': the model takes 'x'"),
+        ({"formats": {"y": "NCHW"}}, "format NCHW is set for input 'y': the model takes 'x'"),
         ({"formats": {"x": "NCWH"}}, "'bms.json' does not describe a model"),
     ],
 )

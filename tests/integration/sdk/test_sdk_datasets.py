@@ -131,7 +131,7 @@ async def test_what_can_not_be_said_is_refused_before_anything_is_sent(admin: Ca
     for path, told, words in (
         ("a.csv", {"columns": {"a": "float"}}, "column 'a' can't be 'float': its type is one of number"),
         ("a.csv", {"encoding": "utf-9"}, "there is no encoding 'utf-9'"),
-        ("a.npz", {"separator": ";"}, "'separator' is said of CSV alone, and the source is npz"),
+        ("a.npz", {"separator": ";"}, "'separator' is an option of CSV alone, and the source is npz"),
         ("missing.bin", {}, "no file or directory"),
     ):
         with pytest.raises(BmsError, match=words):

@@ -263,7 +263,7 @@ fails(lambda: load("full"), grpc.StatusCode.RESOURCE_EXHAUSTED, "the quota")
 fails(lambda: load("odd"), grpc.StatusCode.UNAVAILABLE, "HTTP status 418")
 fails(lambda: load("broken"), grpc.StatusCode.UNAVAILABLE, "broke off")
 fails(lambda: load(""), grpc.StatusCode.INVALID_ARGUMENT, "model_name is empty")
-fails(lambda: load("good", file={"bytes_param": b"x"}), grpc.StatusCode.INVALID_ARGUMENT, "brings bytes")
+fails(lambda: load("good", file={"bytes_param": b"x"}), grpc.StatusCode.INVALID_ARGUMENT, "carries bytes")
 fails(lambda: stub.RepositoryModelLoad(messages.RepositoryModelLoadRequest(model_name="slow"), metadata=headers,
                                        timeout=0.5), grpc.StatusCode.DEADLINE_EXCEEDED)
 """

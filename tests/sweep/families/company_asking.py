@@ -60,36 +60,36 @@ def calls_of(file: Path) -> tuple[list[Call], list[Call]]:
 
 def together(servable: Servable, calls: Sequence[Call]) -> list[Answer]:
     """The answers when all calls wait at the same time; who may share runs, and what these answer, is ours to say."""
-    kinds = BatchKeys()
-    kinds.serve(servable)
+    batch_keys = BatchKeys()
+    batch_keys.serve(servable)
     groups: dict[BatchKey, list[MicroBatch]] = {}
     for number, call in enumerate(calls):
         tensors = [Tensor(name, array) for name, array in call.items()]
         metas = tuple(TensorMeta(name, dtype_of(array), array.shape, array.nbytes) for name, array in call.items())
-        kind, rows = kinds.find(InferMeta("", 0, (), metas), tensors)
-        groups.setdefault(kind, []).append(MicroBatch(Nobody(), number, kind, call, rows, 0.0, None, (rows,)))
+        batch_key, rows = batch_keys.find(InferMeta("", 0, (), metas), tensors)
+        groups.setdefault(batch_key, []).append(MicroBatch(Nobody(), number, batch_key, call, rows, 0.0, None, (rows,)))
     answers: dict[int, Answer] = {}
-    for kind, parcels in groups.items():
-        for batch in [parcels] if kind.batched else [[one] for one in parcels]:
-            for parcel, answer in answered(execute(servable, batch, time.monotonic), batch):
-                answers[parcel.id] = answer
+    for batch_key, micro_batches in groups.items():
+        for batch in [micro_batches] if batch_key.batched else [[one] for one in micro_batches]:
+            for micro_batch, answer in answered(execute(servable, batch, time.monotonic), batch):
+                answers[micro_batch.id] = answer
     return [answers[number] for number in range(len(calls))]
 
 
-def answered(done: Executed, parcels: Sequence[MicroBatch]) -> Iterator[tuple[MicroBatch, Answer]]:
+def answered(done: Executed, micro_batches: Sequence[MicroBatch]) -> Iterator[tuple[MicroBatch, Answer]]:
     if done.alone is None:
         at = 0
-        for parcel in parcels:
-            single = len(parcels) == 1
-            end = at + parcel.rows
-            yield parcel, {name: array if single else array[at:end] for name, array in done.outputs.items()}
+        for micro_batch in micro_batches:
+            single = len(micro_batches) == 1
+            end = at + micro_batch.rows
+            yield micro_batch, {name: array if single else array[at:end] for name, array in done.outputs.items()}
             at = end
         return
-    for parcel, one in zip(parcels, done.alone, strict=True):
+    for micro_batch, one in zip(micro_batches, done.alone, strict=True):
         if isinstance(one, Executed):
-            yield from answered(one, [parcel])
+            yield from answered(one, [micro_batch])
         else:
-            yield parcel, one[0].error.message if one[0].error else one[0].outputs
+            yield micro_batch, one[0].error.message if one[0].error else one[0].outputs
 
 
 def faults(way: str, answers: Sequence[Answer], wanted: Sequence[Call]) -> Iterator[str]:

@@ -48,7 +48,7 @@ from bms.control.tenants import nouns as of_tenants
 from bms.control.training import nouns as of_training
 from bms.core import meters
 from bms.core.access import principal
-from bms.core.formats.reading import Reading
+from bms.core.formats.text_options import Reading
 from bms.core.serving.snapshot import Dialect
 from bms.core.tensors import columns, features, parameters, predicted, tensor
 from bms.core.tensors import preprocessing as prepared
@@ -59,8 +59,8 @@ from bms.core.workloads import programs
 from bms.core.workloads.resources import Resources
 from bms.sdk.transport.bodies import without_defaults
 from bms.web.api.resources import deployments as of_the_door
-from bms.web.api.shown import deployments as shown_deployments
 from bms.web.api.unknown_members import check_members
+from bms.web.api.views import deployments as shown_deployments
 from tests.described import rows
 
 NOT_IN_THE_SDK = {"Blob": "that a content was stored is told by the status"}
@@ -68,7 +68,7 @@ NOT_IN_THE_SDK = {"Blob": "that a content was stored is told by the status"}
 OWN_WORDS = frozenset(
     {"token", "fence", "lease", "holder", "stopping", "log_start", "then", "place", "address", "build", "key_id"}
 ) | {"secret_digest", "pepper", "drain_at", "workload"}
-# Members of nouns that stay inside. A noun that gets one more is a line here, or one in `web/api/shown`.
+# Members of nouns that stay inside. A noun that gets one more is a line here, or one in `web/api/views`.
 PAIRS: list[tuple[type, type, set[str]]] = [
     (AuditEntry, api_types.audit.AuditEntry, set()),
     (of_datasets.ListedDataset, datasets.ListedDataset, set()),

@@ -3,7 +3,7 @@
 import pytest
 
 from bms.core.errors import FailedPrecondition
-from bms.core.tensors.class_names import are_numbers, given_twice, names_text, number_of, places, settled_names
+from bms.core.tensors.class_names import are_numbers, duplicate_name, names_text, number_of, places, resolve_class_names
 
 DECOMPOSED = "cafe\N{COMBINING ACUTE ACCENT}"
 
@@ -56,8 +56,8 @@ def test_no_form_makes_one_class_of_two() -> None:
 def test_a_model_with_two_classes_of_one_name_can_not_be_joined() -> None:
     with pytest.raises(FailedPrecondition, match="two of its classes 'b'"):
         places(["a"], ["a", "b", "b"])
-    assert given_twice(["a", "b", "a"]) == "a"
-    assert given_twice(["a", "b"]) is None
+    assert duplicate_name(["a", "b", "a"]) == "a"
+    assert duplicate_name(["a", "b"]) is None
 
 
 def test_a_number_is_what_a_name_says_exactly() -> None:
@@ -89,7 +89,7 @@ def test_numbers_from_zero_say_nothing() -> None:
 def test_declared_names_stand_where_the_file_has_none_or_the_same(
     declared: tuple[str, ...], found: tuple[str, ...], settled: tuple[str, ...]
 ) -> None:
-    assert settled_names(declared, found) == settled
+    assert resolve_class_names(declared, found) == settled
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_declared_names_that_contradict_the_files_are_refused_with_both(
     declared: tuple[str, ...], found: tuple[str, ...]
 ) -> None:
     with pytest.raises(FailedPrecondition) as refused:
-        settled_names(declared, found)
+        resolve_class_names(declared, found)
     assert names_text(declared) in refused.value.message
     assert names_text(found) in refused.value.message
 

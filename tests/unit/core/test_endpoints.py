@@ -40,7 +40,7 @@ def test_an_endpoint_is_read_as_it_was_written(endpoint: Endpoint, text: str) ->
         ("tcp+tls:host:1#", "does not say what to verify"),
         ("tcp+tls:host:1#name=x", "does not say what to verify"),
         ("tcp+tls:host:1#sha256=abc", "does not say what to verify"),
-        (f"tcp+tls:host:1#sha256={PRINT}&trust=all", "says 'trust', which is not known here"),
+        (f"tcp+tls:host:1#sha256={PRINT}&trust=all", "says 'trust', which is unknown"),
     ],
 )
 def test_what_is_no_endpoint_is_refused(text: str, words: str) -> None:

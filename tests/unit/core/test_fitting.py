@@ -93,5 +93,5 @@ def test_misfits_of_tables_are_named_with_both_sides(tensors: list[Tensor], word
 
 def test_what_is_missing_in_a_model_without_columns_is_refused_in_words() -> None:
     ints = Signature(inputs=(TensorSpec(name="n", dtype="INT64", shape=(None,)),))
-    with pytest.raises(InvalidArgument, match="'n' has a missing value, which INT64 has no way to say"):
+    with pytest.raises(InvalidArgument, match="'n' has a missing value, which INT64 can't express"):
         fit_inputs(ints, [Tensor("n", np.array([1])), Tensor("n:missing", np.array([True]))])

@@ -51,7 +51,7 @@ def test_a_format_is_for_images() -> None:
     with pytest.raises(FailedPrecondition, match=r"'image' of .* has format NCHW, .* say max_batch_size, too"):
         check_configured("s", LAID_OUT)
     check_configured("s", structs.replace(LAID_OUT, max_batch_size=1))
-    with pytest.raises(FailedPrecondition, match="format NHWC is said of input 'x': the model takes 'image'"):
+    with pytest.raises(FailedPrecondition, match="format NHWC is set for input 'x': the model takes 'image'"):
         configured({"s": PLAIN}, 0, {"x": "NHWC"})
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bms.core.retry_after import LONGEST_S, passed_on, seconds_asked
+from bms.core.retry_after import LONGEST_S, bounded_retry_after, parse_retry_after
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
@@ -25,7 +25,7 @@ NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
     ],
 )
 def test_a_header_says_seconds_or_a_date(text: str, seconds: float | None) -> None:
-    assert seconds_asked(text, NOW) == seconds
+    assert parse_retry_after(text, NOW) == seconds
 
 
 @pytest.mark.parametrize(
@@ -33,4 +33,4 @@ def test_a_header_says_seconds_or_a_date(text: str, seconds: float | None) -> No
     [(7, 7), (0.5, 0.5), (1e300, LONGEST_S), (-1, None), (float("nan"), None), (True, None), ("7", None), (None, None)],
 )
 def test_what_foreign_code_says_is_bounded(said: object, seconds: float | None) -> None:
-    assert passed_on(said) == seconds
+    assert bounded_retry_after(said) == seconds

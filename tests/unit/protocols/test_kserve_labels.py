@@ -12,7 +12,7 @@ from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.oip.config import encode_config
 from bms.protocols.oip.infer import DecodedInfer, decode_infer
-from bms.protocols.oip.kserve_labels import encode_labels, labels_asked, labels_told, with_labels
+from bms.protocols.oip.kserve_labels import encode_labels, label_request, label_response, with_labels
 from bms.protocols.oip.metadata import encode_model
 
 SCORES = Tensor("scores", np.array([[0.1, 0.9, 0], [0.5, 0.2, 0.3]], np.float32))
@@ -62,12 +62,12 @@ def test_the_models_own_label_goes_before_its_scores(name: str, array: np.ndarra
 )
 def test_by_v2_labels_are_the_one_output_of_kserves_servers(labels: tuple[str, ...], expected: np.ndarray) -> None:
     given = InferResponse(model="m", version=3, outputs=[SCORES], id="7")
-    answer = labels_told(given, ALL, classifier(*labels))
+    answer = label_response(given, ALL, classifier(*labels))
     assert (answer.model, answer.version, answer.id) == ("m", 3, "7")
     ((name, array),) = answer.outputs
     assert (name, array.dtype, array.tolist()) == ("output-0", expected.dtype, expected.tolist())
     other = InferResponse(model="m", version=3, outputs=[SCORES])
-    assert labels_told(other, ALL, Signature(inputs=(INPUT,), method="regress")) is other
+    assert label_response(other, ALL, Signature(inputs=(INPUT,), method="regress")) is other
 
 
 SPEC = TensorSpec(name="scores", dtype="FP32", shape=(None, 3))
@@ -104,7 +104,7 @@ def test_metadata_and_configuration_tell_the_output_that_labels_come_as(signatur
 def asked(signatures: dict[str, Signature], *names: str) -> DecodedInfer:
     data = {"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}
     body = json.dumps({"inputs": [data], "outputs": [{"name": name} for name in names]}).encode()
-    return labels_asked(decode_infer(body, None, "m", with_labels(signatures)), signatures)
+    return label_request(decode_infer(body, None, "m", with_labels(signatures)), signatures)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_labels_may_be_asked_for_by_name(names: tuple[str, ...], of_model: tuple
     decoded = asked({DEFAULT: signature}, *names)
     assert decoded.request.outputs == of_model
     given = {"scores": SCORES, "label": Tensor("label", np.array([[1], [0]], np.int32))}
-    answer = labels_told(
+    answer = label_response(
         InferResponse(model="m", version=1, outputs=[given[name] for name in of_model]), decoded, signature
     )
     assert [tensor.name for tensor in answer.outputs] == told
@@ -134,7 +134,7 @@ def test_labels_that_are_made_of_scores_may_be_asked_for_by_name() -> None:
     signature = declared("a", "b", "c")
     decoded = asked({DEFAULT: signature}, "output-0")
     assert decoded.request.outputs == ("scores",)
-    (told,) = labels_told(InferResponse(model="m", version=1, outputs=[SCORES]), decoded, signature).outputs
+    (told,) = label_response(InferResponse(model="m", version=1, outputs=[SCORES]), decoded, signature).outputs
     assert (told.name, told.array.tolist()) == ("output-0", [b"b", b"a"])
 
 

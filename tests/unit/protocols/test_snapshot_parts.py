@@ -41,7 +41,7 @@ def test_parts_are_small_and_make_up_the_whole_again(keys: int) -> None:
 def test_parts_of_different_updates_are_not_put_together() -> None:
     reader = PartsReader()
     assert reader.feed(update(1, more=True)) is None
-    with pytest.raises(InvalidArgument, match="amid"):
+    with pytest.raises(InvalidArgument, match="among those of"):
         reader.feed(SnapshotUpdate(revision=8, full=False, puts=(key(1),)))
 
 

@@ -62,7 +62,7 @@ async def test_beyond_what_may_wait_calls_are_refused_and_another_replica_may_ha
     engine = ScriptedEngine(at_once=1, waiting=1)
     async with house(tmp_path) as it:
         asker = await served(it, engine)
-        asker.ask_parcel(1, [x(1), x(2, 3), x(4)])
+        asker.ask_micro_batch(1, [x(1), x(2, 3), x(4)])
         frame = await asker.frame()
         error = frames.decode_error(frame)
         assert (error.code, error.retry, error.first, error.count) == ("RESOURCE_EXHAUSTED", True, 2, 1)
@@ -74,7 +74,7 @@ async def test_beyond_what_may_wait_calls_are_refused_and_another_replica_may_ha
         assert engine.asked(1) == [2, 3]
         engine.answer(1)
         assert await asker.told() == (1, 1, 1, "")
-        assert it.service.ledger.in_flight == 0
+        assert it.service.inflight.in_flight == 0
         assert [connection.open for connection in it.connections] == [{}]
 
 
@@ -115,7 +115,7 @@ async def test_a_deadline_ends_who_waits_and_who_is_in_progress_and_the_engine_i
         assert engine.asked(1) == [3]
         engine.answer(1)
         assert (await asker.answer())[0] == 3
-        assert it.service.ledger.in_flight == 0
+        assert it.service.inflight.in_flight == 0
 
 
 async def test_who_gives_up_is_cancelled_where_it_is(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ async def test_who_gives_up_is_cancelled_where_it_is(tmp_path: Path) -> None:
         for id in (1, 2):
             asker.writer.write(frames.encode_plain(FrameType.CANCEL, id))
         await until(lambda: counts(it) == (1, 0, 0))
-        assert (engine.cancelled, it.service.ledger.in_flight) == ([0], 0)
+        assert (engine.cancelled, it.service.inflight.in_flight) == ([0], 0)
         await until(lambda: it.service.left.is_set())
         assert it.service.unattended_s > 0, "all its places are held for nobody"
         other.ask(1, x(3))

@@ -10,20 +10,20 @@ from bms.serving.inference.batching.execution import CallResult, Executed, execu
 from bms.serving.inference.batching.micro_batch import MicroBatch
 from bms.serving.inference.model_errors import call_foreign
 from tests.servables import FunctionServable, doubled
-from tests.worlds.batching import Nobody, kind
+from tests.worlds.batching import Nobody, batch_key
 
-KIND = kind()
+KEY = batch_key()
 
 
 @pytest.fixture(autouse=True)
 def fresh_kind() -> None:
-    KIND.batched = True
-    KIND.answers.clear()
+    KEY.batched = True
+    KEY.answers.clear()
 
 
-def parcel(*values: float, at: float = 0.0, parts: tuple[int, ...] = ()) -> MicroBatch:
+def micro_batch(*values: float, at: float = 0.0, parts: tuple[int, ...] = ()) -> MicroBatch:
     x = np.array([[value, value] for value in values], dtype=np.float32)
-    return MicroBatch(Nobody(), 1, KIND, {"x": x}, len(values), at, None, parts or (len(values),))
+    return MicroBatch(Nobody(), 1, KEY, {"x": x}, len(values), at, None, parts or (len(values),))
 
 
 def values(results: object) -> list[object]:
@@ -36,7 +36,7 @@ def values(results: object) -> list[object]:
 
 def test_all_rows_are_one_run() -> None:
     servable = FunctionServable(doubled)
-    done = execute(servable, [parcel(1), parcel(2, 3), parcel(4)], ManualClock().monotonic)
+    done = execute(servable, [micro_batch(1), micro_batch(2, 3), micro_batch(4)], ManualClock().monotonic)
     assert done.outputs["y"][:, 0].tolist() == [2, 4, 6, 8]
     assert done.alone is None
     assert servable.runs == [4]
@@ -51,7 +51,7 @@ def test_the_run_is_measured() -> None:
         return doubled(inputs)
 
     clock.advance(10.0)
-    done = execute(FunctionServable(slow), [parcel(1, at=9.0), parcel(2, 3, 4, at=9.5)], clock.monotonic)
+    done = execute(FunctionServable(slow), [micro_batch(1, at=9.0), micro_batch(2, 3, 4, at=9.5)], clock.monotonic)
     assert (done.began, done.rows) == (10.0, 4)
     assert done.compute_ns == done.runs[0].compute_ns == pytest.approx(4 * 10**8, abs=2)
 
@@ -62,9 +62,9 @@ def picky(inputs: dict[str, Array]) -> dict[str, Array]:
     return doubled(inputs)
 
 
-def test_a_parcel_that_fails_does_not_spoil_its_mates() -> None:
+def test_a_micro_batch_that_fails_does_not_spoil_its_mates() -> None:
     servable = FunctionServable(picky)
-    done = execute(servable, [parcel(1), parcel(-1), parcel(2)], ManualClock().monotonic)
+    done = execute(servable, [micro_batch(1), micro_batch(-1), micro_batch(2)], ManualClock().monotonic)
     assert done.alone is not None
     one, two, three = done.alone
     assert isinstance(one, Executed)
@@ -77,9 +77,9 @@ def test_a_parcel_that_fails_does_not_spoil_its_mates() -> None:
     assert [(run.rows, run.well) for run in done.runs] == [(1, True), (1, False), (1, True)]
 
 
-def test_a_call_that_fails_does_not_spoil_its_parcel() -> None:
+def test_a_call_that_fails_does_not_spoil_its_micro_batch() -> None:
     servable = FunctionServable(picky)
-    done = execute(servable, [parcel(1, 2, -1, 3, parts=(2, 1, 1))], ManualClock().monotonic)
+    done = execute(servable, [micro_batch(1, 2, -1, 3, parts=(2, 1, 1))], ManualClock().monotonic)
     assert done.alone is not None
     assert values(done.alone[0]) == [[2, 4], InvalidArgument, [6]]
     assert servable.runs == [4, 2, 1, 1]
@@ -87,10 +87,10 @@ def test_a_call_that_fails_does_not_spoil_its_parcel() -> None:
 
 def test_answers_that_are_not_one_per_row_are_not_cut_up_wrongly() -> None:
     servable = FunctionServable(lambda inputs: {"y": inputs["x"].sum(axis=0, keepdims=True)})
-    done = execute(servable, [parcel(1), parcel(2)], ManualClock().monotonic)
+    done = execute(servable, [micro_batch(1), micro_batch(2)], ManualClock().monotonic)
     assert done.alone is not None
     assert [part.outputs["y"][0, 0] for part in done.alone if isinstance(part, Executed)] == [1, 2]  # each alone
-    done = execute(servable, [parcel(1, 5, parts=(1, 1))], ManualClock().monotonic)
+    done = execute(servable, [micro_batch(1, 5, parts=(1, 1))], ManualClock().monotonic)
     assert done.alone is not None
     assert values(done.alone[0]) == [[1], [5]]
 
@@ -99,11 +99,13 @@ def test_fewer_answers_than_rows_are_an_error_of_one_call_too() -> None:
     def dropping(inputs: dict[str, Array]) -> dict[str, Array]:
         return {"y": inputs["x"][inputs["x"][:, 0] > 0]}
 
-    for asked in (parcel(-1), parcel(1, -1, 2)):
+    for asked in (micro_batch(-1), micro_batch(1, -1, 2)):
         done = execute(FunctionServable(dropping), [asked], ManualClock().monotonic)
         assert done.alone is not None
         assert values(done.alone[0]) == [Internal]
-    done = execute(FunctionServable(dropping), [parcel(-1, 5, parts=(1, 1)), parcel(2)], ManualClock().monotonic)
+    done = execute(
+        FunctionServable(dropping), [micro_batch(-1, 5, parts=(1, 1)), micro_batch(2)], ManualClock().monotonic
+    )
     assert done.alone is not None
     first, second = done.alone
     assert isinstance(first, Executed)
@@ -118,7 +120,7 @@ def test_a_kind_whose_answers_have_several_shapes_shares_no_run_any_more() -> No
         longest = int(inputs["x"].max())
         return {"y": np.minimum(np.arange(longest)[None], inputs["x"][:, :1])}
 
-    own = kind()
+    own = batch_key()
     servable = FunctionServable(padded)
     clock = ManualClock().monotonic
 
@@ -146,7 +148,7 @@ def test_a_kind_whose_answers_have_several_shapes_shares_no_run_any_more() -> No
 )
 def test_only_allowed_sizes_run_and_what_was_added_is_not_answered(rows: int, runs: list[int]) -> None:
     servable = FunctionServable(doubled)
-    asked = parcel(*range(rows))
+    asked = micro_batch(*range(rows))
     done = execute(servable, [asked], ManualClock().monotonic, (1, 4, 16))
     assert servable.runs == runs
     assert done.outputs["y"][:, 0].tolist() == [2 * value for value in range(rows)]
@@ -161,7 +163,7 @@ def test_runs_are_filled_up_with_rows_that_were_sent() -> None:
         seen.append(inputs["x"][:, 0].tolist())
         return doubled(inputs)
 
-    execute(FunctionServable(look), [parcel(7), parcel(8)], ManualClock().monotonic, (4,))
+    execute(FunctionServable(look), [micro_batch(7), micro_batch(8)], ManualClock().monotonic, (4,))
     assert seen == [[7, 8, 8, 8]]
 
 
@@ -180,7 +182,7 @@ def test_whatever_a_model_raises_becomes_an_error_of_ours() -> None:
 
 
 def error_of(servable: FunctionServable) -> object:
-    done = execute(servable, [parcel(1)], ManualClock().monotonic)
+    done = execute(servable, [micro_batch(1)], ManualClock().monotonic)
     assert done.alone is not None
     ((result,),) = done.alone
     assert isinstance(result, CallResult)
@@ -207,16 +209,16 @@ def test_arrays_that_start_at_odd_bytes_are_moved_to_aligned_memory() -> None:
 
     odd = np.frombuffer(memoryview(bytearray(17))[1:], dtype=np.float32).reshape(2, 2)
     assert not odd.flags.aligned
-    asked = parcel(1, 1)
+    asked = micro_batch(1, 1)
     asked.inputs = {"x": odd}
     execute(FunctionServable(look), [asked], ManualClock().monotonic)
-    execute(FunctionServable(look), [asked, parcel(1)], ManualClock().monotonic)
+    execute(FunctionServable(look), [asked, micro_batch(1)], ManualClock().monotonic)
     assert seen == [True, True]
 
 
 def test_what_was_stopped_because_nobody_waits_is_not_run_again() -> None:
     servable = FunctionServable(picky)
-    batch = [parcel(-1), parcel(2, 3, parts=(1, 1))]
+    batch = [micro_batch(-1), micro_batch(2, 3, parts=(1, 1))]
     for each in batch:
         each.cancelled = True
     done = execute(servable, batch, ManualClock().monotonic)

@@ -124,24 +124,24 @@ def test_with_few_allowed_sizes_filling_up_is_weighed_against_running_less() -> 
 
 
 def test_waits_in_vain_become_rare_and_company_makes_them_common_again() -> None:
-    experience = WaitStatistics()
+    wait_statistics = WaitStatistics()
     held = 0
     for _ in range(600):
-        if experience.company_comes:
+        if wait_statistics.worth_holding:
             held += 1
-            experience.hold(8, 1.0)
-        experience.left(1)
+            wait_statistics.hold(8, 1.0)
+        wait_statistics.left(1)
     assert held == 9
-    while not experience.company_comes:
-        experience.left(1)
-    experience.hold(8, 1.0)
-    experience.left(8)
-    assert experience.company_comes
+    while not wait_statistics.worth_holding:
+        wait_statistics.left(1)
+    wait_statistics.hold(8, 1.0)
+    wait_statistics.left(8)
+    assert wait_statistics.worth_holding
 
 
 def test_a_limited_batch_tries_more_now_and_then() -> None:
-    experience, times = WaitStatistics(), measured(cliff)
-    sizes = [Adaptive(64, 0.1).decide(waiting(64), times, experience).rows for _ in range(128)]
+    wait_statistics, times = WaitStatistics(), measured(cliff)
+    sizes = [Adaptive(64, 0.1).decide(waiting(64), times, wait_statistics).rows for _ in range(128)]
     assert sizes.count(16) == 126
     assert sizes.count(32) == 2
 

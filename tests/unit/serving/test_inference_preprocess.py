@@ -8,7 +8,7 @@ from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.tensors.preprocessing import ImagePreprocess
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.core.tensors.tensor import Array
-from bms.serving.inference.preparation.images import ImagePlan, Pixels, made_up_images
+from bms.serving.inference.preparation.images import ImagePlan, Pixels, synthetic_images
 from bms.serving.inference.probe import observed
 from tests.servables import FunctionServable
 
@@ -96,12 +96,12 @@ def test_a_bad_image_is_named_by_its_place() -> None:
         ({}, takes((17,)), r"rows of shape \[18\], but input 'x' takes \[-1, 17\]"),
         ({"layout": "CHW"}, takes((2, 3, 3)), r"rows of shape \[3, 2, 3\]"),
         ({}, takes((18,), batched=False), "rows of input 'x' were not proved to be independent"),
-        ({"input": ""}, {}, "input is not said, and no signature takes just one input"),
+        ({"input": ""}, {}, "input is not set, and no signature has exactly one input"),
         ({"layout": "HW"}, takes((2, 3)), "holds one channel"),
         ({"mean": (0.1, 0.2)}, takes((18,)), "mean has 2 numbers: give none, 1 or 3"),
         ({"std": (1.0, 0.0, 1.0)}, takes((18,)), "std holds a zero"),
         ({}, takes((18,), "UINT8"), "makes fractions, but input 'x' is UINT8"),
-        ({"height": 0}, takes((0,)), "which can't be"),
+        ({"height": 0}, takes((0,)), "pixels, expected 1 to"),
     ],
 )
 def test_what_does_not_fit_the_model_is_refused(given: Any, signatures: Any, says: str) -> None:
@@ -116,16 +116,16 @@ def test_the_one_input_need_not_be_named() -> None:
 
 def test_made_up_images_are_pictures_as_callers_are_prepared_each_another() -> None:
     given = options(layout="HWC", scale=1, mean=(10, 20, 30), height=40, width=30)
-    made = made_up_images(given, takes((40, 30, 3))[DEFAULT])["x"]
+    made = synthetic_images(given, takes((40, 30, 3))[DEFAULT])["x"]
     assert (made.shape, made.dtype) == ((8, 40, 30, 3), np.float32)
     pixels = made + np.float32([10, 20, 30])
     assert (pixels.min() >= 0, pixels.max() <= 255, np.ptp(pixels) > 200) == (True, True, True)
     assert len({picture.tobytes() for picture in made}) == 8
     assert min(picture.max() for picture in pixels) < 10 < 200 < max(picture.min() for picture in pixels) + 10
     large = takes((1500, 1000, 3))[DEFAULT]
-    assert len(made_up_images(options(layout="HWC", height=1500, width=1000), large)["x"]) == 3
+    assert len(synthetic_images(options(layout="HWC", height=1500, width=1000), large)["x"]) == 3
     with pytest.raises(FailedPrecondition, match="rows of shape"):
-        made_up_images(given, takes((40, 31, 3))[DEFAULT])
+        synthetic_images(given, takes((40, 31, 3))[DEFAULT])
 
 
 def test_a_model_that_scales_by_the_brightest_of_its_batch_is_found_on_pictures() -> None:
@@ -134,8 +134,8 @@ def test_a_model_that_scales_by_the_brightest_of_its_batch_is_found_on_pictures(
 
     given = options(layout="HWC", scale=1, height=40, width=30)
     signature = takes((40, 30, 3))[DEFAULT]
-    rows = made_up_images(given, signature)
+    rows = synthetic_images(given, signature)
     servable = FunctionServable(scaled, {DEFAULT: signature})
     found = observed(servable, DEFAULT, signature, rows, monotonic=ManualClock().monotonic, bounded=True)
     assert not found.signature.batched
-    assert "in company" in found.apart
+    assert "in a batch" in found.apart

@@ -112,7 +112,7 @@ def test_whole_numbers_are_tried_as_large_as_the_model_takes_them() -> None:
 
     found = looked_at(ranked_beyond_thirty, of(column("INT64", 2)))
     assert not found.signature.batched
-    assert "'y' of a row is another in company" in found.apart
+    assert "'y' of a row differs in a batch" in found.apart
     assert max(largest) == 40
     assert len(found.example["x"]) == 1  # rows that must not share a run are none to warm up with
 
@@ -122,7 +122,7 @@ def test_rows_of_other_magnitudes_are_put_together() -> None:
         step = np.abs(inputs["x"]).max() / 127 + 1e-9
         return {"y": np.round(inputs["x"] / step).astype(np.float32) * np.float32(step)}
 
-    assert "in company" in looked_at(quantized).apart
+    assert "in a batch" in looked_at(quantized).apart
 
 
 def test_texts_of_unequal_length_are_put_together() -> None:
@@ -130,7 +130,7 @@ def test_texts_of_unequal_length_are_put_together() -> None:
         lengths = [len(text) for text in inputs["x"]]
         return {"y": np.float32([[length / max(1, *lengths)] for length in lengths])}
 
-    assert "in company" in looked_at(padded, of(column("BYTES"))).apart
+    assert "in a batch" in looked_at(padded, of(column("BYTES"))).apart
 
 
 def test_a_text_that_is_empty_need_not_be_taken() -> None:
@@ -190,7 +190,7 @@ def test_transposed_rows_of_a_free_size_are_noticed() -> None:
     def transposed(inputs: dict[str, Array]) -> dict[str, Array]:
         return {"y": inputs["x"].T.reshape(inputs["x"].shape)}
 
-    assert "in company" in looked_at(transposed, of(column("FP32", None))).apart
+    assert "in a batch" in looked_at(transposed, of(column("FP32", None))).apart
 
 
 def test_fewer_answers_than_rows_are_noticed_in_one_row_alone() -> None:
@@ -282,7 +282,7 @@ def test_answers_beside_a_large_constant_tell_by_what_they_differ_in(dtype: type
         return {"y": ((x - x.mean(axis=0)) / 1000 + 2000).astype(dtype)}
 
     assert seen(far, said).batched
-    assert "in company" in looked_at(centred, said).apart or "same answer" in looked_at(centred, said).apart
+    assert "in a batch" in looked_at(centred, said).apart or "same answer" in looked_at(centred, said).apart
 
 
 def test_rounding_is_no_company() -> None:
@@ -307,7 +307,7 @@ def test_whole_numbers_below_zero_and_beyond_the_usual_are_neighbours(dtype: str
         ids = inputs["x"].astype(np.int64)
         return {"y": ids - (min(0, int(ids.min())) if value < 0 else max(1000, int(ids.max())))}
 
-    assert f"where of one row 'x' is {value}" in looked_at(shifted, of(column(dtype, 2))).apart
+    assert f"where 'x' is {value} in another row" in looked_at(shifted, of(column(dtype, 2))).apart
 
 
 def test_a_neighbour_that_the_model_refuses_tells_nothing() -> None:

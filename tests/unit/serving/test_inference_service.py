@@ -48,10 +48,10 @@ class Asker:
         tensors = [Tensor(name, array) for name, array in inputs.items()]
         self.writer.write(b"".join(frames.encode_infer(id, signature, tensors, timeout_us, params=params)))
 
-    def ask_parcel(self, id: int, calls: list[dict[str, Array]], signature: str = "") -> None:
+    def ask_micro_batch(self, id: int, calls: list[dict[str, Array]], signature: str = "") -> None:
         tensors = [[Tensor(name, array) for name, array in call.items()] for call in calls]
         parts = tuple(len(next(iter(call.values()))) for call in calls)
-        self.writer.write(b"".join(frames.encode_parcel(id, signature, tensors, parts)))
+        self.writer.write(b"".join(frames.encode_infer_calls(id, signature, tensors, parts)))
 
     async def told(self) -> tuple[int, int, int, str]:
         """Id, first and count of the next answer or error, with the error's code."""
@@ -161,7 +161,7 @@ async def test_what_breaks_the_protocol_closes_its_own_connection(tmp_path: Path
             await bad.frame()
         other.ask(1, x(1))
         assert (await other.answer())[0] == 1
-        assert it.service.ledger.in_flight == 0
+        assert it.service.inflight.in_flight == 0
 
 
 async def test_a_goodbye_is_told_at_once_to_who_comes_late(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ async def test_all_that_arrives_together_runs_together_across_connections(tmp_pa
         one.ask(2, x(2))
         two.ask(1, x(3, 4))
         one.ask(3, x(5))
-        await until(lambda: it.service.ledger.in_flight == 4)
+        await until(lambda: it.service.inflight.in_flight == 4)
         gate.set()
         assert [await one.answer() for _ in range(3)] == [
             (1, True, {"y": [[2, 2]]}),
@@ -273,7 +273,7 @@ async def test_a_stream_that_fails_ends_with_the_error(tmp_path: Path) -> None:
             assert (await asker.answer())[2] == {"n": [number]}
         with pytest.raises(BmsError, match="nobody counts beyond 13"):
             await asker.answer()
-        assert it.service.ledger.in_flight == 0
+        assert it.service.inflight.in_flight == 0
 
 
 async def test_a_cancelled_or_late_stream_is_closed(tmp_path: Path) -> None:
@@ -302,7 +302,7 @@ async def test_a_cancelled_or_late_stream_is_closed(tmp_path: Path) -> None:
         await asker.answer()
         asker.writer.close()
         await until(lambda: servable.ended == 3)
-        assert it.service.ledger.in_flight == 0
+        assert it.service.inflight.in_flight == 0
 
 
 async def test_a_defect_of_the_model_is_an_internal_error_of_its_own_call(tmp_path: Path) -> None:
@@ -323,7 +323,7 @@ async def test_a_defect_of_the_model_is_an_internal_error_of_its_own_call(tmp_pa
         assert await asker.answer() == (3, True, {"y": [[6, 6]]})
 
 
-async def test_a_bad_call_spoils_neither_its_parcel_nor_its_batch(tmp_path: Path) -> None:
+async def test_a_bad_call_spoils_neither_its_micro_batch_nor_its_batch(tmp_path: Path) -> None:
     def picky(inputs: dict[str, Array]) -> dict[str, Array]:
         if np.any(inputs["x"] == 13):
             raise InvalidArgument("13 is not served")
@@ -333,21 +333,21 @@ async def test_a_bad_call_spoils_neither_its_parcel_nor_its_batch(tmp_path: Path
     async with house(tmp_path, Batching(max_wait_s=0.05)) as it:
         it.load(servable)
         asker = await it.asker()
-        asker.ask_parcel(1, [x(1, 2), x(13), x(3)])
-        asker.ask_parcel(2, [x(4), x(5)])
+        asker.ask_micro_batch(1, [x(1, 2), x(13), x(3)])
+        asker.ask_micro_batch(2, [x(4), x(5)])
         asker.ask(3, x(6))
         told = [await asker.told() for _ in range(5)]
         assert told == [(1, 0, 1, ""), (1, 1, 1, "INVALID_ARGUMENT"), (1, 2, 1, ""), (2, 0, 0, ""), (3, 0, 0, "")]
         assert servable.runs == [7, 4, 2, 1, 1, 2, 1]
         assert (it.service.metrics.requests, it.service.metrics.errors) == (6, {"INVALID_ARGUMENT": 1})
-        assert it.service.ledger.in_flight == 0
+        assert it.service.inflight.in_flight == 0
 
 
 async def test_what_is_not_batched_comes_call_by_call(tmp_path: Path) -> None:
     async with house(tmp_path) as it:
         it.load(CountingServable())
         asker = await it.asker()
-        asker.ask_parcel(1, [{"to": np.array([1])}], "count")
+        asker.ask_micro_batch(1, [{"to": np.array([1])}], "count")
         assert [(await asker.told())[3] for _ in range(2)] == ["", ""]
         meta = ("count", 0, (), (("to", "INT64", (2,), 16),), (1, 1), 0)
         encoded = msgspec.msgpack.encode(meta)
@@ -460,7 +460,7 @@ async def test_too_many_rows_are_sent_elsewhere_but_one_large_call_is_not(
         assert (frame.id, error.code, error.retry) == (2, "UNAVAILABLE", True)
         assert error.message == "3 rows wait already: ask another replica"
         asker.ask(3, x(6))
-        await until(lambda: it.service.ledger.in_flight == 2)
+        await until(lambda: it.service.inflight.in_flight == 2)
         await asyncio.wait_for(it.service.drained(), 20)
         assert [(await asker.answer())[0] for _ in range(2)] == [1, 3]
         asker.ask(4, x(*range(9)))
@@ -483,7 +483,7 @@ async def test_higher_priority_goes_first(tmp_path: Path) -> None:
         for id, priority in ((2, 20), (3, 0), (4, 1)):
             tensors = [Tensor("x", x(id)["x"])]
             asker.writer.write(b"".join(frames.encode_infer(id, "", tensors, priority=priority)))
-        await until(lambda: it.service.ledger.in_flight == 4)
+        await until(lambda: it.service.inflight.in_flight == 4)
         gate.set()
         assert [(await asker.answer())[0] for _ in range(4)] == [1, 4, 3, 2]
 
@@ -532,7 +532,7 @@ async def test_waiting_ends_with_the_deadline_even_when_nothing_else_happens(tmp
         it.load(FunctionServable(gated))
         asker = await it.asker()
         asker.ask(1, x(1))
-        await until(lambda: it.service.ledger.in_flight == 1)
+        await until(lambda: it.service.inflight.in_flight == 1)
         asker.ask(2, x(2), timeout_us=30_000)
         with pytest.raises(BmsError, match="time was used up"):
             await asker.answer()
@@ -601,7 +601,7 @@ async def test_images_join_the_batches_of_tensors(tmp_path: Path) -> None:
         assert servable.runs == [3]
 
 
-async def test_a_bad_image_leaves_its_parcel_to_the_others(tmp_path: Path) -> None:
+async def test_a_bad_image_leaves_its_micro_batch_to_the_others(tmp_path: Path) -> None:
     def picky(data: bytes, options: ImagePreprocess) -> np.ndarray:
         if len(data) != 2:
             raise InvalidArgument("no image")
@@ -614,15 +614,15 @@ async def test_a_bad_image_leaves_its_parcel_to_the_others(tmp_path: Path) -> No
     async with house(tmp_path) as it:
         it.load(servable, ImagePlan(DIGIT, servable.signatures, picky))
         asker = await it.asker()
-        asker.ask_parcel(1, [images(b"\x01\x02"), images(b"\x01\x02", b"bad"), images(b"\x05\x06")], "image")
+        asker.ask_micro_batch(1, [images(b"\x01\x02"), images(b"\x01\x02", b"bad"), images(b"\x05\x06")], "image")
         assert [await asker.told() for _ in range(3)] == [(1, 1, 1, "INVALID_ARGUMENT"), (1, 0, 1, ""), (1, 2, 1, "")]
-        asker.ask_parcel(2, [images(b"bad"), images(b"bad")], "image")
+        asker.ask_micro_batch(2, [images(b"bad"), images(b"bad")], "image")
         assert [await asker.told() for _ in range(2)] == [(2, 0, 1, "INVALID_ARGUMENT"), (2, 1, 1, "INVALID_ARGUMENT")]
-        asker.ask_parcel(3, [images(b"\x01\x02"), images(b"\x03\x04")], "image")
+        asker.ask_micro_batch(3, [images(b"\x01\x02"), images(b"\x03\x04")], "image")
         frame = await asker.frame()
         assert frames.decode_answer(frame)[1][0].array.tolist() == [[2, 4], [6, 8]]
         assert servable.runs == [2, 2]
-        assert it.service.ledger.in_flight == 0
+        assert it.service.inflight.in_flight == 0
 
 
 async def test_texts_of_different_lengths_go_on_together_without_the_bad_one(tmp_path: Path) -> None:
@@ -642,7 +642,7 @@ async def test_texts_of_different_lengths_go_on_together_without_the_bad_one(tmp
     async with house(tmp_path) as it:
         it.load(servable, Lengths())
         asker = await it.asker()
-        asker.ask_parcel(1, [x(1), x(0), x(3)], "text")
+        asker.ask_micro_batch(1, [x(1), x(0), x(3)], "text")
         assert sorted([await asker.told() for _ in range(3)]) == [
             (1, 0, 1, ""),
             (1, 1, 1, "INVALID_ARGUMENT"),
@@ -668,7 +668,7 @@ async def test_images_given_up_while_they_are_decoded_are_forgotten(tmp_path: Pa
         await until(began.is_set)
         for id in (1, 2):
             asker.writer.write(frames.encode_plain(FrameType.CANCEL, id))
-        await until(lambda: it.service.ledger.in_flight == 0)
+        await until(lambda: it.service.inflight.in_flight == 0)
         gate.set()
         asker.ask(3, x(3))
         assert (await asker.answer())[0] == 3

@@ -52,7 +52,7 @@ def test_the_least_time_is_doubted_when_it_keeps_runs_from_being_tried() -> None
     times = ServiceTimes()
     times.note(1, 1.0)
     for _ in range(60):
-        times.doubt(1)
+        times.lower_least(1)
     assert times.least(1) < 0.31
 
 
@@ -65,24 +65,24 @@ def test_a_rate_follows_what_arrives_and_fades() -> None:
     assert rate.per_s(6.0) == pytest.approx(2000 * 0.0183, rel=0.05)
 
 
-def feed(shortness: InlineRunPolicy, seconds: float, runs: int, rows: int = 1) -> int:
+def feed(inline: InlineRunPolicy, seconds: float, runs: int, rows: int = 1) -> int:
     """Notes so many runs; returns how many of them the loop would have run."""
     inside = 0
     for _ in range(runs):
-        inside += shortness.short(rows)
-        shortness.note(rows, seconds)
+        inside += inline.short(rows)
+        inline.note(rows, seconds)
     return inside
 
 
 def test_runs_move_to_the_loop_once_a_window_of_them_was_short() -> None:
-    shortness = InlineRunPolicy()
-    assert feed(shortness, 50e-6, 16) == 0
-    assert feed(shortness, 50e-6, 100) == 100
-    assert not shortness.short(64)  # another size
-    assert feed(shortness, SHORT_S * 1.1, 100) == 100  # neither short nor long: nothing moves
-    assert feed(shortness, SHORT_S * 2, 100) <= 28
-    assert not shortness.short(1)
-    assert feed(shortness, SHORT_S * 1.1, 100) == 0
+    inline = InlineRunPolicy()
+    assert feed(inline, 50e-6, 16) == 0
+    assert feed(inline, 50e-6, 100) == 100
+    assert not inline.short(64)  # another size
+    assert feed(inline, SHORT_S * 1.1, 100) == 100  # neither short nor long: nothing moves
+    assert feed(inline, SHORT_S * 2, 100) <= 28
+    assert not inline.short(1)
+    assert feed(inline, SHORT_S * 1.1, 100) == 0
 
 
 def test_long_runs_never_come_to_the_loop() -> None:
@@ -90,20 +90,20 @@ def test_long_runs_never_come_to_the_loop() -> None:
 
 
 def test_after_a_surprise_the_next_run_is_in_the_worker_and_trust_takes_longer_each_time() -> None:
-    shortness = InlineRunPolicy()
+    inline = InlineRunPolicy()
     waits = []
     for _ in range(7):
         waits.append(0)
-        while not shortness.short(1):
-            feed(shortness, 50e-6, 1)
+        while not inline.short(1):
+            feed(inline, 50e-6, 1)
             waits[-1] += 1
-        shortness.note(1, SURPRISE_S * 2)
-        assert not shortness.short(1)
+        inline.note(1, SURPRISE_S * 2)
+        assert not inline.short(1)
     assert waits == [16, 32, 64, 128, 256, 512, 512]
 
 
 def test_a_model_that_is_mostly_short_stays_in_the_loop_when_one_run_is_a_little_late() -> None:
-    shortness = InlineRunPolicy()
-    feed(shortness, 50e-6, 20)
-    shortness.note(1, SURPRISE_S / 2)
-    assert feed(shortness, 50e-6, 200) == 200
+    inline = InlineRunPolicy()
+    feed(inline, 50e-6, 20)
+    inline.note(1, SURPRISE_S / 2)
+    assert feed(inline, 50e-6, 200) == 200

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bms.adapters.datasets.findings import DatasetFinding
 from bms.core.errors import InvalidArgument
-from bms.core.formats.junk_files import has_dot, is_litter
+from bms.core.formats.junk_files import has_dot, is_junk
 
 _SHOWN = 3
 
@@ -41,7 +41,7 @@ def named_files(source: Path, is_meant: Callable[[str], bool]) -> list[Path]:
 
 def files_of(source: Path) -> list[Path]:
     """Lists all files below the directory `source`, sorted, but for those that operating systems add."""
-    return [path for path in _below(source) if not is_litter(path.relative_to(source))]
+    return [path for path in _below(source) if not is_junk(path.relative_to(source))]
 
 
 def left_out(source: Path, read: Iterable[Path]) -> tuple[DatasetFinding, ...]:
@@ -50,8 +50,8 @@ def left_out(source: Path, read: Iterable[Path]) -> tuple[DatasetFinding, ...]:
         return ()
     used = set(read)
     others = [path.relative_to(source) for path in _below(source) if path not in used]
-    left = [path for path in others if is_litter(path)]
-    useless = [path for path in others if not is_litter(path)]
+    left = [path for path in others if is_junk(path)]
+    useless = [path for path in others if not is_junk(path)]
     return (
         *_left_out(useless, "of no use here, and left out"),
         *_left_out(left, "what systems leave, and passed over"),

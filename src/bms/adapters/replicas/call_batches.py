@@ -19,7 +19,7 @@ from bms.protocols.frames import (
     decode_answer,
     decode_error,
     encode_infer,
-    encode_parcel,
+    encode_infer_calls,
     encode_plain,
     encode_shared,
 )
@@ -265,7 +265,7 @@ class PendingCalls:
             tensors.append(call.tensors)
             if call.timeout_us > timeout:
                 timeout = call.timeout_us
-        return encode_parcel(id, first.signature, tensors, tuple(rows), timeout, first.outputs, first.priority)
+        return encode_infer_calls(id, first.signature, tensors, tuple(rows), timeout, first.outputs, first.priority)
 
     def _put(self, call: SentCall, arena: Arena) -> bool:
         """Whether any tensor of the call found room in the arena."""

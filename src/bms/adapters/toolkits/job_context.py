@@ -21,7 +21,7 @@ import msgspec
 
 from bms.core.clock import Clock
 from bms.core.errors import FailedPrecondition, InvalidArgument
-from bms.core.formats.figures import Figure, figure
+from bms.core.formats.json_numbers import JsonNumber, json_number
 from bms.core.workloads.programs import JobConfig, JobEvent, Places, StdinSecrets
 
 MAX_EVENTS = 4 * 2**20  # bytes of events.jsonl; the platform keeps no more
@@ -55,7 +55,7 @@ class JobContext:
         self.threads = config.threads
         self.sealed = sealed
         self._clock = clock
-        self._metrics: dict[str, Figure] = {}
+        self._metrics: dict[str, JsonNumber] = {}
         self._lock = Lock()
         self._events = os.open(directory / "events.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._room = MAX_EVENTS - os.fstat(self._events).st_size
@@ -75,7 +75,7 @@ class JobContext:
 
     def metrics(self, values: Mapping[str, SupportsFloat], step: int | None = None) -> None:
         """Reports several metrics of one step."""
-        told = {_metric_name(name): figure(_number(name, value)) for name, value in values.items()}
+        told = {_metric_name(name): json_number(_number(name, value)) for name, value in values.items()}
         at = self._now()
         with self._lock:
             if len(self._metrics.keys() | told.keys()) > MAX_METRICS:
@@ -86,7 +86,7 @@ class JobContext:
             part = {name: told[name] for name in names[first : first + _METRICS_PER_EVENT]}
             self._tell(JobEvent(at=at, metrics=part, step=step))
 
-    def last_metrics(self) -> dict[str, Figure]:
+    def last_metrics(self) -> dict[str, JsonNumber]:
         """The last value of each metric."""
         with self._lock:
             return dict(self._metrics)

@@ -79,10 +79,10 @@ class Gateway:
             self._table, self._current, time.monotonic, random.random, self._watch_deadlines
         )
         metrics = GatewayMetrics(config.slot)
-        turn = WriteBatch(self._journal)
+        write_batch = WriteBatch(self._journal)
         self._pipeline = Pipeline(
             dispatcher=self._dispatcher,
-            turn=turn,
+            write_batch=write_batch,
             metrics=metrics,
             monotonic=time.monotonic,
             unix_ns=time.time_ns,
@@ -90,7 +90,7 @@ class Gateway:
             steps=(SequenceRoutings(self._dispatcher.sequences),),  # in the order in which a request takes them
         )
         self._certificate = Certificate(config.tls_certificate, config.tls_key) if config.tls_certificate else None
-        self._pass_on = ReverseProxy(
+        self._proxy = ReverseProxy(
             config.control_socket,
             metrics,
             time.monotonic,
@@ -99,11 +99,11 @@ class Gateway:
             proxies=Proxies(config.proxies),
         )
         vocabulary = vocabulary_if_there(config.openai_tokens)
-        self._site = RequestGateway(
+        self._request_gateway = RequestGateway(
             name=self._source,
             limits=config.limits,
             pipeline=self._pipeline,
-            door=InferenceHandler(
+            handler=InferenceHandler(
                 self._pipeline, config.limits, {**DIALECTS, "embeddings": OpenAiEmbeddings(vocabulary)}
             ),
             describer=Describer(
@@ -113,24 +113,24 @@ class Gateway:
                 version=__version__,
                 random=random.random,
             ),
-            pass_on=self._pass_on,
+            proxy=self._proxy,
             metrics=metrics,
             now=time.monotonic,
             unix_ns=time.time_ns,
             origins=config.origins,
         )
         self._grpc = GrpcConnectionHandler(
-            gateway_methods(self._pipeline, self._pass_on, lambda: self._ready, __version__),
+            gateway_methods(self._pipeline, self._proxy, lambda: self._ready, __version__),
             config.limits,
-            connections=self._site.connections,
+            connections=self._request_gateway.connections,
             now=time.monotonic,
-            fresh_id=self._site.fresh_id,
+            fresh_id=self._request_gateway.fresh_id,
             refused=metrics.direct,
-            others=lambda buffered_bytes: RestServer(self._site, buffered_bytes),
+            others=lambda buffered_bytes: RestServer(self._request_gateway, buffered_bytes),
         )
-        self._turn, self._metrics = turn, metrics
+        self._write_batch, self._metrics = write_batch, metrics
         metrics.gauges = {
-            "bms_gateway_connections": ("Open client connections.", lambda: len(self._site.connections)),
+            "bms_gateway_connections": ("Open client connections.", lambda: len(self._request_gateway.connections)),
             "bms_gateway_in_flight": ("Requests with model servers.", lambda: self._pipeline.admission.total),
             "bms_gateway_replicas": ("Replicas known.", lambda: len(self._table)),
             "bms_gateway_snapshot_revision": ("Revision routed by.", lambda: self._pipeline.index.revision),
@@ -211,7 +211,7 @@ class Gateway:
     # --- parts ---
 
     def _connection(self) -> FirstBytes:
-        return FirstBytes(self._site, self._site.connection, self._grpc.connection)
+        return FirstBytes(self._request_gateway, self._request_gateway.connection, self._grpc.connection)
 
     def _current(self) -> SnapshotIndex:
         return self._pipeline.index
@@ -263,7 +263,7 @@ class Gateway:
     async def _every_second(self) -> None:
         for second in itertools.count(1):
             await asyncio.sleep(1)
-            self._site.check_time()
+            self._request_gateway.check_time()
             gc.collect(0 if second % 60 else 1)
             if self._certificate is not None:
                 self._certificate.refresh()
@@ -273,7 +273,7 @@ class Gateway:
             self._bus.send(
                 GatewayStats(
                     slot=self._config.slot,
-                    connections=len(self._site.connections),
+                    connections=len(self._request_gateway.connections),
                     in_flight=self._pipeline.admission.total,
                     requests=self._metrics.requests,
                     metrics=self._metrics.text(named=True),
@@ -282,17 +282,19 @@ class Gateway:
             await asyncio.sleep(self._config.stats_every_s)
 
     async def _drain(self) -> None:
-        self._site.drain()
+        self._request_gateway.drain()
         until = time.monotonic() + self._config.drain_s
-        while self._site.busy or self._pipeline.admission.total:
+        while self._request_gateway.busy or self._pipeline.admission.total:
             if time.monotonic() >= until:
-                log.warning("gateway %d: %d requests were not answered in time", self._config.slot, self._site.busy)
+                log.warning(
+                    "gateway %d: %d requests were not answered in time", self._config.slot, self._request_gateway.busy
+                )
                 break
             await asyncio.sleep(0.02)
         self._table.retire_all()
-        for connection in list(self._site.connections):
+        for connection in list(self._request_gateway.connections):
             connection.close()
-        self._turn.close()
+        self._write_batch.close()
         await self._shipper.drain(1.0)
 
 

@@ -23,7 +23,7 @@ from bms.app.job.checkpoint import place_checkpoint
 from bms.app.process import startup as process
 from bms.core.clock import SystemClock
 from bms.core.errors import BmsError, InvalidArgument
-from bms.core.formats.figures import carried
+from bms.core.formats.json_numbers import json_ready
 from bms.core.workloads.programs import TASK, JobConfig, JobResult
 from bms.jobs.job import Job
 from bms.serving.inference.reasons import reason
@@ -156,7 +156,7 @@ def _report(answer: object) -> dict[str, object]:
         raise InvalidArgument(f"main returned a value that JSON can't hold: {error}") from None
     if not isinstance(plain, dict):
         raise InvalidArgument(f"main returned a {type(answer).__name__}: expected a dictionary or None")
-    return {name: carried(value) for name, value in plain.items()}
+    return {name: json_ready(value) for name, value in plain.items()}
 
 
 def _plain(value: object) -> object:

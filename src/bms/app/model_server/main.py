@@ -182,7 +182,7 @@ class ModelServer:
     def status(self) -> ServableStatus:
         """The server's status, as it answers to health checks."""
         metrics, config, memory = self._service.metrics, self._config, resident_bytes()
-        in_flight = self._service.ledger.in_flight
+        in_flight = self._service.inflight.in_flight
         return ServableStatus(
             replica=config.replica,
             state=self._lifecycle.state,
@@ -246,7 +246,7 @@ class ModelServer:
 
     async def _drain(self) -> None:
         self._lifecycle.move("UNLOADING")
-        in_flight = self._service.ledger.in_flight
+        in_flight = self._service.inflight.in_flight
         _log.info("draining", extra={"fields": {"in_flight": in_flight}})
         for connection in self._connections:
             connection.go_away()

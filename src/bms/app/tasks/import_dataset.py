@@ -24,7 +24,7 @@ from bms.adapters.datasets.table import Table
 from bms.adapters.datasets.tfrecord import source as tfrecord_source
 from bms.adapters.datasets.tfrecord.writer import write_split
 from bms.core.errors import InvalidArgument
-from bms.core.formats.reading import Reading, check_reading
+from bms.core.formats.text_options import Reading, check_reading
 
 STATISTICS = "statistics.json"
 

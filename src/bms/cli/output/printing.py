@@ -17,7 +17,7 @@ from rich.text import Text
 from bms.cli.output.tables import table
 from bms.cli.output.visible import in_one_line, visible
 from bms.core.errors import BmsError
-from bms.core.formats.figures import carried, figure
+from bms.core.formats.json_numbers import json_number, json_ready
 
 Cell = object
 
@@ -112,7 +112,7 @@ def cell(value: Cell) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.4g}" if math.isfinite(value) else str(figure(value))
+        return f"{value:.4g}" if math.isfinite(value) else str(json_number(value))
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {cell(each)}" for name, each in value.items())
     if isinstance(value, Sequence | frozenset | set) and not isinstance(value, str):
@@ -132,4 +132,4 @@ def ago(then: datetime, now: datetime | None = None) -> str:
 
 
 def _plain(thing: object) -> object:
-    return carried(msgspec.to_builtins(thing))
+    return json_ready(msgspec.to_builtins(thing))

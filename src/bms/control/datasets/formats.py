@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from bms.control.datasets.nouns import Format
 from bms.core.errors import InvalidArgument
-from bms.core.formats.junk_files import has_dot, is_litter
+from bms.core.formats.junk_files import has_dot, is_junk
 
 _ENDINGS: dict[Format, str] = {
     "csv": r"\.(csv|tsv)",
@@ -49,5 +49,5 @@ def _meant(paths: Iterable[str]) -> list[str]:
     """The names that count: without files that operating systems leave, and without dot files where there are
     others."""
     named = {path: PurePosixPath(path) for path in paths}
-    kept = [path for path, place in named.items() if not is_litter(place)]
+    kept = [path for path, place in named.items() if not is_junk(place)]
     return [path for path in kept if not has_dot(named[path])] or kept

@@ -3,7 +3,7 @@
 import msgspec
 
 from bms.control.datasets.nouns import DatasetVersion, Source
-from bms.core.formats.reading import Reading
+from bms.core.formats.text_options import Reading
 
 ENTRY = "task:import_dataset"
 INPUT = "source"  # the directory of uploaded files, as the task knows it

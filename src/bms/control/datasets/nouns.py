@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from bms.core.errors import InvalidArgument
-from bms.core.formats.reading import Reading, check_reading
+from bms.core.formats.text_options import Reading, check_reading
 from bms.core.latest import Newest
 
 Format = Literal["images", "csv", "npz", "jsonl", "parquet", "tfrecord"]

@@ -8,7 +8,7 @@ from bms.control.jobs.nouns import Job
 from bms.control.models.gates import reached
 from bms.control.models.nouns import Gate, GateResult
 from bms.control.models.verdicts import plain
-from bms.core.formats.figures import as_float
+from bms.core.formats.json_numbers import as_float
 from bms.core.metrics import METRICS
 
 MAX_NOTE, MAX_REASON = 500, 1000  # characters

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from bms.core.formats.figures import Figure
+from bms.core.formats.json_numbers import JsonNumber
 from bms.core.workloads.environments import EnvironmentSpec
 from bms.core.workloads.resources import Resources
 
@@ -59,7 +59,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     cancel_requested: bool = False
     progress: float = 0.0
     message: str = ""
-    metrics: dict[str, Figure] = {}
+    metrics: dict[str, JsonNumber] = {}
     error: str = ""
     report: dict[str, object] = {}
     output: str | None = None  # digest of the tree of what it made

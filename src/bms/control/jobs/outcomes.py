@@ -7,7 +7,7 @@ import msgspec
 
 from bms.control.jobs.nouns import Job, JobState
 from bms.control.jobs.states import moved
-from bms.core.formats.figures import Figure
+from bms.core.formats.json_numbers import JsonNumber
 from bms.core.workloads.limits import more_memory
 from bms.core.workloads.programs import TASK, JobResult
 from bms.core.workloads.workload import WorkloadStatus
@@ -23,7 +23,7 @@ class AttemptOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
     state: JobState
     error: str = ""
-    metrics: dict[str, Figure] = {}
+    metrics: dict[str, JsonNumber] = {}
     report: dict[str, object] = {}
     output: str | None = None
     checkpoint: str | None = None  # digest of what the next attempt may go on from

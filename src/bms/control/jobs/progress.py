@@ -6,7 +6,7 @@ import math
 import msgspec
 
 from bms.control.jobs.nouns import Job
-from bms.core.formats.figures import Figure, figures
+from bms.core.formats.json_numbers import JsonNumber, json_numbers
 from bms.core.workloads.programs import JobEvent, JobResult
 
 MAX_METRICS = 500
@@ -64,12 +64,12 @@ def clean(text: str) -> str:
     return "".join(letter if letter.isprintable() or letter in "\n\t" else "\ufffd" for letter in text)
 
 
-def clean_metrics(metrics: dict[str, Figure]) -> dict[str, Figure]:
+def clean_metrics(metrics: dict[str, JsonNumber]) -> dict[str, JsonNumber]:
     """The metrics under printable names; a value that is no finite number is reported as that."""
-    return _bounded({clean(name)[:200]: value for name, value in figures(metrics).items()})
+    return _bounded({clean(name)[:200]: value for name, value in json_numbers(metrics).items()})
 
 
-def _bounded(metrics: dict[str, Figure]) -> dict[str, Figure]:
+def _bounded(metrics: dict[str, JsonNumber]) -> dict[str, JsonNumber]:
     return dict(list(metrics.items())[:MAX_METRICS])
 
 

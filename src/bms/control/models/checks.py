@@ -9,7 +9,7 @@ from bms.control.models.nouns import Gate, NewVersion
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.formats.pickles import SUFFIXES, refusal_by_name
 from bms.core.ids import check_name, check_public_name
-from bms.core.tensors.class_names import given_twice
+from bms.core.tensors.class_names import duplicate_name
 from bms.core.tensors.columns import fits_column, mask_name
 from bms.core.tensors.signature import Signature
 
@@ -75,7 +75,7 @@ def check_new(new: NewVersion) -> NewVersion:
         raise InvalidArgument(f"a version that was {new.lineage.relation} needs a parent: say which version")
     check_signatures(new.signatures)
     for labels in (new.labels, *[signature.labels for signature in new.signatures.values()]):
-        if (twice := given_twice(labels)) is not None:
+        if (twice := duplicate_name(labels)) is not None:
             raise InvalidArgument(f"label {twice[:80]!r} is given twice: each class needs a name of its own")
     return new
 

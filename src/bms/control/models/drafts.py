@@ -6,7 +6,7 @@ from datetime import datetime
 from bms.control.models.nouns import NewVersion, Version, VersionState
 from bms.control.platform.trees import Tree
 from bms.core.errors import InvalidArgument
-from bms.core.formats.figures import figures
+from bms.core.formats.json_numbers import json_numbers
 from bms.core.ids import new_id
 
 
@@ -38,7 +38,7 @@ def draft(
         labels=new.labels,
         environment=new.environment,
         allow_pickle=new.allow_pickle,
-        metrics=figures(new.metrics),
+        metrics=json_numbers(new.metrics),
         metadata=new.metadata,
         lineage=new.lineage,
     )

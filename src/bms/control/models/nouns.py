@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from bms.core.formats.figures import Figure
+from bms.core.formats.json_numbers import JsonNumber
 from bms.core.latest import Newest
 from bms.core.tensors.preprocessing import Preprocess
 from bms.core.tensors.signature import Signature
@@ -120,7 +120,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()  # class names, in the order of the scores
     environment: EnvironmentSpec = EnvironmentSpec()
     allow_pickle: bool = False
-    metrics: dict[str, Figure] = {}
+    metrics: dict[str, JsonNumber] = {}
     metadata: dict[str, str] = {}
     lineage: Lineage = Lineage()
     measurement: Measurement | None = None
@@ -165,6 +165,6 @@ class NewVersion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     labels: tuple[str, ...] = ()
     environment: EnvironmentSpec = EnvironmentSpec()
     allow_pickle: bool = False
-    metrics: dict[str, Figure] = {}
+    metrics: dict[str, JsonNumber] = {}
     metadata: dict[str, str] = {}
     lineage: Lineage = Lineage()

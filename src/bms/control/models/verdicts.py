@@ -7,7 +7,7 @@ from bms.control.models.nouns import Measurement, NewVersion, Version
 from bms.control.models.states import moved
 from bms.core.errors import FailedPrecondition, InvalidArgument
 from bms.core.serving.model_config import check_configured
-from bms.core.tensors.class_names import holds_a_number_each, names_text, settled_names
+from bms.core.tensors.class_names import holds_a_number_each, names_text, resolve_class_names
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec, shape_text
 from bms.core.workloads.programs import Recognised, VerifyReport
 
@@ -186,8 +186,8 @@ def _labelled(name: str, signature: Signature, found: Signature, labels: tuple[s
         answers = answers or any(holds_a_number_each(spec, labels) for spec in signature.outputs)
         return msgspec.structs.replace(signature, labels=labels) if answers and not signature.labels else signature
     same = signature.scores == found.scores
-    known = settled_names(signature.labels, found.labels) if same else signature.labels
-    signature = msgspec.structs.replace(signature, labels=settled_names(labels, known))
+    known = resolve_class_names(signature.labels, found.labels) if same else signature.labels
+    signature = msgspec.structs.replace(signature, labels=resolve_class_names(labels, known))
     shape = next((spec.shape for spec in signature.outputs if spec.name == signature.scores), ())
     classes = shape[-1] if shape else None
     if signature.labels and classes is not None and classes != len(signature.labels):

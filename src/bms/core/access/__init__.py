@@ -1,1 +1,1 @@
-"""Who asks, and what they may do: principals and credentials."""
+"""Authentication and authorisation: credentials and principals."""

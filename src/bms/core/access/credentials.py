@@ -1,4 +1,4 @@
-"""Keys: an id that may be seen and a secret that is shown once and stored only as a digest.
+"""API keys: an id that may be seen and a secret that is shown once and stored only as a digest.
 
 A key is written `bmsk_<id>.<secret>`. The stored digest is HMAC-SHA256(pepper, secret): secrets carry 256
 random bits, so a slow password hash would buy nothing and cost every request (RFC 2104).
@@ -18,7 +18,7 @@ _KEY = re.compile(rf"({KEY_PREFIX}_[0-9a-z]{{26}})\.([A-Za-z0-9_-]{{43}})")
 
 
 class KeyText(NamedTuple):
-    """A key as its owner holds it."""
+    """An API key as its owner holds it: id and secret."""
 
     key_id: str
     secret: str
@@ -32,20 +32,20 @@ def new_key() -> KeyText:
 
 
 def parse_key(text: str) -> KeyText | None:
-    """The two halves of a key, or None where the text has not a key's form."""
+    """Returns the id and the secret of a key, or None where the text has not a key's form."""
     found = _KEY.fullmatch(text)
     return KeyText(found[1], found[2]) if found else None
 
 
 def parse_authorization(header: str) -> KeyText | None:
-    """The key in an `Authorization: Bearer …` value, or None."""
+    """Returns the key in an `Authorization: Bearer …` value, or None."""
     scheme, _, value = header.partition(" ")
     return parse_key(value.strip()) if scheme.lower() == "bearer" else None
 
 
 def parse_basic(header: str) -> KeyText | None:
-    """The key in an `Authorization: Basic …` value (RFC 7617), as the password, or as the user's name where there is no
-    password, or None. Clients that know no other way get it from their URL or from a netrc file."""
+    """Returns the key in an `Authorization: Basic …` value (RFC 7617), as the password, or as the user's name where
+    there is no password, or None. Clients that know no other way get it from their URL or from a netrc file."""
     scheme, _, value = header.partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -57,10 +57,10 @@ def parse_basic(header: str) -> KeyText | None:
 
 
 def secret_digest(pepper: bytes, secret: str) -> bytes:
-    """32 bytes to store in place of the secret."""
+    """Returns the 32 bytes to store in place of the secret."""
     return hmac.digest(pepper, secret.encode(), hashlib.sha256)
 
 
 def secret_matches(pepper: bytes, secret: str, digest: bytes) -> bool:
-    """Whether `secret` is the one digested; takes the same time either way."""
+    """Whether the digest is that of `secret`; takes the same time either way."""
     return hmac.compare_digest(secret_digest(pepper, secret), digest)

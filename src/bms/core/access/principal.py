@@ -1,4 +1,4 @@
-"""Who is asking, and what they may do: roles are sets of permissions, a key's scopes narrow them.
+"""Principals and roles: an authenticated caller, whose role is a set of permissions that its key's scopes narrow.
 
 A permission is written `noun:verb`. Deny by default: what no role names, nobody may do.
 """
@@ -48,7 +48,7 @@ def check_role(text: str) -> Role:
 
 
 def check_scopes(scopes: frozenset[str]) -> frozenset[Permission]:
-    """`scopes` if each is a permission. Raises InvalidArgument naming the unknown ones."""
+    """Returns `scopes` if each is a permission. Raises InvalidArgument naming the unknown ones."""
     if unknown := sorted(scopes - PERMISSIONS):
         raise InvalidArgument(f"unknown scopes {', '.join(unknown)}: use some of {', '.join(sorted(PERMISSIONS))}")
     return scopes

@@ -1,4 +1,4 @@
-"""tf.train.Example as bytes: a map from names to lists of bytes, floats or integers.
+"""Encodes and decodes tf.train.Example: a map from names to lists of bytes, floats or integers.
 
 Source: tensorflow/core/example/{example,feature}.proto. The bytes equal those of Protocol Buffers' own
 deterministic serialisation in C++ and Python: map entries in bytewise order of their names, numbers packed.
@@ -28,12 +28,12 @@ _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3
 
 
 def encode_example(features: Mapping[str, Value]) -> bytes:
-    """Raises InvalidArgument for values of other types or outside int64."""
+    """Encodes an Example. Raises InvalidArgument for values of other types or outside int64."""
     return join_entries([encode_entry(name.encode(), encode_value(features[name])) for name in sorted(features)])
 
 
 def join_entries(entries: list[bytes]) -> bytes:
-    """An Example of encoded entries, which the caller has put in the order of their names."""
+    """Joins encoded entries, which the caller has put in the order of their names, into an Example."""
     content = b"".join(entries)
     return b"\x0a" + varint(len(content)) + content
 
@@ -44,7 +44,7 @@ def encode_entry(name: bytes, value: bytes) -> bytes:
 
 
 def encode_value(value: Value) -> bytes:
-    """A Feature."""
+    """Encodes a Feature."""
     if value is None:
         return b""
     if isinstance(value, list):
@@ -64,7 +64,7 @@ def encode_value(value: Value) -> bytes:
 
 
 def decode_example(data: bytes) -> dict[str, Value]:
-    """Raises InvalidArgument, naming the byte, when `data` is not an Example."""
+    """Decodes an Example. Raises InvalidArgument, naming the byte, when `data` is not one."""
     features: dict[str, Value] = {}
     position, end = 0, len(data)
     while position < end:
@@ -81,8 +81,8 @@ def decode_example(data: bytes) -> dict[str, Value]:
 
 
 def feature_lists(data: bytes) -> tuple[str, ...] | None:
-    """The names of its lists where `data` is a SequenceExample, whose context reads like an Example; None without any.
-    Raises InvalidArgument when it is neither.
+    """Returns the names of its lists where `data` is a SequenceExample, whose context reads like an Example; None
+    without any. Raises InvalidArgument when it is neither.
 
         SequenceExample { Features context = 1; FeatureLists feature_lists = 2 }
         FeatureLists { map<string, FeatureList> feature_list = 1 }
@@ -102,7 +102,7 @@ def feature_lists(data: bytes) -> tuple[str, ...] | None:
 
 
 def _key(data: bytes, position: int, end: int) -> str:
-    """The key of a map's entry."""
+    """Returns the key of a map's entry."""
     name = b""
     while position < end:
         tag, start, position = _field(data, position, end)
@@ -127,7 +127,8 @@ def _decode_entry(data: bytes, position: int, end: int) -> tuple[str, Value]:
 
 
 def _decode_value(data: bytes, position: int, end: int, merged: Value) -> Value:
-    """A Feature, merged into what an earlier part of it said: lists of one kind are joined, else the last wins."""
+    """Decodes a Feature, merged into what an earlier part of it said: lists of one kind are joined, else the last
+    wins."""
     while position < end:
         tag, start, position = _field(data, position, end)
         if tag == _BYTES_LIST << 3 | _BYTES:
@@ -184,7 +185,7 @@ def _decode_ints(data: bytes, position: int, end: int) -> NDArray[np.int64]:
 
 
 def _field(data: bytes, position: int, end: int) -> tuple[int, int, int]:
-    """The tag at `position`, and where its content starts and ends, which is within `end`."""
+    """Returns the tag at `position`, and where its content starts and ends, which is within `end`."""
     tag = data[position]
     position += 1
     if tag > 0x7F:

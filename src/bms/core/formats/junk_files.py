@@ -1,4 +1,4 @@
-"""Files that systems and programs leave in folders and archives unasked, known by their names. Pure.
+"""Recognises files that systems and programs leave in folders and archives unasked, by their names. Pure.
 
 Only these are: a dot in front of a name alone says nothing, `.net` may be a class.
 """
@@ -17,8 +17,8 @@ _FOLDERS = frozenset(
 _FORK = "._"  # beside each file, where macOS writes to other systems' disks
 
 
-def is_litter(path: PurePath) -> bool:
-    """Whether the file at this place is; a folder that is named as one of the files is none."""
+def is_junk(path: PurePath) -> bool:
+    """Whether the file at this path is junk, such as `.DS_Store`; a folder named like one of the files is not."""
     *folders, name = path.parts
     return name.lower() in _FILES or name.startswith(_FORK) or any(folder.lower() in _FOLDERS for folder in folders)
 

@@ -1,4 +1,4 @@
-"""From the text of a requirements or lock file to its lines; what the lines mean is looked at elsewhere.
+"""Parses requirements.txt and lock files into lines, without interpreting the requirements.
 
 The standard library alone, so that whatever opens an artifact can read the file that lies in it.
 """
@@ -15,12 +15,12 @@ _INDEX = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--no-
 
 
 def is_lock(text: str) -> bool:
-    """Whether the file pins by hash, which makes it a lock."""
+    """Whether the file pins by hash, which makes it a lock file."""
     return any(_HASH.search(line) for _, line in _logical(text))
 
 
 def parse_requirements(text: str) -> tuple[str, ...]:
-    """The requirements of a requirements.txt, in its order, without comments.
+    """Returns the requirements of a requirements.txt, in its order, without comments.
 
     Raises InvalidArgument naming the line for options, other files and hashes.
     """
@@ -34,7 +34,7 @@ def parse_requirements(text: str) -> tuple[str, ...]:
 
 
 def parse_lock(text: str) -> tuple[str, ...]:
-    """The lines of a lock file, `name==version --hash=sha256:… …`, each as one line, without comments.
+    """Returns the lines of a lock file, `name==version --hash=sha256:… …`, each as one line, without comments.
 
     Raises InvalidArgument naming the line for options other than --hash and for lines without one.
     """
@@ -51,7 +51,7 @@ def parse_lock(text: str) -> tuple[str, ...]:
 
 
 def _logical(text: str) -> list[tuple[int, str]]:
-    """Lines that say something, continuations joined, each with the number of its first line."""
+    """Yields the non-empty lines, continuations joined, each with the number of its first line."""
     if len(text) > MAX_TEXT:
         raise InvalidArgument(f"the file has {len(text)} characters, expected at most {MAX_TEXT}")
     lines: list[tuple[int, str]] = []

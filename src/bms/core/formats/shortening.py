@@ -1,8 +1,8 @@
-"""Long words of others cut to a length, at the end of a word, with a sign that there was more. Pure."""
+"""Shortens long texts at the end of a word, with a sign that there was more. Pure."""
 
 
 def shortened(text: str, length: int) -> str:
-    """`text` in at most `length` characters. What is cut off is its end: a cause is told first."""
+    """Returns `text` in at most `length` characters. Its end is cut off, since a cause comes first."""
     if len(text) <= length:
         return text
     kept = text[: length - 1]

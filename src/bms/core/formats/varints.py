@@ -1,4 +1,4 @@
-"""Numbers as Protocol Buffers write them: varints, one by one and many at once.
+"""Varints as Protocol Buffers write them, one by one and many at once.
 
 Encoding: https://protobuf.dev/programming-guides/encoding/. An int64 is written as its two's complement,
 seven bits a byte, lowest first; negative numbers therefore take ten bytes.
@@ -18,7 +18,7 @@ def truncated(position: int) -> InvalidArgument:
 
 
 def varint(value: int) -> bytes:
-    """`value`, 0 to 2**64 - 1."""
+    """Encodes `value`, 0 to 2**64 - 1."""
     if value < 0x80:
         return bytes((value,))
     encoded = bytearray()
@@ -30,7 +30,7 @@ def varint(value: int) -> bytes:
 
 
 def read_varint(data: bytes, position: int, end: int) -> tuple[int, int]:
-    """The unsigned value that begins at `position`, and where it ends. Raises InvalidArgument."""
+    """Returns the unsigned value that begins at `position`, and where it ends. Raises InvalidArgument."""
     value = shift = 0
     for place in range(position, min(end, position + _LONGEST)):
         byte = data[place]
@@ -42,7 +42,7 @@ def read_varint(data: bytes, position: int, end: int) -> tuple[int, int]:
 
 
 def pack_int64(values: NDArray[np.int64]) -> bytes:
-    """Packed varints of `values` [n]."""
+    """Encodes `values` [n] as packed varints."""
     if len(values) <= _FEW:
         return b"".join([varint(value & 0xFFFFFFFFFFFFFFFF) for value in values.tolist()])
     unsigned = values.astype("<i8").view(np.uint64)
@@ -59,7 +59,7 @@ def pack_int64(values: NDArray[np.int64]) -> bytes:
 
 
 def unpack_int64(data: bytes, start: int, end: int) -> list[int] | NDArray[np.int64]:
-    """The values packed in data[start:end]. Raises InvalidArgument."""
+    """Returns the values packed in data[start:end]. Raises InvalidArgument."""
     if end - start <= _FEW:
         values = []
         while start < end:

@@ -1,1 +1,1 @@
-"""What gateways are told of what is served: entries of the snapshot, a model's configuration, upstreams."""
+"""What control tells gateways about models: entries of the snapshot, model configurations, upstreams."""

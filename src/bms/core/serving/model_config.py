@@ -1,6 +1,4 @@
-"""What a version says for clients that read a model's configuration, as Triton's do: the most rows of a request, and
-how images lie in an input.
-"""
+"""Model configuration as Triton's clients know it: the most rows of a request, and the layout of images in an input."""
 
 from collections.abc import Mapping
 
@@ -16,8 +14,8 @@ _IMAGE = 3  # dimensions, beside the rows: channels, height and width
 def configured(
     signatures: Mapping[str, Signature], max_batch_size: int, formats: Mapping[str, ImageFormat]
 ) -> dict[str, Signature]:
-    """`signatures` with what is said of all of them: `max_batch_size` (0: nothing) of the batched ones and of the one
-    that clients see who know of no signatures; `formats` of inputs, by name.
+    """Returns `signatures` with a configuration for all of them: `max_batch_size` (0: nothing) of the batched ones and
+    of the one that clients see who know of no signatures; `formats` of inputs, by name.
 
     Raises FailedPrecondition for an input that there is not, and for a max_batch_size below 0.
     """
@@ -27,7 +25,7 @@ def configured(
     for name in formats:
         if name not in known:
             takes = ", ".join(map(repr, sorted(known)))
-            raise FailedPrecondition(f"format {formats[name]} is said of input {name[:80]!r}: the model takes {takes}")
+            raise FailedPrecondition(f"format {formats[name]} is set for input {name[:80]!r}: the model takes {takes}")
     shown = DEFAULT if DEFAULT in signatures else next(iter(signatures), None)
     return {
         name: structs.replace(
@@ -40,8 +38,8 @@ def configured(
 
 
 def check_configured(name: str, signature: Signature, why: str = "") -> None:
-    """Raises FailedPrecondition where a signature can't be what is said of it, InvalidArgument for limits that can't be
-    kept; `why` its rows don't share runs, where that is known."""
+    """Raises FailedPrecondition where a signature contradicts its configuration, InvalidArgument for impossible limits;
+    `why` its rows don't share runs, where that is known."""
     if signature.sequences is not None:
         check_limits(signature.sequences)
     most = signature.max_batch_size
@@ -82,7 +80,8 @@ def check_sequence(signature: Signature, name: str) -> None:
 
 
 def dims(spec: TensorSpec, signature: Signature) -> tuple[int | None, ...]:
-    """A tensor's dimensions as a configuration tells them: without the rows, where it says how many there may be."""
+    """Returns a tensor's dimensions as a configuration lists them: without the rows, where it says how many there may
+    be."""
     return spec.shape[1:] if signature.max_batch_size else spec.shape
 
 

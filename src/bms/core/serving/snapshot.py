@@ -1,4 +1,5 @@
-"""What a gateway must know to answer without asking: entries pushed by control, one per key, per deployment and so on.
+"""The snapshot: all that gateways must know to answer without asking control, as entries, one per key, deployment and
+so on.
 
 Control sends puts and deletes by (kind, id); the gateway keeps the last good state on its disk. An entry is
 complete in itself, so one change costs one entry, however many there are. A new kind is a class of its own here, in
@@ -14,7 +15,7 @@ from bms.core.tensors.signature import Signature
 
 
 class KeyEntry(msgspec.Struct, frozen=True, kw_only=True, tag="key"):
-    """A live key, whatever it may do. Revoked and expired ones are simply absent (expiry: also checked)."""
+    """A valid API key, whatever its permissions. Revoked and expired ones are absent (expiry is checked again)."""
 
     id: str
     tenant: str
@@ -28,7 +29,7 @@ class KeyEntry(msgspec.Struct, frozen=True, kw_only=True, tag="key"):
 
 
 class ReplicaAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """One ready replica: where the model server of one version listens, and what it asks of who connects."""
+    """One ready replica: where the model server of one version listens, and the token that it asks of who connects."""
 
     id: str
     address: str  # endpoint (`core.endpoints`)
@@ -36,7 +37,7 @@ class ReplicaAddress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServedVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of a deployment that is loaded and ready, with all that is needed to decode for it."""
+    """One version of a deployment that is loaded and ready, with all that is needed to decode requests for it."""
 
     number: int
     state: Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
@@ -46,7 +47,7 @@ class ServedVersion(msgspec.Struct, frozen=True, kw_only=True):
     weight: int = 0  # share of requests that name no version; 0: only when named
     platform: str = ""  # e.g. "onnx", shown by OIP metadata
     error: str = ""
-    max_rows: int = 1  # rows that may run together: as many may travel to a replica as one parcel
+    max_rows: int = 1  # rows that may run together: as many may travel to a replica as one micro-batch
 
 
 Dialect = Literal["tfserving", "kserve"]
@@ -55,7 +56,7 @@ outputs, or as KServe's servers do, labels alone."""
 
 
 class DeploymentEntry(msgspec.Struct, frozen=True, kw_only=True, tag="deployment"):
-    """A name that a tenant's clients call, and where its requests go."""
+    """One deployment: a name that a tenant's clients call, and where its requests go."""
 
     id: str
     tenant: str
@@ -81,7 +82,7 @@ def name_of(entry: Entry) -> EntryName:
 
 
 class SnapshotUpdate(msgspec.Struct, frozen=True, kw_only=True, tag="update"):
-    """A step of the gateway's state. `full` replaces everything; otherwise `puts` and `deletes` are applied.
+    """One update of the snapshot. `full` replaces everything; otherwise `puts` and `deletes` are applied.
 
     A large one travels in parts that say `more`, which are one step together with the part that does not.
     """
@@ -95,7 +96,7 @@ class SnapshotUpdate(msgspec.Struct, frozen=True, kw_only=True, tag="update"):
 
 
 class SnapshotState(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole of it, as kept on the gateway's disk."""
+    """The whole snapshot, as kept on the gateway's disk."""
 
     revision: int
     pepper: bytes

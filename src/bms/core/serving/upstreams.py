@@ -1,4 +1,4 @@
-"""Which servers a model may forward requests to: what an upstream is, and which addresses may be connected to.
+"""Upstreams: the external servers that a model may forward requests to, and which addresses may be connected to.
 
 Public unicast addresses alone, unless the operator allows more. The registries are those of IANA:
 https://www.iana.org/assignments/iana-ipv4-special-registry, …/iana-ipv6-special-registry (RFC 6890).
@@ -71,7 +71,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Place(NamedTuple):
-    """Where a URL leads: `path` is what goes before every path of the protocol, without its last slash."""
+    """The parts of an upstream's URL: `path` is what goes before every path of the protocol, without its last slash."""
 
     scheme: Literal["http", "https"]
     host: str
@@ -80,14 +80,14 @@ class Place(NamedTuple):
 
 
 class Allowed(NamedTuple):
-    """What an operator allows beyond public addresses: networks, and hosts (in lower case) with a port."""
+    """The addresses that an operator allows beyond public ones: networks, and hosts (in lower case) with a port."""
 
     networks: tuple[Network, ...] = ()
     places: frozenset[tuple[str, int]] = frozenset()
 
 
 def read_upstream(content: bytes) -> Upstream:
-    """Raises InvalidArgument saying what is wrong with the file."""
+    """Parses the file `upstream.json`. Raises InvalidArgument saying what is wrong with it."""
     if len(content) > MAX_BYTES:
         raise InvalidArgument(f"{FILE!r} has {len(content)} bytes, expected at most {MAX_BYTES}")
     try:
@@ -119,7 +119,8 @@ def check_secret_name(name: str) -> str:
 
 
 def place_of(url: str) -> Place:
-    """Raises InvalidArgument for anything but http or https with a host, a port if need be, and a plain path."""
+    """Parses a URL. Raises InvalidArgument for anything but http or https with a host, a port if need be, and a plain
+    path."""
     try:
         if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
             raise InvalidArgument("it has characters that a URL must not have")
@@ -133,7 +134,7 @@ def place_of(url: str) -> Place:
             raise InvalidArgument("it has a query or a fragment")
         written = f"[{host}]" if isinstance(_address(host), ipaddress.IPv6Address) else host
         if not (_address(host) or _HOST.fullmatch(host)) or port == 0:
-            raise InvalidArgument("it has no host, or one that is none")
+            raise InvalidArgument("it has no valid host")
         if parts.netloc.lower() not in (written, f"{written}:{port}"):
             raise InvalidArgument("its host and port can be read in two ways")
         if not _PATH.fullmatch(parts.path) or "//" in parts.path or {".", ".."} & set(parts.path.split("/")):
@@ -145,7 +146,7 @@ def place_of(url: str) -> Place:
 
 
 def parse_allowed(texts: Iterable[str]) -> Allowed:
-    """Of networks such as 10.1.0.0/16 and places such as inference.internal:8000. Raises InvalidArgument."""
+    """Parses networks such as 10.1.0.0/16 and places such as inference.internal:8000. Raises InvalidArgument."""
     networks: list[Network] = []
     places: set[tuple[str, int]] = set()
     for text in texts:
@@ -168,7 +169,7 @@ def parse_allowed(texts: Iterable[str]) -> Allowed:
 
 
 def refusal(address: str, host: str, port: int, allowed: Allowed = Allowed()) -> str | None:
-    """Why `address`, to which `host` was resolved, must not be connected to; None: it may be.
+    """Returns why `address`, to which `host` was resolved, must not be connected to; None: it may be.
 
     A place that is allowed by name may be at any address but those of machines' own services.
     """

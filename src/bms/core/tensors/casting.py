@@ -1,4 +1,4 @@
-"""Numbers from one data type to another: exactly, or rounded and told, or not at all."""
+"""Casts numbers from one data type to another: exactly, rounded with a note, or not at all."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ _FEW = 4096  # bytes
 
 
 def cast(array: Array, dtype: str, what: str) -> tuple[Array, bool]:
-    """`array` as `dtype`, and whether some of its numbers were rounded.
+    """Returns `array` as `dtype`, and whether some of its numbers were rounded.
 
     Floating-point types take every number, rounded to the nearest that they have; all others only what they hold
     exactly. NaN and infinities stay what they are. Raises InvalidArgument, naming the input by `what`, for texts, for
@@ -45,8 +45,8 @@ def cast(array: Array, dtype: str, what: str) -> tuple[Array, bool]:
 
 
 def holds_exactly(array: NDArray[Any], dtype: str) -> bool:
-    """False where `array`, of the floating-point type `dtype`, has whole numbers so large that their neighbours may be
-    more than one away: digits may have been lost before."""
+    """Whether no digits were lost before: false where `array`, of the floating-point type `dtype`, has whole numbers so
+    large that their neighbours may be more than one away."""
     if array.nbytes <= _FEW:  # the commonest rows: a tenth of the time that NumPy takes to compare so few numbers
         step = array.dtype.itemsize
         return not array.tobytes()[step - 1 :: step].translate(None, SMALL[dtype])
@@ -56,7 +56,7 @@ def holds_exactly(array: NDArray[Any], dtype: str) -> bool:
 
 
 def rounded_note(what: str, given: str, dtype: str) -> str:
-    """What to tell of numbers that were rounded."""
+    """Returns the note to the caller that numbers were rounded."""
     return f"input {what!r}: {given} numbers were rounded to {dtype}, which the model takes"
 
 

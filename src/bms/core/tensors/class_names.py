@@ -1,4 +1,4 @@
-"""Names of classes: a data set's and a model's are joined by what they say, never by where they stand in a list."""
+"""Names of classes: a data set's and a model's are joined by name, never by position."""
 
 import re
 import unicodedata
@@ -21,13 +21,13 @@ Form = Callable[[str], Hashable]
 
 
 def places(data: Sequence[str], model: Sequence[str]) -> tuple[int | None, ...]:
-    """Where each name of `data` stands in `model`; None where it is none of its names.
+    """Returns where each name of `data` stands in `model`; None where it is none of its names.
 
     Names are the same if they are equal as texts (canonically equivalent ones of Unicode are), or, where all names of
     both sides are numbers, as numbers ("1" and "1.0"), or, where all are truth values, as these: "true", "True" and 1.
     Nothing else is: "Yes" is not "yes". Raises FailedPrecondition where the model has a name twice.
     """
-    twice = given_twice(model)
+    twice = duplicate_name(model)
     if twice is not None:
         raise FailedPrecondition(f"the model calls two of its classes {twice[:80]!r}: give each its own name")
     best: tuple[int | None, ...] = (None,) * len(data)
@@ -39,17 +39,18 @@ def places(data: Sequence[str], model: Sequence[str]) -> tuple[int | None, ...]:
 
 
 def numbered(count: int) -> tuple[str, ...]:
-    """The names of classes that have none but their numbers."""
+    """Returns the names of classes that have none but their numbers."""
     return tuple(map(str, range(count)))
 
 
 def are_numbers(names: Sequence[str]) -> bool:
-    """Whether these say nothing but which class is which: "0", "1", …, or Hugging Face's LABEL_0, LABEL_1, …"""
+    """Whether these names only number the classes: "0", "1", …, or Hugging Face's LABEL_0, LABEL_1, …"""
     return tuple(name.removeprefix(_UNNAMED) for name in names) == numbered(len(names))
 
 
-def settled_names(declared: Sequence[str], found: Sequence[str]) -> tuple[str, ...]:
-    """The names of a model's classes, in the order of its scores: those its maker declares, else those its file holds.
+def resolve_class_names(declared: Sequence[str], found: Sequence[str]) -> tuple[str, ...]:
+    """Returns the names of a model's classes, in the order of its scores: those its maker declares, else those its file
+    holds.
 
     Both may be there if they say the same, or if those of the file are numbers. Raises FailedPrecondition, listing both
     sides, where they contradict one another.
@@ -65,24 +66,24 @@ def settled_names(declared: Sequence[str], found: Sequence[str]) -> tuple[str, .
 
 
 def number_of(name: str) -> Decimal | None:
-    """The number that a name says; None for one that says something else, such as the code "007"."""
+    """Returns the number that a name is; None for one that is something else, such as the code "007"."""
     return Decimal(name) if _NUMBER.fullmatch(name) else None
 
 
-def given_twice(names: Sequence[str]) -> str | None:
-    """A name that stands for two classes; None where each has its own."""
+def duplicate_name(names: Sequence[str]) -> str | None:
+    """Returns a name that stands for two classes; None where each has its own."""
     counts = Counter(names)
     return next((name for name in names if counts[name] > 1), None)
 
 
 def names_text(names: Sequence[str]) -> str:
-    """Names for people, the first twenty of many."""
+    """Formats names for people, the first twenty of many."""
     shown = ", ".join(repr(name[:80]) for name in names[:_SHOWN])
     return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def _renames(declared: Sequence[str], found: Sequence[str]) -> bool:
-    """Whether `declared` says the same in the same order, or names classes that were only numbers, such as 3, 5, 8."""
+    """Whether `declared` is the same in the same order, or names classes that were only numbers, such as 3, 5, 8."""
     if places(declared, found) == tuple(range(len(found))):
         return True
     numbers = all(number_of(name) is not None for name in found)
@@ -90,7 +91,8 @@ def _renames(declared: Sequence[str], found: Sequence[str]) -> bool:
 
 
 def _placed(data: Sequence[str], model: Sequence[str], form: Form) -> tuple[int | None, ...] | None:
-    """None where the form does not apply: not to all names, or not without making one of two."""
+    """Returns the places of names in one form; None where the form does not apply: not to all names, or not without
+    making one of two."""
     given, known = [form(name) for name in data], [form(name) for name in model]
     for side in (given, known):
         if None in side or len(set(side)) != len(side):
@@ -114,7 +116,7 @@ def _truth(name: str) -> Hashable:
 
 
 def class_labels(signature: Signature, output: str) -> tuple[str, ...]:
-    """The names of the classes whose scores an output holds; none where it is not known to hold such."""
+    """Returns the names of the classes whose scores an output holds; none where it is not known to hold such."""
     labels = signature.labels
     if signature.scores is not None:
         return labels if signature.scores == output else ()

@@ -1,4 +1,4 @@
-"""Columns: what a model that takes tables says of each of them.
+"""Columns of tables: what a model that takes tables declares of each.
 
 A signature is a table when its inputs have columns; then every input is one column, a tensor of one value a row. What
 is missing is NaN in a column of floating-point numbers; beside any other stands, where something is missing, a BOOL
@@ -26,7 +26,7 @@ _MISSING = ":missing"
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What the values of a column are.
+    """One column of a table: what its values are.
 
     An `optional` column may be left out of a request, which is as if all its values were missing. Of an `unread` one no
     step of the model looks at the values: whatever is sent there, the model gets none. A `nameless` one is alone, and
@@ -43,7 +43,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def dtype_of_column(column: Column) -> DType:
-    """The data type of a column's tensor where nothing else is said; a category's is that of its levels, else texts."""
+    """Returns the default data type of a column's tensor; a category's is that of its levels, else texts."""
     if column.type != "category":
         return _DTYPES[column.type]
     kinds = {type(level) for level in column.categories}
@@ -64,5 +64,5 @@ def fits_column(column: Column, dtype: str) -> bool:
 
 
 def mask_name(name: str) -> str:
-    """The name of the tensor that is true where column `name` has no value."""
+    """Returns the name of the tensor that is true where column `name` has no value."""
     return name + _MISSING

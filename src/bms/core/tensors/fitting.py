@@ -1,4 +1,4 @@
-"""What a client sent, made what a model takes: numbers in its types, and every column of its table."""
+"""Fits a client's tensors to a signature: casts numbers, and completes the columns of a table."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from bms.core.tensors.tensor import NUMPY, Array, Tensor
 
 
 class FittedInputs(NamedTuple):
-    """Inputs that fit a signature, their number of rows, and what their sender should be told of how they were made."""
+    """Inputs that fit a signature, their number of rows, and notes for the sender on how they were made."""
 
     tensors: list[Tensor]
     rows: int
@@ -20,11 +20,11 @@ class FittedInputs(NamedTuple):
 
 
 def fit_inputs(signature: Signature, tensors: list[Tensor]) -> FittedInputs:
-    """`tensors` in the types that the signature declares, and, of a table, with all its columns.
+    """Returns `tensors` in the types that the signature declares, and, of a table, with all its columns.
 
-    Numbers are cast as `cast` does; what was rounded is told in the notes. One value a row may come as [rows] or
-    [rows, 1]; an optional column that did not come has no values, an optional input stays away. Raises InvalidArgument
-    as `check_inputs` does.
+    Numbers are cast as `cast` does; what was rounded is in the notes. One value a row may come as [rows] or [rows, 1];
+    an optional column that did not come has no values, an optional input stays away. Raises InvalidArgument as
+    `check_inputs` does.
     """
     specs = signature.inputs
     if rows := usual_rows(signature, tensors):
@@ -49,7 +49,7 @@ def fit_inputs(signature: Signature, tensors: list[Tensor]) -> FittedInputs:
 
 
 def one_column(array: Array, spec: TensorSpec) -> Array:
-    """[rows, 1] as [rows], and the other way round, where the signature has that; all else as it is."""
+    """Returns [rows, 1] as [rows], and the other way round, where the signature has that; all else as it is."""
     if len(spec.shape) == 1 and array.ndim == 2 and array.shape[1] == 1:
         return array[:, 0]
     if len(spec.shape) == 2 and spec.shape[1] == 1 and array.ndim == 1:
@@ -69,7 +69,7 @@ def _refuse_masks(signature: Signature, tensors: list[Tensor]) -> None:
     for tensor in tensors:
         if tensor.name in masks and _named(signature.inputs, tensor.name) is None:
             spec = masks[tensor.name]
-            raise InvalidArgument(f"input {spec.name!r} has a missing value, which {spec.dtype} has no way to say")
+            raise InvalidArgument(f"input {spec.name!r} has a missing value, which {spec.dtype} can't express")
 
 
 def _named(specs: tuple[TensorSpec, ...], name: str) -> TensorSpec | None:
@@ -99,7 +99,7 @@ def _table(signature: Signature, tensors: list[Tensor]) -> FittedInputs:
         mask = given.get(mask_name(spec.name))
         if mask is not None:
             check_mask(spec, mask, rows)
-        tensor, mask = _told_apart(spec, tensor, mask)
+        tensor, mask = _mark_missing(spec, tensor, mask)
         if tensor.array.dtype != NUMPY[spec.dtype]:
             tensor, notes = _cast(tensor, spec, notes)
         made.append(tensor)
@@ -134,12 +134,12 @@ def _check_names(specs: tuple[TensorSpec, ...], given: dict[str, Tensor]) -> Non
 
 
 def needed_columns(specs: tuple[TensorSpec, ...]) -> list[str]:
-    """The names of the columns that may not be left out."""
+    """Returns the names of the columns that may not be left out."""
     return [spec.name for spec in specs if spec.column is None or not spec.column.optional]
 
 
 def names_differ(specs: tuple[TensorSpec, ...], missing: list[str], unknown: list[str]) -> str:
-    """What to say where the columns that came are not those that the model takes."""
+    """Returns the error text for columns that are not those of the model."""
     faults = [f"{_few(names)} {word}" for names, word in ((missing, "missing"), (unknown, "unknown")) if names]
     return f"{'; '.join(faults)}: this model takes {columns_text(specs)}"
 
@@ -152,20 +152,20 @@ def _few(names: list[str]) -> str:
 
 
 def columns_text(specs: tuple[TensorSpec, ...]) -> str:
-    """Columns for people: names and types, `?` behind those that may be left out."""
+    """Formats columns for people: names and types, `?` behind those that may be left out."""
     shown = [f"{spec.name!r} {column_text(spec)}" for spec in specs[:40]]
     return ", ".join(shown) + (f" and {len(specs) - 40} more" if len(specs) > 40 else "")
 
 
 def column_text(spec: TensorSpec) -> str:
-    """A column's type for people, e.g. `number`, `text?`."""
+    """Formats a column's type for people, e.g. `number`, `text?`."""
     if spec.column is None:
         return spec.dtype
     return spec.column.type + ("?" if spec.column.optional else "")
 
 
 def absent(spec: TensorSpec, rows: int) -> list[Tensor]:
-    """A column without values, as it is handed to a model."""
+    """Returns a column without values, as it is handed to a model."""
     kind = NUMPY[spec.dtype]
     if kind.kind == "f":
         return [Tensor(spec.name, np.full(rows, np.nan, dtype=kind))]
@@ -173,8 +173,8 @@ def absent(spec: TensorSpec, rows: int) -> list[Tensor]:
     return [Tensor(spec.name, filler), Tensor(mask_name(spec.name), np.ones(rows, dtype=np.bool_))]
 
 
-def _told_apart(spec: TensorSpec, tensor: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """What is missing in the form that the column has: NaN in floating-point numbers, a mask beside all others."""
+def _mark_missing(spec: TensorSpec, tensor: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Marks missing values in the form that the column has: NaN in floating-point numbers, a mask beside all others."""
     array, kind = tensor.array, NUMPY[spec.dtype]
     if array.dtype.kind == "f" and kind.kind in "biu":
         gaps = np.isnan(array) if mask is None else np.isnan(array) | mask.array

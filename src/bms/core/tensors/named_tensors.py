@@ -1,4 +1,5 @@
-"""Inputs by name of requests of the Open Inference Protocol: `{"inputs": [{"name", "datatype", "shape", "data"}]}`."""
+"""Converts bodies of the Open Inference Protocol, `{"inputs": [{"name", "datatype", "shape", "data"}]}`, to values by
+name."""
 
 from typing import Any
 
@@ -8,7 +9,7 @@ from bms.core.errors import InvalidArgument
 
 
 def named_tensors(value: Any) -> Any:
-    """`{"inputs": {name: nested values}}` of such a request as it was parsed; anything else as it is.
+    """Returns `{"inputs": {name: nested values}}` of such a request as it was parsed; anything else as it is.
 
     Raises InvalidArgument naming the input that lacks its data, is there twice, or holds not what its shape says.
     """
@@ -24,7 +25,7 @@ def named_tensors(value: Any) -> Any:
 
 
 def _nested(tensor: dict[str, Any]) -> Any:
-    """Whole numbers of a floating-point tensor stay what it says they are: 3000 is 3000.0."""
+    """Nests flat data by its shape. Whole numbers of a floating-point tensor become floats: 3000 is 3000.0."""
     name = repr(tensor["name"])[:40]
     if "data" not in tensor:
         raise InvalidArgument(f"input {name} has no 'data': write its values there")

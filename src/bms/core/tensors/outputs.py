@@ -1,5 +1,5 @@
-"""Outputs of several calls that ran together: kept as one, cut up only for who asks, so that what can be done once for
-all of them is."""
+"""Outputs of several calls that ran together: kept as one and cut up on demand, so that encoders can work on all of
+them at once."""
 
 from collections.abc import Iterator, Sequence
 from typing import overload
@@ -8,8 +8,8 @@ from bms.core.tensors.tensor import Tensor
 
 
 class Together:
-    """Tensors whose first dimension counts the rows of several calls. `memo` is an encoder's, who may keep there what
-    it made of all rows."""
+    """Tensors whose first dimension counts the rows of several calls. `memo` is for an encoder to keep what it made of
+    all rows."""
 
     __slots__ = ("memo", "tensors")
 
@@ -19,7 +19,8 @@ class Together:
 
 
 class OutputRows(Sequence[Tensor]):
-    """One call's rows of them, from `start` to before `end`: a sequence of tensors, cut when it is first looked at."""
+    """One call's rows of such tensors, from `start` to before `end`: a sequence of tensors, cut when it is first looked
+    at."""
 
     __slots__ = ("_cut", "end", "start", "whole")
 

@@ -1,4 +1,4 @@
-"""Parameters: what a model takes beside its inputs, one value for a whole request, such as a temperature."""
+"""Parameters of a model: one value for a whole request beside its inputs, such as a temperature."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -27,7 +27,7 @@ OWN_PARAMETERS = frozenset(
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One that a signature has, and its value where a request says nothing. With `many` it is a list of such values.
+    """One parameter of a signature, and its default. With `many` it is a list of such values.
 
     The default of an object is its JSON.
     """
@@ -39,8 +39,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 def chosen_parameters(known: tuple[Parameter, ...], given: object) -> bytes:
-    """The values of `given`, a mapping by name, that are not the defaults, as the JSON of an object in the order of the
-    names; empty where there are none, so that such requests are like those that say nothing.
+    """Returns the values of `given`, a mapping by name, that are not the defaults, as the JSON of an object in the
+    order of the names; empty where there are none, so that such requests are like those without parameters.
 
     Lists and objects may come as their JSON, since some wires have nothing else for them. Raises InvalidArgument for
     what the signature does not have, and for values of another type.
@@ -67,13 +67,13 @@ def chosen_parameters(known: tuple[Parameter, ...], given: object) -> bytes:
 
 
 def read_parameters(chosen: bytes) -> dict[str, Any]:
-    """What `chosen_parameters` wrote."""
+    """Parses what `chosen_parameters` wrote."""
     read: dict[str, Any] = msgspec.json.decode(chosen) if chosen else {}
     return read
 
 
 def parameters_text(known: tuple[Parameter, ...]) -> str:
-    """Parameters for people: names, types and defaults."""
+    """Formats parameters for people: names, types and defaults."""
     if not known:
         return "no parameters"
     return ", ".join(f"{one.name!r} {one.type}{'[]' * one.many} (default {_shown(one)})" for one in known[:40])
@@ -112,7 +112,7 @@ def _fits(kind: ParameterType, value: object) -> bool:
 
 
 def _is_default(one: Parameter, value: Any) -> bool:
-    """Exactly so: 1 is not 1.0 to a model that looks."""
+    """Whether a value is exactly the default: 1 is not 1.0 to a model that looks."""
     if one.type == "object":
         return isinstance(one.default, str) and _encode(value) == _encode(msgspec.json.decode(one.default))
     return _encode(value) == _encode(one.default)

@@ -1,4 +1,5 @@
-"""What a library's own `predict` gives of the outputs that are served here, and in which form its server tells it."""
+"""The answer of a library's own `predict`: which outputs it holds, and the form in which the library's server writes
+it."""
 
 from typing import Literal
 
@@ -8,7 +9,8 @@ Form = Literal["value", "records", "columns", "numbered", "lists"]
 
 
 class Predicted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """`outputs` are those that it gives, none: all of them; `names` what it calls them, none: what they are called.
+    """The form of such an answer. `outputs` are those that it has, none: all of them; `names` what it calls them, none:
+    their own names.
 
     The form is one output's `value`; `records`, a frame's rows with its columns' names; `columns`, an array by each
     name; `numbered`, a frame whose columns are numbered from 0; `lists`, each value of one output in a list of its

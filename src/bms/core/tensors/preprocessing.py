@@ -1,4 +1,5 @@
-"""What a version does with an encoded image or a text before its model sees it, and the signature that this adds.
+"""Options of preparing inputs: how an encoded image or a text becomes a model's input, and the signature that this
+adds.
 
 The kind of preprocessing is also the name of that signature and of its one input: BYTES [-1], a row each.
 """
@@ -16,7 +17,7 @@ TEXT = "text"
 
 
 class ImagePreprocess(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=IMAGE):
-    """How an encoded image (JPEG, PNG or WebP) becomes the model's `input`; empty: the one that the model has.
+    """How an encoded image (JPEG, PNG or WebP) becomes the model's `input`; empty: its only one.
 
     It is decoded to `mode` ("L" grey, "RGB", or "BGR": the same with blue first) and brought to (height, width):
     "stretch" resizes both sides; "crop" resizes its shorter side to `shorter` pixels (0: as few as fill height and
@@ -56,19 +57,19 @@ Preprocess = ImagePreprocess | TextPreprocess
 
 
 def kind_of(options: Preprocess) -> str:
-    """ "image" or "text"."""
+    """Returns "image" or "text"."""
     return IMAGE if isinstance(options, ImagePreprocess) else TEXT
 
 
 def feeds(options: Preprocess) -> tuple[str, ...]:
-    """The model's inputs that it makes."""
+    """Returns the model's inputs that the preparation makes."""
     if isinstance(options, ImagePreprocess):
         return (options.input,)
     return tuple(name for name in (options.ids, options.mask, options.types) if name)
 
 
 def target_of(options: Preprocess, signatures: Mapping[str, Signature]) -> str | None:
-    """The signature whose inputs are just those that it makes, the default one first."""
+    """Returns the signature whose inputs are just those that the preparation makes, the default one first."""
     wanted = set(feeds(options))
     for name in (DEFAULT, *signatures):
         if name not in signatures:
@@ -80,6 +81,6 @@ def target_of(options: Preprocess, signatures: Mapping[str, Signature]) -> str |
 
 
 def fed(options: Preprocess, target: Signature) -> Signature:
-    """The signature that it adds: what `target` gives, for an encoded image or a text."""
+    """Returns the signature that the preparation adds: the outputs of `target`, for an encoded image or a text."""
     taken = TensorSpec(name=kind_of(options), dtype="BYTES", shape=(None,))
     return structs.replace(target, inputs=(taken,))

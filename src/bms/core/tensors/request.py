@@ -1,4 +1,4 @@
-"""The one request and the one answer that every protocol decodes to and encodes from."""
+"""The inference request and answer that every protocol decodes to and encodes from."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -11,7 +11,7 @@ from bms.core.usage import Quantities
 
 
 class InferRequest(msgspec.Struct, kw_only=True):
-    """A call of one model, whatever wire it came by.
+    """A call of one model, whatever protocol it came by.
 
     `inputs` are checked against the signature by whoever admits the request, not here.
     """
@@ -24,13 +24,13 @@ class InferRequest(msgspec.Struct, kw_only=True):
     timeout_s: float | None = None
     priority: int = 0
     sequence: SequenceStep | None = None  # of which sequence it is a step
-    notes: tuple[str, ...] = ()  # what its sender is told of how the inputs were made, e.g. rounded
+    notes: tuple[str, ...] = ()  # for its sender, on how the inputs were made, e.g. rounded
     params: bytes = b""  # what `chosen_parameters` wrote; empty: the model's defaults
     ignored: tuple[str, ...] = ()  # members of its body that nothing reads, by the names they are counted by
 
 
 class InferResponse(msgspec.Struct, kw_only=True):
-    """What a servable answered. A stream is many of these, the last with `final` True.
+    """A model's answer. A stream is many of these, the last with `final` True.
 
     Of an answer that has ended, `finish` is why there is no more of it ("stop", "length", …; empty: not known), and
     `tokens` what is known to have been taken and made, by meter.

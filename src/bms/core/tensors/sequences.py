@@ -1,4 +1,4 @@
-"""Sequences: requests that belong together, in their order, to a model that keeps something from one to the next."""
+"""Sequences of requests to a stateful model: it keeps state from one request to the next."""
 
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ MOST, LONGEST_S = 1_000_000, 86_400.0
 
 
 class SequenceLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How many sequences a replica keeps at once, and for how many seconds one that nobody goes on with."""
+    """How many sequences a replica keeps at once, and for how many seconds an idle one."""
 
     most: int = 1024
     idle_s: float = 60.0
@@ -26,8 +26,8 @@ class SequenceStep(NamedTuple):
 
 
 class Sequence:
-    """What a model is told of the sequence that a step is of. `state` is the model's own to fill: it is the same from
-    the first step to the last."""
+    """The sequence of a step, as the model sees it. `state` is the model's own to fill: it is the same from the first
+    step to the last."""
 
     __slots__ = ("end", "id", "start", "state")
 
@@ -39,7 +39,7 @@ class Sequence:
 
 
 def check_limits(limits: SequenceLimits) -> None:
-    """Raises InvalidArgument for limits that can't be kept."""
+    """Raises InvalidArgument for impossible limits."""
     if not 1 <= limits.most <= MOST or not 0 < limits.idle_s <= LONGEST_S:
         raise InvalidArgument(
             f"sequences: most is 1 to {MOST}, idle_s above 0 and at most {LONGEST_S:g} seconds; not {limits.most} and "

@@ -1,4 +1,4 @@
-"""What a model takes and gives: named tensors with types and shapes, free dimensions as None."""
+"""Signatures: a model's inputs and outputs as named tensors with types and shapes, free dimensions as None."""
 
 from typing import Literal
 
@@ -72,7 +72,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 def check_inputs(signature: Signature, tensors: list[Tensor]) -> int:
-    """The number of rows if `tensors` fit the signature exactly; 1 where it is not batched.
+    """Returns the number of rows if `tensors` fit the signature exactly; 1 where it is not batched.
 
     Beside the columns of a table there may be masks of what is missing. Raises InvalidArgument naming the first tensor
     that is missing, extra, or of the wrong type or shape.
@@ -110,8 +110,8 @@ def check_inputs(signature: Signature, tensors: list[Tensor]) -> int:
 
 
 def usual_rows(signature: Signature, tensors: list[Tensor]) -> int:
-    """The number of rows of the commonest call, one tensor for the one input of a batched signature that is no
-    table, if it fits; 0 for all that is to be looked at more closely."""
+    """Returns the number of rows of the commonest call, one tensor for the one input of a batched signature that is no
+    table, if it fits; 0 for all that needs a closer check."""
     specs = signature.inputs
     if len(specs) == 1 == len(tensors) and signature.batched:
         spec, (name, array) = specs[0], tensors[0]
@@ -134,7 +134,7 @@ def is_table(signature: Signature) -> bool:
 
 
 def check_mask(spec: TensorSpec, mask: Tensor, rows: int) -> None:
-    """Raises InvalidArgument unless `mask` says of each of so many rows whether column `spec` has no value there."""
+    """Raises InvalidArgument unless `mask` is a BOOL tensor of so many rows, for column `spec`."""
     if mask.dtype != "BOOL" or mask.array.shape != (rows,):
         raise InvalidArgument(
             f"input {mask.name!r} is {mask.dtype} {list(mask.array.shape)}, expected BOOL [{rows}]: true where column "
@@ -143,7 +143,7 @@ def check_mask(spec: TensorSpec, mask: Tensor, rows: int) -> None:
 
 
 def fits(shape: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
-    """Whether a shape is one of those wanted, None being any size."""
+    """Whether a shape fits a wanted one, where None is any size."""
     if len(shape) != len(wanted):
         return False
     for have, want in zip(shape, wanted, strict=True):  # noqa: SIM110 - every request comes by here
@@ -160,18 +160,18 @@ def column_spec(
     optional: bool = False,
     categories: tuple[Level, ...] = (),
 ) -> TensorSpec:
-    """A column of a table, in the usual data type of its type unless another is given."""
+    """Makes the spec of a table's column, in the usual data type of its type unless another is given."""
     column = Column(type=type, optional=optional, categories=categories)
     return TensorSpec(name=name, dtype=dtype or dtype_of_column(column), shape=(None,), column=column)
 
 
 def shape_text(shape: tuple[int | None, ...]) -> str:
-    """A shape for people, free dimensions as -1, e.g. `[-1, 64]`."""
+    """Formats a shape for people, free dimensions as -1, e.g. `[-1, 64]`."""
     return str([-1 if size is None else size for size in shape])
 
 
 def _serialized(spec: TensorSpec) -> str:
-    """What to do for who sent features, which not every wire serializes."""
+    """Returns a hint for clients that sent features, which not every protocol serializes."""
     if spec.features is None:
         return ""
     told = "send those, or their features as JSON to :predict, :classify or :regress"

@@ -1,4 +1,4 @@
-"""Named arrays, and the data types both wires and models speak of.
+"""Tensors: named arrays, and the data types that protocols and models share.
 
 The names are those of the Open Inference Protocol v2; BYTES elements are Python `bytes` in an object array.
 """
@@ -62,7 +62,7 @@ class Tensor(NamedTuple):
 
 
 def dtype_of(array: Array) -> DType:
-    """The wire's name of an array's type; text arrays count as BYTES. Raises InvalidArgument for others."""
+    """Returns the protocols' name of an array's type; text arrays count as BYTES. Raises InvalidArgument for others."""
     name = _NAMES.get(array.dtype)
     if name is None and array.dtype.kind in "US":
         return "BYTES"
@@ -74,7 +74,7 @@ def dtype_of(array: Array) -> DType:
 
 
 def to_raw(array: Array) -> bytes | memoryview:
-    """Row-major little-endian bytes; BYTES elements as 4-byte little-endian length and content (OIP v2)."""
+    """Returns row-major little-endian bytes; BYTES elements as 4-byte little-endian length and content (OIP v2)."""
     if array.dtype.kind not in "USO":
         if array.nbytes <= _SMALL and array.dtype in _NAMES:
             return array.tobytes()  # cheaper than carrying a view of its own through every write
@@ -89,7 +89,7 @@ def to_raw(array: Array) -> bytes | memoryview:
 
 
 def from_raw(dtype: str, shape: tuple[int, ...], raw: bytes | memoryview) -> Array:
-    """The array that `to_raw` wrote, sharing its memory where it can.
+    """Returns the array that `to_raw` wrote, sharing its memory where it can.
 
     Raises InvalidArgument for an unknown type, a negative dimension, or bytes that do not fill the shape
     exactly.
@@ -109,20 +109,20 @@ def from_raw(dtype: str, shape: tuple[int, ...], raw: bytes | memoryview) -> Arr
 
 
 def count_of(shape: tuple[int, ...]) -> int:
-    """How many elements a shape has. Raises InvalidArgument for more dimensions than an array can have, of which the
-    product alone could take minutes."""
+    """Returns how many elements a shape has. Raises InvalidArgument for more dimensions than an array can have, of
+    which the product alone could take minutes."""
     if len(shape) > MOST_DIMENSIONS:
         raise InvalidArgument(f"a shape has {len(shape)} dimensions, expected {MOST_DIMENSIONS} at most")
     return prod(shape)
 
 
 def shaped(array: Array, shape: tuple[int, ...]) -> Array:
-    """`array`, which has as many elements as `shape`, in that shape. Raises InvalidArgument for more dimensions, or an
-    empty shape with larger ones, than an array can have."""
+    """Reshapes `array`, which has as many elements as `shape`. Raises InvalidArgument for more dimensions, or an empty
+    shape with larger ones, than an array can have."""
     try:
         return array.reshape(shape)
     except (ValueError, OverflowError):
-        raise InvalidArgument(f"shape {list(shape)[:80]} is none that an array can have") from None
+        raise InvalidArgument(f"shape {list(shape)[:80]} is not one that an array can have") from None
 
 
 def check_texts(count: int) -> None:

@@ -1,4 +1,4 @@
-"""The processes that a cluster runs, and how much of a machine they may use.
+"""Workloads: the processes that a cluster runs, and the resources they may use.
 
 Read in this order: resources, environments, workload, programs (what control writes for them, and they write back),
 endpoints, isolation, devices, limits, cut_logs.

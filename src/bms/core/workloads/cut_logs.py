@@ -1,4 +1,4 @@
-"""The line with which a log begins that was cut: how many bytes are gone, so that places count from its first one."""
+"""The note at the beginning of a truncated log: how many bytes are gone, so that offsets count from its first byte."""
 
 import re
 from typing import NamedTuple
@@ -13,7 +13,8 @@ _NOTE = re.compile(
 
 
 class LogStart(NamedTuple):
-    """How a log begins: the line that says so, for a reader; where in the file the rest is; bytes that were cut off."""
+    """The beginning of a log: the note for its reader; where in the file the rest is; the number of bytes that were cut
+    off."""
 
     note: bytes
     begin: int
@@ -24,15 +25,15 @@ UNCUT = LogStart(b"", 0, 0)
 
 
 def note_of(limit: int, gone: int, begin: int | None = None) -> bytes:
-    """The line for a log of which `gone` bytes were cut off since it grew over `limit` bytes; `begin` is where in the
-    file it goes on, behind this line unless told."""
+    """Returns the note for a log of which `gone` bytes were cut off since it grew over `limit` bytes; `begin` is where
+    in the file it goes on, behind this line by default."""
     where = "" if begin is None else f"; it goes on at byte {begin} of this file"
     return f"[log over {size_text(limit)}: its first {gone} bytes were removed here{where}]\n".encode()
 
 
 def start_of(head: bytes, size: int) -> LogStart:
-    """What the first bytes, at least `LONGEST_NOTE` if there are as many, of a log of `size` bytes say. Who writes a
-    log may write such a line, too: one that leads beyond the end is none."""
+    """Parses the first bytes, at least `LONGEST_NOTE` if there are as many, of a log of `size` bytes. Who writes a log
+    may write such a line, too: one that leads beyond the end is none."""
     found = _NOTE.match(head)
     begin = int(found[3]) if found and found[3] else 0
     if not found or begin > size:

@@ -1,4 +1,5 @@
-"""GPUs of a machine, and who gets which: by count and by memory, shared where the memory asked for allows it."""
+"""GPUs of a machine and their allocation to workloads: by count and by memory, shared where the memory asked for allows
+it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
@@ -20,10 +21,10 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Devices(Protocol):
-    """Where the list comes from."""
+    """The port to the list of a machine's GPUs."""
 
     def list(self) -> Sequence[Device]:
-        """Every device that may be given away, by index; none where there is none."""
+        """Returns every device that may be allocated, by index; none where there is none."""
         ...
 
 
@@ -35,7 +36,7 @@ class DeviceShare(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def assign(devices: Sequence[Device], taken: Iterable[DeviceShare], count: int, memory: int) -> tuple[DeviceShare, ...]:
-    """Shares of `count` different devices with `memory` bytes of each; 0: of all its memory, shared with nobody.
+    """Chooses `count` different devices with `memory` bytes of each; 0: all of its memory, shared with nobody.
 
     Those with the least room that is enough come first, so that whole devices stay free. Raises ResourceExhausted.
     """
@@ -48,7 +49,7 @@ def assign(devices: Sequence[Device], taken: Iterable[DeviceShare], count: int, 
 
 
 def free_memory(devices: Sequence[Device], taken: Iterable[DeviceShare]) -> Mapping[str, int]:
-    """Bytes that nobody was given, by device."""
+    """Returns the unallocated bytes by device."""
     free = {each.uuid: each.memory for each in devices}
     for share in taken:
         if share.uuid in free:

@@ -1,4 +1,4 @@
-"""Where a model server is spoken to: a socket of this machine, or a port of another one that proves who it is."""
+"""Endpoints of model servers: a socket of this machine, or a port of another one that proves who it is."""
 
 import re
 from typing import NamedTuple
@@ -13,11 +13,12 @@ _FINGERPRINT = re.compile("[0-9a-f]{64}")
 
 
 class WrongPeer(ConnectionRefusedError):
-    """Who listens there is not who should: it was told nothing. Trying again does not help by itself."""
+    """Raised where the other side is not the expected one; nothing was sent to it. Trying again does not help by
+    itself."""
 
 
 class UnixEndpoint(NamedTuple):
-    """A socket that has a path."""
+    """A Unix socket by its path."""
 
     path: str
 
@@ -26,10 +27,9 @@ class UnixEndpoint(NamedTuple):
 
 
 class TlsEndpoint(NamedTuple):
-    """TCP with TLS. `sha256` is what is to be verified, and all that is: the SHA-256 of the certificate that the other
-    side shows, in DER, as 64 hexadecimal digits. `name` is what is asked for there, where several are behind one port.
-    `host` is without the brackets of an IPv6 address.
-    """
+    """A TCP port with TLS. `sha256` is all that is verified: the SHA-256 of the certificate that the other side shows,
+    in DER, as 64 hexadecimal digits. `name` is what is asked for there, where several are behind one port. `host` is
+    without the brackets of an IPv6 address."""
 
     host: str
     port: int
@@ -46,7 +46,7 @@ Endpoint = UnixEndpoint | TlsEndpoint
 
 
 def parse_endpoint(text: str) -> Endpoint:
-    """The endpoint that `str` of one wrote. Raises InvalidArgument."""
+    """Parses the endpoint that `str` of one wrote. Raises InvalidArgument."""
     if text.startswith(UNIX) and len(text) > len(UNIX):
         return UnixEndpoint(text.removeprefix(UNIX))
     if text.startswith(TLS):
@@ -67,5 +67,5 @@ def _tls(text: str) -> TlsEndpoint:
             "the certificate's fingerprint behind #"
         )
     if unknown := sorted(asked.keys() - {"sha256", "name"}):
-        raise InvalidArgument(f"endpoint {text[:200]!r} says {unknown[0]!r}, which is not known here: {_EXPECTED}")
+        raise InvalidArgument(f"endpoint {text[:200]!r} says {unknown[0]!r}, which is unknown: {_EXPECTED}")
     return TlsEndpoint(found["host"].strip("[]"), int(found["port"]), asked["sha256"], asked.get("name", ""))

@@ -1,4 +1,5 @@
-"""What keeps workloads from the platform and from one another, and the levels that this adds up to."""
+"""Isolation of workloads from the platform and from one another: the protections, and the levels that they add up
+to."""
 
 from typing import Literal
 
@@ -27,7 +28,7 @@ MEANING: dict[str, str] = {
 
 
 class Protection(msgspec.Struct, frozen=True, kw_only=True):
-    """One kind of wall. `how` it is done; `lacking`, why it is not there, is empty where it is."""
+    """One protection. `how` it is done; `lacking`, why it is not there, is empty where it is."""
 
     name: str
     how: str = ""
@@ -39,7 +40,7 @@ class Protection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Isolation(msgspec.Struct, frozen=True, kw_only=True):
-    """`level` is the highest that all needed protections are on for."""
+    """The isolation of a machine. `level` is the highest that all needed protections are on for."""
 
     level: Level = "none"
     protections: tuple[Protection, ...] = ()
@@ -65,7 +66,7 @@ def reaches(found: Isolation, wanted: Level) -> bool:
 
 
 def shortfall(found: Isolation, wanted: Level) -> str:
-    """What `found` lacks for the level `wanted`, in words; empty where it lacks nothing."""
+    """Returns what `found` lacks for the level `wanted`, in words; empty where it lacks nothing."""
     if reaches(found, wanted):
         return ""
     needed = [name for level in LEVELS[: LEVELS.index(wanted) + 1] for name in NEEDS[level]]
@@ -79,14 +80,14 @@ def shortfall(found: Isolation, wanted: Level) -> str:
 
 
 def words(found: Isolation) -> str:
-    """The level, what is on, and what is not, for people."""
+    """Formats the level, what is on, and what is not, for people."""
     on = ", ".join(each.name for each in found.protections if each.on)
     off = ", ".join(each.name for each in found.protections if not each.on)
     return f"{found.level} ({on or 'nothing'}{f'; without {off}' if off else ''})"
 
 
 def told(found: Isolation) -> Isolation:
-    """As every tenant may see it: what is on and what is not, without why."""
+    """Formats it for every tenant: what is on and what is not, without why."""
     return Isolation(
         level=found.level,
         protections=tuple(

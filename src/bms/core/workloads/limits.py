@@ -1,4 +1,4 @@
-"""What a verdict of a limit means for whoever set it: how to ask for more."""
+"""Hints on exceeded limits: how to ask for more."""
 
 from math import ceil
 
@@ -7,7 +7,8 @@ _GIB = 2**30
 
 
 def more_memory(verdict: str, memory: int) -> str:
-    """What to add to `verdict` where that is about memory, of which there were `memory` bytes; else nothing."""
+    """Returns the hint to add to `verdict` where that is about memory, of which there were `memory` bytes; else
+    nothing."""
     if not verdict.startswith(OVER_MEMORY):
         return ""
     return f": `--memory {max(1, ceil(2 * memory / _GIB))}GiB` gives it more"

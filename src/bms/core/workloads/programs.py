@@ -1,4 +1,5 @@
-"""What control writes for the processes it starts, and what they write back: the contract of the slim part.
+"""The files by which control and the processes it starts talk: configs, results and reports. The contract of the slim
+part.
 
 Both ends share this file and nothing else. The JSON file named by a program's one argument is a `ProgramFile`: the
 config that control made, which is true everywhere, and the places that the side which runs it has for it.
@@ -8,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from bms.core.formats.figures import Figure
+from bms.core.formats.json_numbers import JsonNumber
 from bms.core.tensors.preprocessing import Preprocess
 from bms.core.tensors.signature import ImageFormat, Signature
 
@@ -22,7 +23,7 @@ CHECKPOINT = "checkpoint"  # the tree of what an earlier attempt of a job left f
 
 
 class Places(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a program finds what it works with, on the machine that it runs on.
+    """The paths that a program works with, on the machine that it runs on.
 
     `directory` is its own, to write in; `socket` is the path that it may listen on; `trees` are read-only directories
     by the names that its spec gave them.
@@ -34,7 +35,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def code(self) -> str | None:
-        """Of a job, the directory of its own code, if it has any."""
+        """The directory of a job's own code, if it has any."""
         return self.trees.get(CODE)
 
     @property
@@ -44,12 +45,12 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def inputs(self) -> dict[str, str]:
-        """Of a job, the directories that it is to read, by name."""
+        """The directories that a job is to read, by name."""
         return {name.removeprefix(INPUTS): path for name, path in self.trees.items() if name.startswith(INPUTS)}
 
 
 class ProgramFile(msgspec.Struct, frozen=True, kw_only=True):
-    """What the file of a program holds: a config, e.g. a `ModelServerConfig`, and places."""
+    """The file that a program is started with: a config, e.g. a `ModelServerConfig`, and places."""
 
     config: msgspec.Raw
     places: Places
@@ -59,7 +60,7 @@ TASK = "task:"  # how entries of jobs begin that are the platform's own tasks (`
 
 
 class Batching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How waiting requests are put together; sizes in rows, times in seconds.
+    """Options of dynamic batching; sizes in rows, times in seconds.
 
     "off": every request runs by itself. "static": a batch leaves when it has `max_rows`, or when its oldest request
     has waited `max_wait_s`, or at once where that is 0 and the model is free. "adaptive": as much as keeps the time
@@ -82,7 +83,7 @@ class Batching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class StdinSecrets(msgspec.Struct, frozen=True, kw_only=True):
-    """What control hands to a workload's process by its standard input, at its start, and writes down nowhere.
+    """The secrets that control hands to a workload's process by its standard input, at its start, and stores nowhere.
 
     `token` is what a model server asks of whoever connects to it; `secrets` are the tenant's that its model names;
     `upstreams` is what the operator allows models to reach beside public addresses (`core.upstreams`); `network`
@@ -99,7 +100,7 @@ class StdinSecrets(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServableConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How to load one version: used by the model server, by verification and by evaluation."""
+    """The config by which one version is loaded: used by model servers, verification and evaluation."""
 
     runtime: str  # name in the runtimes' list: "onnx", "sklearn"; empty: recognise (verification only)
     directory: str = ""  # the unpacked artifact; filled in by the process that loads, never in what control writes
@@ -107,7 +108,7 @@ class ServableConfig(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     signatures: dict[str, Signature] = {}  # empty: infer (verification only)
     proved: bool = False  # a verification found these signatures: they are not proved anew
-    compared: bool = False  # its rows are compared with a parent's in company: it may say the same of all made-up ones
+    compared: bool = False  # its rows are compared with a parent's in batches: it may answer all synthetic ones alike
     preprocess: Preprocess | None = None
     threads: int = 1
     allow_pickle: bool = False
@@ -116,7 +117,7 @@ class ServableConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelServerConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Config of `bms.app.model_server`. It loads what lies in its tree ARTIFACT, and listens on the socket of its
+    """The config of `bms.app.model_server`. It loads what lies in its tree ARTIFACT, and listens on the socket of its
     places and nowhere else, with frames (protocols/frames)."""
 
     replica: str
@@ -127,7 +128,7 @@ class ModelServerConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServableStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model server says of itself when asked (frame STATUS)."""
+    """A model server's report of itself (frame STATUS)."""
 
     replica: str
     state: Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
@@ -144,7 +145,7 @@ class ServableStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Config of `bms.app.job`: run `entry` and write what it says and makes below the directory of its places.
+    """The config of `bms.app.job`: runs `entry` and writes its events and outputs below the directory of its places.
 
     `entry` is either "task:NAME", one of the platform's own tasks, or the path of a script in the tree CODE. Its inputs
     are the trees whose names begin with INPUTS.
@@ -168,21 +169,21 @@ class JobEvent(msgspec.Struct, frozen=True, kw_only=True):
     at: int  # Unix nanoseconds
     progress: float | None = None
     message: str = ""
-    metrics: dict[str, Figure] = {}
+    metrics: dict[str, JsonNumber] = {}
     step: int | None = None
 
 
 class JobResult(msgspec.Struct, frozen=True, kw_only=True):
-    """How an attempt ended, in its own words. `report` is the task's answer (e.g. a verification's findings)."""
+    """How an attempt ended, as the job reports it. `report` is the task's answer (e.g. a verification's findings)."""
 
     state: Literal["succeeded", "failed"]
     error: str = ""
-    metrics: dict[str, Figure] = {}
+    metrics: dict[str, JsonNumber] = {}
     report: dict[str, object] = {}
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an artifact says of itself in its file `bms.json`; what its maker says at upload counts more.
+    """The file `bms.json`, in which an artifact describes itself; what its uploader says counts more.
 
     A signature may leave its outputs out: they are found by running the model on an example. `batched` is about all of
     them: false where rows never share a run, whatever was proved; true where the version is refused unless that is
@@ -202,7 +203,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Recognised(msgspec.Struct, frozen=True, kw_only=True):
-    """What an artifact is, told by its content with nothing of it executed, and what it needs to run.
+    """The result of recognising an artifact, by content with nothing of it executed: what it is and what it needs to
+    run.
 
     `requirements` are all that its environment is to hold, resolved under `lock` where there is one; `at_home`: the
     platform's own environment will do.
@@ -218,7 +220,7 @@ class Recognised(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What "task:verify" found by loading a version and running an example."""
+    """The findings of "task:verify" from loading a version and running an example."""
 
     signatures: dict[str, Signature]
     memory: int  # resident bytes after the run, above the empty process

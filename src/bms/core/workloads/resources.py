@@ -1,4 +1,4 @@
-"""How much of a machine something may use."""
+"""Limits of the resources that a workload may use."""
 
 import re
 
@@ -49,7 +49,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 def parse_size(text: str) -> int:
-    """Bytes from a size as people and Kubernetes write it: `512Mi`, `2G`, `1.5GiB`, `4096`."""
+    """Parses a size as people and Kubernetes write it: `512Mi`, `2G`, `1.5GiB`, `4096`. Returns bytes."""
     found = _SIZE.fullmatch(text.strip())
     if not found:
         raise InvalidArgument(f"{text!r} is not a size: write for example 512Mi, 2G or a number of bytes")
@@ -57,7 +57,7 @@ def parse_size(text: str) -> int:
 
 
 def size_text(size: float) -> str:
-    """A size for people: `2.1 GB`."""
+    """Formats a size for people: `2.1 GB`."""
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if abs(size) < 1000 or unit == "TB":
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

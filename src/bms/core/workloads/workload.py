@@ -1,4 +1,4 @@
-"""Workloads: the processes a cluster runs for us, model servers and jobs alike."""
+"""Workloads as a cluster sees them: the processes to run, model servers and jobs alike, and their status."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ WorkloadKind = Literal["model_server", "job"]
 
 
 class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """One process to run, said in values and digests: nothing in it is true of one machine alone.
+    """One process to run, described by values and digests: nothing in it depends on one machine.
 
     `id` is unique for ever, so starting twice is noticed; `epoch` fences attempts. `program` is a module of the slim
     part, e.g. "bms.app.model_server"; it runs with the interpreter of `environment`, and its one argument is the path
@@ -20,8 +20,8 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
     that it may read, by the name under which it finds each: digests of the tenant's trees.
 
     A confining cluster shows it of the platform's files only its environment, its trees, and what is its own. `network`
-    is for programs of the platform that must reach out; it keeps all other walls. `isolation` is the least that it
-    may run with.
+    is for programs of the platform that must reach out; it keeps all other protections. `isolation` is the least that
+    it may run with.
     """
 
     id: str
@@ -41,7 +41,7 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkloadStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What a cluster sees of a workload now.
+    """The present state of a workload, as its cluster sees it.
 
     `endpoint` is where a model server is spoken to, in the words of `core.endpoints`; a job has none. `node` names the
     machine. `ended` with `exit_code` None means: it is gone and nobody saw how (it ended while its cluster was down);

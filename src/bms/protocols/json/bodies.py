@@ -1,4 +1,4 @@
-"""Whole JSON bodies: read into one struct, with what other servers' clients say beside what it knows."""
+"""Decodes whole JSON bodies into one struct, and accepts the further members that other servers' clients send."""
 
 import json
 import re
@@ -53,7 +53,7 @@ class BodyDecoder(Generic[T]):
         self._quotes_of = quotes_of
 
     def __call__(self, body: bytes | memoryview) -> Read[T]:
-        """Raises InvalidArgument with the parser's reason, and for an object that has a name twice."""
+        """Decodes a body. Raises InvalidArgument with the parser's reason, and for an object that has a name twice."""
         try:
             parsed = self._strict(body)
         except msgspec.ValidationError:
@@ -120,7 +120,7 @@ class BodyDecoder(Generic[T]):
 
 
 def _image_type(begin: bytes) -> str | None:
-    """What the header of a body that begins so would have said."""
+    """Returns the content type of an image by its first bytes."""
     if begin.startswith(b"\x89PNG"):
         return "image/png"
     if begin.startswith(b"\xff\xd8\xff"):
@@ -129,7 +129,7 @@ def _image_type(begin: bytes) -> str | None:
 
 
 def _names(struct: object) -> frozenset[str]:
-    """Of a struct's members; a plain dictionary knows none, and ignores none."""
+    """Returns the names of a struct's members; a plain dictionary has none, and ignores none."""
     if get_origin(struct) is dict:
         return frozenset()
     return frozenset(field.encode_name for field in msgspec.structs.fields(struct))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A column of a table from JSON values or texts: checked, and what is missing told apart."""
+"""Converts JSON values or texts to the columns of a table: checked, with a mask of missing values."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -27,10 +27,10 @@ _any: ValueDecoder[list[Any]] = ValueDecoder(list[Any], list[Any])
 
 
 def column_of(spec: TensorSpec, value: JsonValue, notes: list[str]) -> list[Tensor]:
-    """The tensor of column `spec` that the list `value` writes, and the mask of its nulls where there are any.
+    """Converts the list `value` to column `spec`: its tensor, and the mask of its nulls where there are any.
 
-    A number may be written as a whole one and the other way round where nothing is lost; what had to be rounded is told
-    in `notes`. Raises InvalidArgument naming column, row (counted from 0) and value of what does not fit.
+    A number may be written as a whole one and the other way round where nothing is lost; what had to be rounded is
+    recorded in `notes`. Raises InvalidArgument naming column, row (counted from 0) and value of what does not fit.
     """
     if _is_json(spec):
         return column_of_values(spec, list_of(value), notes)
@@ -44,7 +44,7 @@ def column_of(spec: TensorSpec, value: JsonValue, notes: list[str]) -> list[Tens
 
 
 def list_of(value: JsonValue) -> list[object]:
-    """The values that a list writes, whatever they are. Raises InvalidArgument for what is no list."""
+    """Returns the values of a list, whatever they are. Raises InvalidArgument for what is no list."""
     try:
         return _any(value)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -52,7 +52,7 @@ def list_of(value: JsonValue) -> list[object]:
 
 
 def column_of_texts(spec: TensorSpec, texts: Sequence[str], notes: list[str]) -> list[Tensor]:
-    """As `column_of`, from cells as CSV has them; an empty one is missing."""
+    """Converts cells as CSV has them; an empty one is missing. Otherwise as `column_of`."""
     read = msgspec.json.decode if _is_json(spec) else _reader(spec.dtype)
     values: list[Any] = []
     for row, text in enumerate(texts):
@@ -64,7 +64,7 @@ def column_of_texts(spec: TensorSpec, texts: Sequence[str], notes: list[str]) ->
 
 
 def column_of_values(spec: TensorSpec, values: list[Any], notes: list[str]) -> list[Tensor]:
-    """As `column_of`, from values of the column's type and None."""
+    """Converts values of the column's type and None. Otherwise as `column_of`."""
     if spec.dtype == "BYTES":
         return _texts(spec, values)
     kind = NUMPY[spec.dtype]
@@ -139,8 +139,8 @@ def _check_time(spec: TensorSpec, row: int, value: str) -> None:
 
 
 def _one_by_one(spec: TensorSpec, value: JsonValue, error: msgspec.DecodeError) -> list[Any]:
-    """The values where some are written otherwise than their type is: 41.0 for a whole number. Raises InvalidArgument
-    naming the first that is no such value at all."""
+    """Converts values some of which are written otherwise than their type is: 41.0 for a whole number. Raises
+    InvalidArgument naming the first that is no such value at all."""
     try:
         values = _any(value)
     except (msgspec.DecodeError, RecursionError):
@@ -200,7 +200,7 @@ def _number(text: str) -> float | int:
     except ValueError:
         value = float(text)
         if value in (np.inf, -np.inf) and text[-1].isdigit():
-            raise  # too large, and not said to be infinite
+            raise  # too large, and not written as infinite
         return value
 
 

@@ -1,4 +1,4 @@
-"""Large JSON arrays of numbers, by a parser that keeps them numbers: three times as fast as by way of Python objects.
+"""Parses large JSON arrays of numbers with simdjson, three times as fast as by way of Python objects.
 
 simdjson flattens nested lists without asking whether their lengths agree, so that is checked apart: what is left of
 the text without its numbers must be the brackets and commas of a regular array, and nothing else. Python 3.14 has no
@@ -24,8 +24,8 @@ _NUMBERS = b"0123456789.eE+- \n\r\t"
 
 
 def large_array(text: bytes, dtype: str, rank: int) -> Array | None:
-    """The array of `dtype` with `rank` dimensions that `text` writes; None for whatever is not plainly that, which is
-    for others to read or to refuse."""
+    """Parses the array of `dtype` with `rank` dimensions that `text` writes; None for anything else, which others parse
+    or refuse."""
     if simdjson is None or NUMPY[dtype].kind not in "fiu":
         return None
     shape = _shape(text.translate(None, _NUMBERS), rank)
@@ -40,8 +40,8 @@ def large_array(text: bytes, dtype: str, rank: int) -> Array | None:
 
 
 def numbers(parsed: Any, dtype: str) -> Array | None:
-    """All numbers in a `simdjson.Array`, in order, as `dtype`; None for a type that is none of numbers, or cannot hold
-    them.
+    """Returns all numbers in a `simdjson.Array`, in order, as `dtype`; None for a type that is none of numbers, or
+    can't hold them.
 
     Raises ValueError, TypeError or RuntimeError, as simdjson does, for what is no number, or none that it can hold.
     """
@@ -68,7 +68,8 @@ def _integers(found: Any, kind: np.dtype[Any]) -> Array | None:
 
 
 def _shape(skeleton: bytes, rank: int) -> tuple[int, ...] | None:
-    """The sizes of a regular nested list of which only brackets and commas are left; None for any other text."""
+    """Returns the sizes of a regular nested list of which only brackets and commas are left; None for any other
+    text."""
     if rank < 1 or not skeleton.startswith(b"[" * rank):
         return None
     end = skeleton.find(b"]")

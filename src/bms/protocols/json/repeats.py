@@ -1,5 +1,5 @@
-"""Names that stand twice in one JSON object: parsers keep the last value and say nothing, so whoever sent both would be
-answered for one of them.
+"""Refuses JSON objects with a repeated name: parsers keep the last value silently, so the sender would get an answer to
+one of the two.
 
 A name is written in two quotation marks. What a parser kept is counted in its quotation marks, and only where a text
 has more of them (a name twice, a null, a mark within a text) is it looked at name by name.
@@ -22,7 +22,7 @@ _elements: Callable[[Text], list[msgspec.Raw]] = msgspec.json.Decoder(list[msgsp
 
 
 def quotes(text: Text) -> int:
-    """The quotation marks in a text."""
+    """Counts the quotation marks in a text."""
     if type(text) is bytes:
         return text.count(b'"')
     view = memoryview(text)
@@ -32,7 +32,7 @@ def quotes(text: Text) -> int:
 
 
 def quotes_of(value: object) -> int:
-    """Those that a parsed value was written with, unless it has quotation marks within."""
+    """Counts the quotation marks that a parsed value was written with, unless it has quotation marks within."""
     if isinstance(value, msgspec.Raw):
         return quotes(value)
     if isinstance(value, str):
@@ -64,7 +64,7 @@ def refuse_repeats(text: Text) -> None:
 
 
 def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of these names, as an `object_pairs_hook`. Raises InvalidArgument for a name that comes twice."""
+    """Builds an object, as an `object_pairs_hook`. Raises InvalidArgument for a repeated name."""
     made = dict(pairs)
     if len(made) != len(pairs):
         names = [name for name, _ in pairs]
@@ -82,13 +82,13 @@ def _walk(text: Text, deeper: int) -> None:
     if begins not in (b"{", b"["):
         return
     if deeper == 0:
-        _look(text)
+        _check_names(text)
         return
     if begins == b"{":
         members = _members(text)
         kept = 2 * len(members) + b"".join(members.values()).count(b'"')
         if kept != quotes(text):
-            _look(text)
+            _check_names(text)
             return
         values = list(members.values())
     elif b"{" not in bytes(memoryview(text)):
@@ -99,6 +99,6 @@ def _walk(text: Text, deeper: int) -> None:
         _walk(value, deeper - 1)
 
 
-def _look(text: Text) -> None:
-    """Name by name, to the bottom."""
+def _check_names(text: Text) -> None:
+    """Checks name by name, to the bottom."""
     json.loads(bytes(memoryview(text)), object_pairs_hook=once)

@@ -1,4 +1,4 @@
-"""JSON values to arrays of a declared type and back, refusing what does not fit instead of guessing."""
+"""Converts JSON values to arrays of a declared type and back, and refuses what does not fit instead of guessing."""
 
 import base64
 import binascii
@@ -34,11 +34,11 @@ class Base64(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def array_of(value: JsonValue, dtype: str, rank: int, what: str, notes: list[str] | None = None) -> Array:
-    """The array of `dtype` with `rank` dimensions that `value` writes as nested lists.
+    """Converts `value`, nested lists, to an array of `dtype` with `rank` dimensions.
 
     BYTES elements are strings (their UTF-8) or `{"b64": …}`; `null` is NaN where the type has one. Whole numbers that
-    the type had to round are told in `notes`. Raises InvalidArgument, naming the tensor by `what`, for another depth,
-    another type, numbers out of range, or rows of different lengths.
+    the type had to round are recorded in `notes`. Raises InvalidArgument, naming the tensor by `what`, for another
+    depth, another type, numbers out of range, or rows of different lengths.
     """
     if isinstance(value, msgspec.Raw) and len(value) > LARGE and dtype in NUMPY:
         array = large_array(bytes(value), dtype, rank)
@@ -80,13 +80,13 @@ def _check_count(value: msgspec.Raw, dtype: str) -> None:
 
 
 def value_count(value: msgspec.Raw, mark: bytes, each: int) -> int:
-    """About how many values a text writes, by the marks that every one of them has."""
+    """Estimates how many values a text writes, by the marks that every one of them has."""
     return memoryview(value).tobytes().count(mark) // each
 
 
 def _lone_row(nested: Any, dtype: str) -> Array | None:
-    """One short row of floats, the commonest tensor, in a third of the time that NumPy takes; None for all others, and
-    for numbers that are too large, which may have to be told of."""
+    """Converts one short row of floats, the commonest tensor, in a third of the time that NumPy takes; None for all
+    others, and for numbers that are too large, which may have to be rounded."""
     if len(nested) != 1 or not 0 < len(nested[0]) <= _SHORT:
         return None
     kind = NUMPY[dtype]
@@ -109,15 +109,15 @@ def _nested(value: JsonValue, dtype: str, rank: int, what: str) -> object:
             try:
                 return _decoder(dtype, rank, gaps=True)(value)  # NumPy takes None for NaN
             except msgspec.DecodeError:
-                pass  # what is wrong was told above
+                pass  # the error was raised above
         elif NUMPY[dtype].kind in "iu" and (written := _whole(value, dtype, rank)) is not None:
             return written
         raise InvalidArgument(f"{what!r} must be {dtype}, nested {rank} lists deep: {error}") from None
 
 
 def _whole(value: JsonValue, dtype: str, rank: int) -> object | None:
-    """Whole numbers some of which are written with a point, as languages do that have one kind of number; None where
-    they are none, or so large that floating point would have rounded them."""
+    """Converts whole numbers some of which are written with a point, as languages do that have one kind of number; None
+    where they are none, or so large that floating point would have rounded them."""
 
     def plain(one: Any) -> Any:
         if isinstance(one, list):
@@ -133,7 +133,7 @@ def _whole(value: JsonValue, dtype: str, rank: int) -> object | None:
 
 
 def _rounded(value: JsonValue, array: Array, dtype: str, rank: int, what: str) -> list[str]:
-    """What to tell of numbers so large that the array of `dtype` does not hold all digits before their point."""
+    """Returns the note on numbers so large that the array of `dtype` does not hold all digits before their point."""
     gap = EXACT_UP_TO[dtype]
     written = np.array(_decoder(dtype, rank, gaps=True, whole=True)(value), dtype=object).ravel().tolist()
     held = array.ravel().tolist()
@@ -145,7 +145,8 @@ def _rounded(value: JsonValue, array: Array, dtype: str, rank: int, what: str) -
 
 
 def text_values(array: Array, as_base64: bool) -> object:
-    """A BYTES array as nested lists of strings; `{"b64": …}` where asked for, and for elements that are not UTF-8."""
+    """Converts a BYTES array to nested lists of strings; `{"b64": …}` where asked for, and for elements that are not
+    UTF-8."""
     flat = np.empty(array.size, dtype=object)
     for index, item in enumerate(array.ravel()):
         flat[index] = _text(item if isinstance(item, bytes) else str(item).encode(), as_base64)
@@ -153,7 +154,7 @@ def text_values(array: Array, as_base64: bool) -> object:
 
 
 def dump(value: object) -> bytes:
-    """JSON of dicts, lists, text and arrays; float32 in its own shortest digits, NaN and Infinity bare."""
+    """Encodes dicts, lists, text and arrays as JSON; float32 in its own shortest digits, NaN and Infinity bare."""
     encoded = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY, default=_default)
     if b"null" in encoded and not _finite(value):  # orjson writes null where JSON has no word for a number
         return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":")).encode()
@@ -166,8 +167,8 @@ def _ragged(what: str) -> InvalidArgument:
 
 @lru_cache(maxsize=512)
 def _decoder(dtype: str, rank: int, *, gaps: bool = False, whole: bool = False) -> ValueDecoder[object]:
-    """Of nested lists of the type's elements; `gaps`: null is one, too; `whole`: of numbers, integers stay
-    what they are, and floats too."""
+    """Returns a decoder of nested lists of the type's elements; `gaps`: null is one, too; `whole`: of numbers, integers
+    stay what they are, and floats too."""
     if dtype not in NUMPY:
         raise InvalidArgument(f"unknown data type {dtype!r}: use one of {', '.join(NUMPY)}")
     if rank > MAX_RANK:

@@ -1,4 +1,4 @@
-"""Parts of a JSON body that are not decoded yet, because how depends on what else the body says.
+"""Undecoded parts of a JSON body: how to decode them depends on what else the body says.
 
 A `JsonValue` is `msgspec.Raw` from the fast parser, or a plain Python object where the body held bare NaN or
 Infinity, which only the slow parser reads. A body's struct is generic in it: `Body[msgspec.Raw]`, `Body[Any]`.
@@ -30,7 +30,7 @@ class ValueDecoder(Generic[T]):
         self._slow = slow
 
     def __call__(self, value: JsonValue) -> T:
-        """Raises msgspec.DecodeError or RecursionError, InvalidArgument for text that is not UTF-8."""
+        """Decodes a value. Raises msgspec.DecodeError or RecursionError, InvalidArgument for text that is not UTF-8."""
         try:
             if isinstance(value, msgspec.Raw):
                 return self.raw(value)
@@ -44,7 +44,7 @@ _OBJECTS: ValueDecoder[list[dict[str, JsonValue]]] = ValueDecoder(list[dict[str,
 
 
 def first_character(value: JsonValue) -> str:
-    """The character a value begins with: '[', '{' or another; '' where there is none."""
+    """Returns the character a value begins with: '[', '{' or another; '' where there is none."""
     if isinstance(value, msgspec.Raw):
         found = _FIRST.match(value)
         return found[1].decode("latin-1") if found else ""
@@ -52,7 +52,8 @@ def first_character(value: JsonValue) -> str:
 
 
 def first_element(value: JsonValue) -> str:
-    """What a list's first element begins with; ']' where it is empty, '' where the value is no list."""
+    """Returns the character a list's first element begins with; ']' where it is empty, '' where the value is no
+    list."""
     if isinstance(value, msgspec.Raw):
         found = _SECOND.match(value)
         return found[1].decode("latin-1") if found else ""
@@ -62,7 +63,8 @@ def first_element(value: JsonValue) -> str:
 
 
 def first_of_first(value: JsonValue) -> str:
-    """What the first element of a list's first element begins with; as `first_element` where that is no list."""
+    """Returns the character that the first element of a list's first element begins with; as `first_element` where that
+    is no list."""
     if isinstance(value, msgspec.Raw):
         found = _THIRD.match(value)
         return found[1].decode("latin-1") if found else ""
@@ -78,7 +80,8 @@ def first_is_base64(value: JsonValue) -> bool:
 
 
 def members(value: JsonValue, what: str) -> dict[str, JsonValue]:
-    """An object's members, undecoded. Raises InvalidArgument where `value` is not an object, or names one twice."""
+    """Returns an object's members, undecoded. Raises InvalidArgument where `value` is not an object, or names one
+    twice."""
     try:
         found = _OBJECT(value)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -89,8 +92,8 @@ def members(value: JsonValue, what: str) -> dict[str, JsonValue]:
 
 
 def objects(value: JsonValue, what: str) -> list[dict[str, JsonValue]]:
-    """A list of objects, their members undecoded. Raises InvalidArgument for any other element, and for a member that
-    is named twice."""
+    """Returns the objects of a list, their members undecoded. Raises InvalidArgument for any other element, and for a
+    member that is named twice."""
     try:
         found = _OBJECTS(value)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -101,7 +104,7 @@ def objects(value: JsonValue, what: str) -> list[dict[str, JsonValue]]:
 
 
 def joined(values: list[JsonValue]) -> JsonValue:
-    """One list of several undecoded values."""
+    """Joins several undecoded values into one list."""
     if all(isinstance(value, msgspec.Raw) for value in values):
         return msgspec.Raw(b"[" + b",".join(values) + b"]")  # type: ignore[arg-type]
     return values

@@ -1,3 +1,2 @@
-"""What KServe's servers do beside the Open Inference Protocol: CloudEvents, and rows that are frames of pandas. Labels
-of classifiers are in `oip`.
-"""
+"""Extensions of KServe's servers to the Open Inference Protocol: CloudEvents, and rows that are pandas frames. Labels
+of classifiers are in `oip`."""

@@ -1,5 +1,4 @@
-"""CloudEvents around the bodies of KServe's V1 predict, as its servers take and give them: what was asked by an event
-is answered by one.
+"""CloudEvents around the bodies of KServe's V1 predict: a request sent as an event is answered by one.
 
 Source: https://github.com/cloudevents/spec (HTTP protocol binding, JSON format) and kserve's dataplane. In binary mode
 the body is the data and headers `ce-…` are the rest; in structured mode all is one JSON object.
@@ -20,7 +19,7 @@ _TYPE = "io.kserve.inference.response"
 
 
 class EventBody(msgspec.Struct):
-    """A structured event; extension attributes say nothing here."""
+    """A CloudEvent in structured mode; extension attributes are ignored."""
 
     specversion: str
     id: str
@@ -35,13 +34,13 @@ _decode = msgspec.json.Decoder(EventBody).decode
 
 
 def check_version(version: str) -> None:
-    """Raises InvalidArgument for a version of the specification that isn't known."""
+    """Raises InvalidArgument for an unknown version of the specification."""
     if not version.startswith("1."):
         raise InvalidArgument(f"this event is of specversion {version[:20]!r}: 1.0 is expected")
 
 
 def event_data(body: bytes | memoryview) -> bytes:
-    """The data of a structured event, which is a predict body. Raises InvalidArgument for what is no such event."""
+    """Returns the data of a structured event, which is a predict body. Raises InvalidArgument for an invalid event."""
     try:
         event = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -54,13 +53,13 @@ def event_data(body: bytes | memoryview) -> bytes:
 
 
 def answer_lines(model: str, id: str) -> bytes:
-    """The headers of an answer in binary mode, as whole lines."""
+    """Returns the headers of an answer in binary mode, as whole lines."""
     told = {"specversion": "1.0", "id": id, "source": _source(model), "type": _TYPE}
     return "".join(f"ce-{name}: {value}\r\n" for name, value in told.items()).encode()
 
 
 def answer_body(model: str, id: str, data: bytes) -> bytes:
-    """An answer in structured mode around `data`, which is JSON."""
+    """Encodes an answer in structured mode around `data`, which is JSON."""
     told = {"specversion": "1.0", "id": id, "source": _source(model), "type": _TYPE}
     head = orjson.dumps({**told, "datacontenttype": "application/json"})
     return b'%b,"data":%b}' % (head[:-1], data)

@@ -1,4 +1,4 @@
-"""Instances that are small tables themselves, as KServe's servers read them into frames of pandas, one below another.
+"""Instances that are small tables, as KServe's servers join them into one pandas frame.
 
 Each column is an object of values by index, as `DataFrame.to_dict()` writes it, or a list:
 `{"instances": [{"width": {"0": 3.5}, "length": {"0": 1.4}}]}`. Or each instance is a list of rows:
@@ -16,8 +16,8 @@ _list: ValueDecoder[list[JsonValue]] = ValueDecoder(list[msgspec.Raw], list[obje
 
 
 def rows_of_frames(given: list[dict[str, JsonValue]], signature: Signature) -> list[dict[str, JsonValue]]:
-    """The rows of all frames; `given` itself where these are rows already, as they are of a model that takes lists or
-    objects as values. Raises InvalidArgument for frames that are none, or beside rows."""
+    """Returns the rows of all frames; `given` itself where these are rows already, as they are of a model that takes
+    lists or objects as values. Raises InvalidArgument for frames that are none, or beside rows."""
     first = given[0]
     if not first or first_character(next(iter(first.values()))) not in "{[":
         return given
@@ -30,13 +30,13 @@ def rows_of_frames(given: list[dict[str, JsonValue]], signature: Signature) -> l
 
 
 def rows_of_lists(value: JsonValue, what: str) -> list[dict[str, JsonValue]]:
-    """The rows of all instances, which are lists of rows. Raises InvalidArgument for one that is none."""
+    """Returns the rows of all instances, which are lists of rows. Raises InvalidArgument for one that is none."""
     return [row for at, each in enumerate(_list(value)) for row in objects(each, f"{what} {at}")]
 
 
 def _rows(frame: dict[str, JsonValue], what: str) -> list[dict[str, JsonValue]]:
-    """A value that only some columns have an index for is missing in the others, as in pandas; a column that has none
-    at all is not there."""
+    """Returns a frame's rows. A value that only some columns have an index for is missing in the others, as in pandas;
+    a column that has none at all is not there."""
     kinds = {first_character(column) for column in frame.values()}
     if kinds == {"["}:
         lists = {name: _list(column) for name, column in frame.items()}

@@ -1,1 +1,1 @@
-"""MLflow's scoring protocol, both ways."""
+"""MLflow's scoring protocol: requests, answers and the listing of endpoints."""

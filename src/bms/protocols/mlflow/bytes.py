@@ -1,4 +1,5 @@
-"""Bytes in MLflow's scoring protocol: bare base64 in frames and answers, in lines as MIME has it; elsewhere texts.
+"""Binary values in MLflow's scoring protocol: bare base64 in frames and answers, in lines as MIME has it; elsewhere
+texts.
 
 Source: `cast_df_types_according_to_schema` and `NumpyEncoder` of mlflow/utils/proto_json_utils.py.
 """
@@ -18,10 +19,9 @@ _FRAMES = frozenset({"dataframe_split", "dataframe_records"})
 
 
 def from_base64(tensors: list[Tensor], names: Collection[str], body: bytes | memoryview) -> list[Tensor]:
-    """`tensors`, of which those in `names` came as base64 in a frame; as they are where `body` holds no frame. Values
-    written `{"b64": …}`, as TensorFlow Serving's are, were decoded already. Raises InvalidArgument for a text that is
-    no base64.
-    """
+    """Decodes those of `tensors` that are in `names` and came as base64 in a frame; returns all as they are where
+    `body` holds no frame. Values written `{"b64": …}`, as TensorFlow Serving's are, were decoded already. Raises
+    InvalidArgument for a text that is no base64."""
     if not any(tensor.name in names for tensor in tensors):
         return tensors
     said = json.loads(bytes(body))
@@ -31,14 +31,14 @@ def from_base64(tensors: list[Tensor], names: Collection[str], body: bytes | mem
 
 
 def to_base64(array: Array) -> list[Any]:
-    """Texts as MLflow's server writes bytes, nested as `array` is."""
+    """Encodes bytes as MLflow's server writes them, nested as `array` is."""
     texts = np.empty(array.size, dtype=object)
     texts[:] = [base64.encodebytes(one).decode() for one in array.ravel().tolist()]
     return texts.reshape(array.shape).tolist()  # type: ignore[no-any-return]
 
 
 def _decoded(tensor: Tensor, cells: list[Any]) -> Array:
-    """`cells` are the values as they were written, as far as they are known to be these."""
+    """Decodes base64; `cells` are the values as they were written, as far as they are known to be these."""
     values = tensor.array.ravel().tolist()
     written = cells if len(cells) == len(values) else [None] * len(values)
     out = np.empty(len(values), dtype=object)
@@ -57,7 +57,7 @@ def _decoded(tensor: Tensor, cells: list[Any]) -> Array:
 
 
 def _cells(said: dict[str, Any], name: str) -> list[Any]:
-    """A frame's column, as it was written: of this name, or the only one there is."""
+    """Returns a frame's column as it was written: the one of this name, or the only one there is."""
     if "dataframe_records" in said:
         column = [_named(row, list(row), name) for row in said["dataframe_records"]]
     else:

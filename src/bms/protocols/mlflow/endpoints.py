@@ -1,5 +1,4 @@
-"""What MLflow's deployment clients are told of deployments, which they call endpoints: those of its own server, and
-those of Databricks.
+"""Lists deployments as endpoints, for MLflow's deployment clients: those of its own server, and those of Databricks.
 
 Sources: `Endpoint` of mlflow/gateway/config.py; https://docs.databricks.com/api/workspace/servingendpoints/get.
 """
@@ -15,7 +14,7 @@ _PROVIDER = "bms"
 
 
 def encode_endpoints(entries: Iterable[DeploymentEntry]) -> bytes:
-    """All of a tenant, on one page."""
+    """Encodes all deployments of a tenant, on one page."""
     return orjson.dumps({"endpoints": [_endpoint(entry) for entry in _sorted(entries)], "next_page_token": None})
 
 

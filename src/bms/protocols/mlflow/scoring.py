@@ -1,4 +1,4 @@
-"""MLflow's scoring protocol, both ways: what is sent to `/invocations`, and `{"predictions": …}`.
+"""MLflow's scoring protocol: decodes bodies of `/invocations` and encodes `{"predictions": …}`.
 
 Source: mlflow/pyfunc/scoring_server/__init__.py and mlflow/utils/proto_json_utils.py of MLflow 3.17. Where its server
 leaves out what it does not know, parameters above all, this one refuses.
@@ -37,14 +37,15 @@ _CODES = {
 
 
 def error_body(error: BmsError) -> bytes:
-    """As MLflow writes errors: `error_code` is one of its own names."""
+    """Encodes an error as MLflow writes it: `error_code` is one of its own names."""
     return dump({"error_code": _CODES.get(error.code, error.code), "message": error.message})
 
 
 def decode_invocation(
     body: bytes | memoryview, content_type: bytes, model: str, signatures: Mapping[str, Signature]
 ) -> DecodedPredict:
-    """A body of JSON, or of CSV by its content type. Columns that the model does not have are left out, and told.
+    """Decodes a body of JSON, or of CSV by its content type. Columns that the model does not have are left out, with a
+    note.
 
     Raises InvalidArgument for what does not fit the model, UnsupportedMedia for another character set than UTF-8.
     """
@@ -72,7 +73,8 @@ def decode_invocation(
 
 
 def encode_invocation(response: InferResponse, decoded: DecodedPredict, signature: Signature) -> bytes:
-    """Raises InvalidArgument where a model's outputs have no common number of rows, but are a frame."""
+    """Encodes an answer. Raises InvalidArgument where a model's outputs have no common number of rows, but are a
+    frame."""
     predicted, outputs = _predicted(signature), list(response.outputs)
     if predicted is None:
         several = "records" if decoded.row_form else "columns"
@@ -94,7 +96,8 @@ def encode_invocation(response: InferResponse, decoded: DecodedPredict, signatur
 
 
 def _predicted(signature: Signature) -> Predicted | None:
-    """None where it is not known, or is of outputs that this signature was declared without."""
+    """Returns the form of the answer; None where it is not known, or is of outputs that this signature was declared
+    without."""
     predicted = signature.predicted
     known = {spec.name for spec in signature.outputs}
     return predicted if predicted is not None and known.issuperset(predicted.outputs) else None
@@ -114,7 +117,7 @@ def _values(tensor: Tensor, predicted: Predicted) -> Any:
 def _records(outputs: list[Tensor], names: tuple[str, ...], values: list[Any]) -> list[dict[str, Any]]:
     lengths = {tensor.array.shape[0] if tensor.array.ndim else None for tensor in outputs}
     if len(lengths) != 1 or None in lengths:
-        raise InvalidArgument("the model's outputs have no common number of rows, so that they are no frame")
+        raise InvalidArgument("the model's outputs have no common number of rows, so that they can't be a frame")
     return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
 
 

@@ -1,4 +1,4 @@
-"""The classification extension: instead of all scores of a row, its best few as `value:index[:label]`.
+"""The classification extension: the best few classes of each row as `value:index[:label]`, instead of all scores.
 
 Source: https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_classification.md
 Values are written in their own shortest digits, which lose nothing; equal ones come in the order of their indices.
@@ -17,7 +17,7 @@ from bms.core.tensors.tensor import Array
 
 
 class TopClasses(NamedTuple):
-    """At most how many of an output's best classes to answer, and what they are called where that is known."""
+    """How many of an output's best classes to answer at most, and their labels where they are known."""
 
     most: int
     labels: tuple[str, ...]
@@ -25,14 +25,15 @@ class TopClasses(NamedTuple):
 
 
 def classes_of(signature: Signature, output: str, count: int) -> TopClasses:
-    """What `parameters.classification` of one output means. Raises InvalidArgument for an output without numbers."""
+    """Reads `parameters.classification` of one output. Raises InvalidArgument for an output without numbers."""
     if signature.output(output).dtype == "BYTES":
         raise InvalidArgument(f"output {output!r} holds BYTES: classification needs numbers to compare")
     return TopClasses(count, class_labels(signature, output), signature.batched)
 
 
 def best_classes(array: Array, wanted: TopClasses) -> Array:
-    """BYTES of shape [rows, k], or [k] where the model is not batched; k is `wanted.most`, or as many as there are.
+    """Returns BYTES of shape [rows, k], or [k] where the model is not batched; k is `wanted.most`, or as many as there
+    are.
 
     Classes are numbered in row-major order where a row has several dimensions.
     """
@@ -49,7 +50,7 @@ def best_classes(array: Array, wanted: TopClasses) -> Array:
 
 
 def _descending(line: Array) -> npt.NDArray[np.intp]:
-    """Indices from the largest to the smallest; equal ones in order, NaN last."""
+    """Returns indices from the largest to the smallest; equal ones in order, NaN last."""
     if line.dtype.kind == "f":
         return np.argsort(np.negative(line), kind="stable")
     return (line.size - 1 - np.argsort(line[::-1], kind="stable"))[::-1]

@@ -1,4 +1,4 @@
-"""A model's configuration as Triton's clients read it, made of what is known of a served version.
+"""Model configurations as Triton's clients read them, derived from a served version.
 
 Source: https://github.com/triton-inference-server/common/blob/main/protobuf/model_config.proto, as its JSON form.
 """
@@ -12,7 +12,7 @@ from bms.protocols.oip.metadata import shown_signature
 
 
 def encode_config(entry: DeploymentEntry, version: ServedVersion) -> bytes:
-    """The answer of `GET /v2/models/M[/versions/V]/config`.
+    """Encodes the answer of `GET /v2/models/M[/versions/V]/config`.
 
     Where the version says no `max_batch_size` it is 0, and dimensions are whole, the first one free where the model is
     batched: a request may have any number of rows, however many run together.

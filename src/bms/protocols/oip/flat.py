@@ -1,4 +1,4 @@
-"""The commonest body of the Open Inference Protocol v2 in one pass: JSON, one FP32 or FP64 input, as a flat list.
+"""A fast path for the commonest body of the Open Inference Protocol v2: JSON, one FP32 or FP64 input, as a flat list.
 
 Whatever is not plainly that is left to the general way in `oip.py`, which reads it or says what is wrong with it; for
 what is, both give the same (tests/unit/protocols hold them together).
@@ -26,7 +26,7 @@ Signatures = Mapping[str, Signature]
 
 
 class FlatInput(msgspec.Struct, forbid_unknown_fields=True):
-    """As `InputBody`, without parameters: those may say that there are no JSON data."""
+    """An input of such a body: `InputBody` without parameters, which may say that there are no JSON data."""
 
     name: str
     shape: tuple[int, ...]
@@ -35,7 +35,7 @@ class FlatInput(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class FlatBody(msgspec.Struct, forbid_unknown_fields=True):
-    """As `InferBody`, without a choice of outputs."""
+    """Such a body: `InferBody` without a choice of outputs."""
 
     inputs: list[FlatInput]
     id: str | None = None
@@ -43,7 +43,8 @@ class FlatBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class FlatBodyPlan(NamedTuple):
-    """What such bodies mean to a version whose default signature takes one tensor of floats, rows of a known shape."""
+    """How to decode such bodies for a version whose default signature takes one tensor of floats, rows of a known
+    shape."""
 
     input: str
     dtype: str
@@ -57,20 +58,20 @@ class FlatBodyPlan(NamedTuple):
 
 
 _decode = msgspec.json.Decoder(FlatBody).decode
-_lanes: dict[int, tuple[Signatures, FlatBodyPlan | None]] = {}
+_plans: dict[int, tuple[Signatures, FlatBodyPlan | None]] = {}
 
 
 def decode_flat(
     body: bytes | memoryview, model: str, signatures: Signatures
 ) -> tuple[InferRequest, int, dict[str, Any] | None] | None:
-    """The request, its rows, and its parameters, not yet looked at; None for a body to be read the general way."""
+    """Returns the request, its rows, and its parameters, unchecked; None for a body to be decoded the general way."""
     if len(body) > _LONGEST:
         return None
-    known = _lanes.get(id(signatures))
-    lane = known[1] if known is not None and known[0] is signatures else _learn(signatures)
-    if lane is None:
+    known = _plans.get(id(signatures))
+    plan = known[1] if known is not None and known[0] is signatures else _make_plan(signatures)
+    if plan is None:
         return None
-    input, dtype, kind, letter, tops, small, inner, size, pack = lane
+    input, dtype, kind, letter, tops, small, inner, size, pack = plan
     try:
         parsed = _decode(body)
         (given,) = parsed.inputs
@@ -94,16 +95,17 @@ def decode_flat(
     return InferRequest(model=model, inputs=[tensor], signature=DEFAULT, id=parsed.id or None), rows, parsed.parameters
 
 
-def _learn(signatures: Signatures) -> FlatBodyPlan | None:
-    """Remembered for as long as the version is served; versions are few, and old ones are forgotten together."""
-    if len(_lanes) >= _REMEMBERED:
-        _lanes.clear()
-    lane = _lane(signatures.get(DEFAULT))
-    _lanes[id(signatures)] = (signatures, lane)
-    return lane
+def _make_plan(signatures: Signatures) -> FlatBodyPlan | None:
+    """Makes and caches the plan of a version, for as long as it is served; versions are few, and old ones are dropped
+    together."""
+    if len(_plans) >= _REMEMBERED:
+        _plans.clear()
+    plan = _plan(signatures.get(DEFAULT))
+    _plans[id(signatures)] = (signatures, plan)
+    return plan
 
 
-def _lane(signature: Signature | None) -> FlatBodyPlan | None:
+def _plan(signature: Signature | None) -> FlatBodyPlan | None:
     if signature is None or not signature.batched or len(signature.inputs) != 1:
         return None
     (spec,) = signature.inputs

@@ -1,4 +1,4 @@
-"""The generate extension: inputs by name as plain JSON in, outputs by name as plain JSON out, once or as events.
+"""Triton's generate extension: inputs by name as plain JSON in, outputs by name as plain JSON out, once or as events.
 
 Source: https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_generate.md
 A value is one row unless it is nested as deep as the input has dimensions; so `"text"` is a whole request for a
@@ -36,7 +36,8 @@ _parameters: ValueDecoder[dict[str, Any]] = ValueDecoder(dict[str, Any], dict[st
 
 
 def decode_generate(body: bytes | memoryview, model: str, signatures: Mapping[str, Signature]) -> DecodedInfer:
-    """Members that name no input are parameters, and members of `parameters` that name an input are inputs.
+    """Decodes a body. Members that name no input are parameters, and members of `parameters` that name an input are
+    inputs.
 
     Raises InvalidArgument for what does not fit the signature it means.
     """
@@ -65,7 +66,7 @@ def decode_generate(body: bytes | memoryview, model: str, signatures: Mapping[st
 
 
 def encode_generate(response: InferResponse) -> bytes:
-    """One answer. An output of one element is written as that element, one of one row as that row.
+    """Encodes one answer. An output of one element is written as that element, one of one row as that row.
 
     Raises InvalidArgument for outputs that JSON cannot carry.
     """
@@ -78,12 +79,12 @@ def encode_generate(response: InferResponse) -> bytes:
 
 
 def encode_event(response: InferResponse) -> bytes:
-    """One answer of a stream, as an event. Errors as in `encode_generate`."""
+    """Encodes one answer of a stream, as an event. Errors as in `encode_generate`."""
     return b"data: %b\n\n" % encode_generate(response)
 
 
 def encode_error_event(error: BmsError) -> bytes:
-    """What went wrong after the stream had begun, when its status was already told: in words, and by its code."""
+    """Encodes an error after the stream had begun, when its status was already sent: in words, and by its code."""
     return b"data: %b\n\n" % dump({"error": error.message, "code": error.code})
 
 
@@ -109,11 +110,11 @@ def _scalar_of(value: JsonValue, name: str, inputs: Collection[str]) -> Scalar:
 def _refuse_reserved(signature: Signature) -> None:
     for spec in (*signature.inputs, *signature.outputs):
         if spec.name in RESERVED:
-            raise InvalidArgument(f"a tensor of this model is named {spec.name!r}, which generate keeps: use infer")
+            raise InvalidArgument(f"a tensor of this model is named {spec.name!r}, which generate reserves: use infer")
 
 
 def _array(value: JsonValue, dtype: str, rank: int, name: str, notes: list[str]) -> Array:
-    """`value` with dimensions of 1 put in front until it has `rank` of them."""
+    """Returns `value` with dimensions of 1 put in front until it has `rank` of them."""
     depth = _depth(value)
     if depth > rank:
         raise InvalidArgument(f"{name!r} is nested {depth} lists deep, expected at most {rank}")
@@ -122,7 +123,7 @@ def _array(value: JsonValue, dtype: str, rank: int, name: str, notes: list[str])
 
 
 def _depth(value: JsonValue) -> int:
-    """How many lists a value begins with."""
+    """Returns how many lists a value begins with."""
     if isinstance(value, msgspec.Raw):
         head = bytes(memoryview(value)[: 4 * MAX_RANK])
         return head[: len(head) - len(head.lstrip(_OPENING))].count(b"[")

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol v2 over REST: infer bodies to requests and answers to bodies.
+"""Infer bodies of the Open Inference Protocol v2 over REST: decodes requests and encodes answers.
 
 Source: https://github.com/kserve/open-inference-protocol and Triton's binary tensor extension: a header says how
 long the JSON part is, raw little-endian tensors follow it in the order of their descriptions.
@@ -20,7 +20,7 @@ from bms.core.tensors.sequences import SequenceStep
 from bms.core.tensors.signature import Signature, check_inputs, usual_rows
 from bms.core.tensors.tensor import Tensor, dtype_of, to_raw
 from bms.protocols.client_memory import REGION, refuse_shared_memory
-from bms.protocols.client_names import understood
+from bms.protocols.client_names import map_client_names
 from bms.protocols.content_types import content_of
 from bms.protocols.json.bodies import BodyDecoder, Read
 from bms.protocols.json.repeats import quotes_of
@@ -29,7 +29,7 @@ from bms.protocols.json.values import JsonValue
 from bms.protocols.oip.classes import NO_CLASSES, TopClasses, best_classes, classes_of
 from bms.protocols.oip.flat import decode_flat
 from bms.protocols.oip.large import decode_large
-from bms.protocols.oip.rows import encode_share
+from bms.protocols.oip.rows import encode_rows
 from bms.protocols.oip.tensors import (
     CONTENT_TYPE,
     InputBody,
@@ -51,14 +51,14 @@ _OWN_BEGIN = ("sequence_", "triton_")
 
 
 class OutputBody(msgspec.Struct):
-    """One tensor a client wants."""
+    """One tensor that a client wants."""
 
     name: str
     parameters: dict[str, Any] | None = None
 
 
 class InferBody(msgspec.Struct, Generic[V]):
-    """What a client sends to `…/infer`."""
+    """The body that a client sends to `…/infer`."""
 
     inputs: list[LooseInputBody[V]]
     id: str | None = None
@@ -67,11 +67,11 @@ class InferBody(msgspec.Struct, Generic[V]):
 
 
 class StrictOutputBody(OutputBody, forbid_unknown_fields=True):
-    """The same without anything else."""
+    """`OutputBody` that refuses unknown members."""
 
 
 class StrictInferBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
-    """As `InferBody`, without anything else in it or in what it holds."""
+    """`InferBody` that refuses unknown members at any depth."""
 
     inputs: list[StrictInputBody[V]]
     id: str | None = None
@@ -80,8 +80,8 @@ class StrictInferBody(msgspec.Struct, Generic[V], forbid_unknown_fields=True):
 
 
 class DecodedInfer(NamedTuple):
-    """A decoded request, its number of rows, and how to answer: which outputs as raw tensors (all by default, or
-    some), of which the best classes alone, and which at all, where these are others than the model is asked for."""
+    """A decoded request, its number of rows, and how to answer: which outputs as raw tensors (all by default, or some),
+    which by their best classes alone, and which at all, where these differ from those asked of the model."""
 
     request: InferRequest
     rows: int
@@ -92,7 +92,7 @@ class DecodedInfer(NamedTuple):
 
 
 def _quotes(parsed: InferBody[JsonValue]) -> int:
-    """The quotation marks that such a body is written with, `null`s and marks within texts aside."""
+    """Counts the quotation marks that such a body is written with, `null`s and marks within texts aside."""
     count = 2
     for each in parsed.inputs:
         parameters, data = each.parameters, each.data
@@ -125,8 +125,8 @@ _LONGEST, _MOST = 1024, 1024  # bytes of an outline, and how many are remembered
 
 
 def _outline(text: bytes) -> Read[InferBody[JsonValue]]:
-    """The JSON part before raw tensors. A client's is nearly always the same, but for the tensors' bytes behind it, so
-    those that hold no data are remembered as they were understood."""
+    """Parses the JSON part before raw tensors. A client's is nearly always the same, but for the tensors' bytes behind
+    it, so parsed ones that hold no data are cached."""
     found = _outlines.get(text)
     if found is None:
         found = _body(text)
@@ -140,7 +140,8 @@ def _outline(text: bytes) -> Read[InferBody[JsonValue]]:
 def decode_infer(
     body: bytes | memoryview, json_length: int | None, model: str, signatures: Mapping[str, Signature]
 ) -> DecodedInfer:
-    """`json_length` is the header Inference-Header-Content-Length, None where it was not sent; 0: one raw input.
+    """Decodes a body. `json_length` is the header Inference-Header-Content-Length, None where it was not sent; 0: one
+    raw input.
 
     Raises InvalidArgument for what does not fit the signature it means.
     """
@@ -211,7 +212,7 @@ def _of_json(
     if not (rows := usual_rows(signatures[chosen], tensors)):
         notes = [] if notes is None else notes
         content_type = parameters.get(CONTENT_TYPE) if parameters else None
-        chosen, tensors = understood(signatures, named, tensors, content_type, notes)
+        chosen, tensors = map_client_names(signatures, named, tensors, content_type, notes)
         tensors, rows, told = fit_inputs(signatures[chosen], tensors)
     request = InferRequest(model=model, inputs=tensors, signature=chosen, id=id or None)
     if notes or told:
@@ -227,14 +228,14 @@ def _with_parameters(
 
 
 def encode_infer(response: InferResponse, decoded: DecodedInfer) -> tuple[bytes, int | None]:
-    """The body and the length of its JSON part, None where it is all JSON.
+    """Returns the body and the length of its JSON part, None where it is all JSON.
 
     Raises InvalidArgument for outputs that JSON cannot carry.
     """
     outputs = response.outputs
     # Share is a Sequence, and isinstance asks an abstract class for longer than all of this takes.
     if type(outputs) is OutputRows and not (decoded.all_binary or decoded.binary or decoded.classes):
-        body = encode_share(response.model, response.version, response.id, outputs)
+        body = encode_rows(response.model, response.version, response.id, outputs)
         if body is not None:
             return body, None
     described: list[dict[str, object]] = []
@@ -264,11 +265,11 @@ def encode_infer(response: InferResponse, decoded: DecodedInfer) -> tuple[bytes,
 
 
 def set_parameters(request: InferRequest, parameters: Mapping[str, Any], signatures: Mapping[str, Signature]) -> None:
-    """What the protocol reserves, `timeout` in microseconds, `priority`, and of which sequence it is a step, and the
-    model's own.
+    """Sets what the protocol reserves, `timeout` in microseconds, `priority`, and the step of a sequence, and the
+    model's own parameters.
 
-    What is neither is refused by a model that has parameters, and told in a note by one that has none: clients and what
-    lies between send their own. Raises InvalidArgument for that, and for a step to a model that keeps nothing.
+    What is neither is refused by a model that has parameters, and recorded in a note by one that has none: clients and
+    what lies between send their own. Raises InvalidArgument for that, and for a step to a model that keeps nothing.
     """
     if id := parameters.get("sequence_id"):
         check_sequence(signatures[request.signature or ""], request.model)
@@ -281,7 +282,8 @@ def set_parameters(request: InferRequest, parameters: Mapping[str, Any], signatu
 
 
 def _set_own(request: InferRequest, parameters: Mapping[str, Any], signature: Signature) -> None:
-    """Each by its name, or all in `params`, an object or its JSON, which no name of the protocol's own can hide."""
+    """Sets the model's parameters: each by its name, or all in `params`, an object or its JSON, which no name of the
+    protocol's own can hide."""
     given = {
         name: value
         for name, value in parameters.items()
@@ -303,7 +305,8 @@ def _set_own(request: InferRequest, parameters: Mapping[str, Any], signature: Si
 
 
 def _step(id: object, parameters: Mapping[str, Any]) -> SequenceStep:
-    """Raises InvalidArgument for an id that is none, and for flags that are no truth values."""
+    """Reads the step of a sequence. Raises InvalidArgument for an id that is none, and for flags that are no truth
+    values."""
     id = without_point(id)
     named = isinstance(id, str) and len(id) <= _LONGEST_ID
     numbered = isinstance(id, int) and not isinstance(id, bool) and 0 < id < 1 << 64
@@ -318,7 +321,7 @@ def _step(id: object, parameters: Mapping[str, Any]) -> SequenceStep:
 
 
 def signature_name(parameters: Mapping[str, Any]) -> str | None:
-    """The signature that is asked for by name, None where none is."""
+    """Returns the signature that is asked for by name, None where none is."""
     value = parameters.get("signature_name")
     if value is not None and not isinstance(value, str):
         raise InvalidArgument("parameter 'signature_name' must be a string")

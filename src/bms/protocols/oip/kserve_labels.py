@@ -1,4 +1,4 @@
-"""What KServe's servers answer for a classifier: the label of each row alone, as its `predict` says it.
+"""Answers of classifiers as KServe's servers give them: the label of each row alone.
 
 By V1 `{"predictions": [1, 1]}`, by V2 one output, `output-0`, which metadata list and a request may name, beside the
 model's own outputs. Source: kserve's sklearn, xgboost and lightgbm servers (`get_predict_response`), and its e2e tests.
@@ -26,8 +26,8 @@ _labelled: dict[int, tuple[Mapping[str, Signature], Mapping[str, Signature]]] = 
 
 
 def with_labels(signatures: Mapping[str, Signature]) -> Mapping[str, Signature]:
-    """The signatures as clients of V2 see them: those of classifiers have `output-0`, first. The same object for the
-    same signatures, as whoever remembers what a request means to them counts on."""
+    """Returns the signatures as V2 clients see them: those of classifiers have `output-0`, first. The same object for
+    the same signatures, since whoever caches what a request means relies on it."""
     found = _labelled.get(id(signatures))
     if found is None or found[0] is not signatures:
         if len(_labelled) >= _MOST:
@@ -37,8 +37,8 @@ def with_labels(signatures: Mapping[str, Signature]) -> Mapping[str, Signature]:
     return found[1]
 
 
-def labels_asked(decoded: DecodedInfer, signatures: Mapping[str, Signature]) -> DecodedInfer:
-    """What is asked of the model where `output-0` is asked for by name; `asked` tells what its answer has."""
+def label_request(decoded: DecodedInfer, signatures: Mapping[str, Signature]) -> DecodedInfer:
+    """Translates a request for `output-0` into outputs of the model; `asked` records what its answer has."""
     request = decoded.request
     if _OUTPUT not in request.outputs:
         return decoded
@@ -52,8 +52,8 @@ def labels_asked(decoded: DecodedInfer, signatures: Mapping[str, Signature]) -> 
 
 
 def encode_labels(response: InferResponse, signature: Signature) -> bytes | None:
-    """The body by V1; None where the outputs say no label for each row, which is then answered as TensorFlow Serving
-    does."""
+    """Encodes a V1 body; None where the outputs have no label for each row, which is then answered as TensorFlow
+    Serving does."""
     labels = _labels(response.outputs, signature)
     if labels is None:
         return None
@@ -61,9 +61,9 @@ def encode_labels(response: InferResponse, signature: Signature) -> bytes | None
     return dump({"predictions": text_values(labels, False) if column.dtype == "BYTES" else labels})
 
 
-def labels_told(response: InferResponse, decoded: DecodedInfer, signature: Signature) -> InferResponse:
-    """The answer by V2: of a request that names no outputs labels alone, `response` itself where its outputs say none
-    for each row; else what it names."""
+def label_response(response: InferResponse, decoded: DecodedInfer, signature: Signature) -> InferResponse:
+    """Builds a V2 answer: for a request that names no outputs labels alone, `response` itself where its outputs have
+    none for each row; else the outputs that it names."""
     if decoded.asked:
         return _answer(response, [_named_output(response, name, signature) for name in decoded.asked])
     if decoded.request.outputs:
@@ -98,7 +98,8 @@ def _with_label(signature: Signature) -> Signature:
 
 
 def _source(signature: Signature) -> TensorSpec | None:
-    """The output that labels are made of; None where there are none, or the model's own would be hidden by them."""
+    """Returns the output that labels are made of; None where there are none, or the model's own would be hidden by
+    them."""
     specs = signature.outputs
     if signature.method != "classify" or any(spec.name == _OUTPUT for spec in specs):
         return None
@@ -109,7 +110,7 @@ def _source(signature: Signature) -> TensorSpec | None:
 
 
 def _labels(outputs: Iterable[Tensor], signature: Signature) -> Array | None:
-    """One a row: the output that is called so, else the class with the largest score by its name."""
+    """Returns a label for each row: the output that is called so, else the class with the largest score by its name."""
     given = list(outputs)
     if signature.method != "classify" or any(one.name == _OUTPUT for one in given):
         return None
@@ -127,7 +128,7 @@ def _one_a_row(array: Array) -> bool:
 
 
 def _best(scores: Array, signature: Signature) -> Array:
-    """The names of the classes with the largest scores; names that are all whole numbers are numbers."""
+    """Returns the names of the classes with the largest scores; names that are all whole numbers become numbers."""
     labels = signature.labels
     best: npt.NDArray[np.intp] = np.argmax(scores, axis=1)
     names = labels if len(labels) == scores.shape[1] else numbered(scores.shape[1])

@@ -1,4 +1,5 @@
-"""Large JSON bodies of the Open Inference Protocol v2 whose tensors are flat lists of numbers: read once, by simdjson.
+"""A fast path for large JSON bodies of the Open Inference Protocol v2 whose tensors are flat lists of numbers, by
+simdjson.
 
 As with `oip/flat.py`, whatever is not plainly that is left to the general way, and for what is, both give the same.
 """
@@ -20,7 +21,7 @@ Large = tuple[list[Tensor], str | None, Mapping[str, Any]]
 
 
 def decode_large(body: bytes | memoryview) -> Large | None:
-    """The inputs, not yet checked against a signature; the id; the parameters. None for any other body."""
+    """Returns the inputs, not yet checked against a signature; the id; the parameters. None for any other body."""
     if simdjson is None or len(body) < LARGE:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What the Open Inference Protocol v2 says of a server and its models."""
+"""Server and model metadata of the Open Inference Protocol v2."""
 
 import orjson
 
@@ -6,7 +6,7 @@ from bms.core.serving.snapshot import DeploymentEntry, ServedVersion
 from bms.core.tensors.signature import DEFAULT, Signature, TensorSpec
 from bms.protocols.oip.kserve_labels import with_labels
 
-EXTENSIONS = (  # by the names Triton gives them; those that are not served are not told
+EXTENSIONS = (  # by the names Triton gives them; those that are not served are not listed
     "binary_tensor_data",
     "classification",
     "logging",
@@ -21,12 +21,12 @@ EXTENSIONS = (  # by the names Triton gives them; those that are not served are 
 
 
 def encode_server(version: str) -> bytes:
-    """The answer of `GET /v2`."""
+    """Encodes the answer of `GET /v2`."""
     return orjson.dumps({"name": "bms", "version": version, "extensions": EXTENSIONS})
 
 
 def encode_health(name: str, good: bool) -> bytes:
-    """The answer of `/v2/health/live` and `/v2/health/ready`: clients read one key or the other."""
+    """Encodes the answer of `/v2/health/live` and `/v2/health/ready`: clients read one key or the other."""
     return orjson.dumps({"live": True, "ready": good} if name == "ready" else {"live": good})
 
 
@@ -35,7 +35,7 @@ def encode_model_ready(model: str, ready: bool) -> bytes:
 
 
 def encode_model(entry: DeploymentEntry, version: ServedVersion) -> bytes:
-    """The answer of `GET /v2/models/M[/versions/V]`: the default signature's tensors, or the only one's."""
+    """Encodes the answer of `GET /v2/models/M[/versions/V]`: the default signature's tensors, or the only one's."""
     signature = shown_signature(entry, version)
     return orjson.dumps(
         {
@@ -49,8 +49,8 @@ def encode_model(entry: DeploymentEntry, version: ServedVersion) -> bytes:
 
 
 def shown_signature(entry: DeploymentEntry, version: ServedVersion) -> Signature | None:
-    """The one signature that a protocol without signatures tells of: the default one, or the first; with the output
-    that a deployment which answers as KServe has for labels."""
+    """Returns the one signature that a protocol without signatures describes: the default one, or the first; with the
+    output for labels, where the deployment answers as KServe."""
     signatures = with_labels(version.signatures) if entry.dialect == "kserve" else version.signatures
     return signatures.get(DEFAULT) or next(iter(signatures.values()), None)
 

@@ -1,4 +1,4 @@
-"""The model repository extension: what is there, and in which state.
+"""The model repository extension: the index of models and their states.
 
 Source: https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_model_repository.md
 """
@@ -21,14 +21,15 @@ _STATES = {
 
 
 class IndexBody(msgspec.Struct, frozen=True):
-    """What a client may send to `/v2/repository/index`."""
+    """The body that a client may send to `/v2/repository/index`."""
 
     ready: bool = False
     repository_name: str | None = None
 
 
 def decode_index(body: bytes | memoryview) -> bool:
-    """Whether only what is ready is asked for. Raises InvalidArgument for a body that is none of the protocol's."""
+    """Returns whether only ready models are asked for. Raises InvalidArgument for a body that is none of the
+    protocol's."""
     if not bytes(body).strip():
         return False
     try:
@@ -38,7 +39,8 @@ def decode_index(body: bytes | memoryview) -> bool:
 
 
 def encode_index(entries: Iterable[DeploymentEntry], ready_only: bool) -> bytes:
-    """An item for every version of every deployment, by name and number; a deployment without one has an item too."""
+    """Encodes an item for every version of every deployment, by name and number; a deployment without one has an item
+    too."""
     items: list[dict[str, str]] = []
     for entry in sorted(entries, key=lambda entry: entry.name):
         versions = sorted(entry.versions, key=lambda version: version.number)

@@ -1,6 +1,7 @@
-"""Answers of the Open Inference Protocol v2 to calls that ran together: all their numbers are written as JSON at once,
-and each answer is put together from its rows. For the same outputs it gives the bytes that `oip.py` gives; beside a
-number that JSON has no word for, in any of the rows, the others may be written in other digits, for the same values."""
+"""A fast path for answers of the Open Inference Protocol v2 to calls that ran together: all their numbers are written
+as JSON at once, and each answer is put together from its rows. For the same outputs it gives the bytes that `infer.py`
+gives; beside a number that JSON has no word for, in any of the rows, the others may be written in other digits, for the
+same values."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -13,15 +14,16 @@ from bms.protocols.json.tensors import dump
 
 
 class _Output(NamedTuple):
-    """`before` and `middle` stand around the number of rows; `rows` are the numbers of each, without brackets."""
+    """An output encoded in parts: `before` and `middle` stand around the number of rows; `rows` are the numbers of
+    each, without brackets."""
 
     before: bytes
     middle: bytes
     rows: list[bytes]
 
 
-def encode_share(model: str, version: int, id: str | None, outputs: OutputRows) -> bytes | None:
-    """The body with all outputs in JSON; None where some of them are not numbers that JSON carries."""
+def encode_rows(model: str, version: int, id: str | None, outputs: OutputRows) -> bytes | None:
+    """Encodes one call's body with all outputs in JSON; None where some of them are not numbers that JSON carries."""
     whole = outputs.whole
     written = whole.memo
     if not isinstance(written, list):
@@ -66,7 +68,7 @@ def _write(whole: Together) -> list[_Output] | None:
 
 
 def _rows(array: Array) -> list[bytes]:
-    """The numbers of each row, with commas between."""
+    """Encodes the numbers of each row, with commas between."""
     if array.ndim == 1:
         return dump(array)[1:-1].split(b",")
     return dump(array.reshape(len(array), -1))[2:-2].split(b"],[")

@@ -1,4 +1,4 @@
-"""The trace and logging extensions: settings as Triton's clients read them. Here they are fixed: a client changes none.
+"""The trace and logging extensions: fixed settings, as Triton's clients read them; a client changes none.
 
 Sources: https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_trace.md and
 extension_logging.md
@@ -39,12 +39,12 @@ _INSTEAD: dict[Setting, str] = {
 
 
 def encode_settings(kind: Setting) -> bytes:
-    """The answer of `GET /v2/trace/setting`, `/v2/models/M/trace/setting` and `/v2/logging`."""
+    """Encodes the answer of `GET /v2/trace/setting`, `/v2/models/M/trace/setting` and `/v2/logging`."""
     return orjson.dumps(SETTINGS[kind])
 
 
 def check_settings(kind: Setting, body: bytes | memoryview) -> None:
-    """What a client would have changed by POST. Raises InvalidArgument for a body or a setting that there is not,
+    """Checks a POST that would change settings. Raises InvalidArgument for an invalid body or an unknown setting,
     Unimplemented for a change."""
     text = bytes(body).strip()
     try:
@@ -55,7 +55,7 @@ def check_settings(kind: Setting, body: bytes | memoryview) -> None:
 
 
 def check_same(kind: Setting, given: Mapping[str, object]) -> None:
-    """None means the value by default, which all have. Raises as `check_settings`."""
+    """Checks that a setting keeps its value; None means the default, which all have. Raises as `check_settings`."""
     known = SETTINGS[kind]
     for name, value in given.items():
         if name not in known:

@@ -1,4 +1,4 @@
-"""The statistics extension: how often and how long a version was asked.
+"""The statistics extension: how often a version was called, and for how long.
 
 Source: https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_statistics.md
 """
@@ -10,7 +10,7 @@ import orjson
 
 
 class VersionStatistics(NamedTuple):
-    """What was counted for one version since the process that counted began. Times in nanoseconds."""
+    """Counts for one version since the counting process began. Times in nanoseconds."""
 
     successes: int = 0
     failures: int = 0
@@ -24,12 +24,12 @@ class VersionStatistics(NamedTuple):
 
     @property
     def executions(self) -> int:
-        """Runs of the model."""
+        """How often the model ran."""
         return round(sum([runs for _, runs, _ in self.batches]))
 
 
 def encode_statistics(counted: Iterable[tuple[str, int, VersionStatistics]]) -> bytes:
-    """The answer of `…/stats`, by (name, version). What nobody measures or caches has the count 0."""
+    """Encodes the answer of `…/stats`, by (name, version). What nobody measures or caches has the count 0."""
     return orjson.dumps({"model_stats": [_model(name, number, seen) for name, number, seen in counted]})
 
 

@@ -32,7 +32,7 @@ class InputBody(msgspec.Struct, Generic[V]):
 
 
 class LooseInputBody(InputBody[V], Generic[V], kw_only=True):
-    """The same, whose shape may be written with points (`[1.0, 4.0]`), as languages of one kind of number do."""
+    """`InputBody` whose shape may be written with points (`[1.0, 4.0]`), as languages of one kind of number do."""
 
     shape: tuple[int | float, ...]  # type: ignore[assignment]
 
@@ -44,14 +44,14 @@ class LooseInputBody(InputBody[V], Generic[V], kw_only=True):
 
 
 class StrictInputBody(InputBody[V], Generic[V], forbid_unknown_fields=True):
-    """The same without anything else."""
+    """`InputBody` that refuses unknown members."""
 
 
 def read_input(given: InputBody[JsonValue], body: memoryview, at: int, notes: list[str]) -> tuple[list[Tensor], int]:
-    """The tensor described by `given` and how many bytes of `body`, from `at` on, it took.
+    """Returns the tensor described by `given` and how many bytes of `body`, from `at` on, it took.
 
     Where JSON data hold null, which is NaN in floating-point numbers, a mask of it comes beside other types. Whole
-    numbers that were rounded are told in `notes`. Raises InvalidArgument for elements that are not those declared.
+    numbers that were rounded are recorded in `notes`. Raises InvalidArgument for elements that are not those declared.
     """
     name, shape = given.name, given.shape
     if shape and min(shape) < 0:
@@ -75,7 +75,7 @@ def read_input(given: InputBody[JsonValue], body: memoryview, at: int, notes: li
 
 
 def raw_array(datatype: str, shape: tuple[int, ...], raw: bytes | memoryview) -> Array:
-    """The array of a raw tensor as a client may send it. Errors as in `from_raw`.
+    """Returns the array of a raw tensor as a client may send it. Errors as in `from_raw`.
 
     BF16 is the upper half of FP32's bits: it is read as the FP32 of the same value, for models that take FP32.
     """
@@ -86,7 +86,7 @@ def raw_array(datatype: str, shape: tuple[int, ...], raw: bytes | memoryview) ->
 
 
 def _from_json(given: InputBody[JsonValue], notes: list[str]) -> list[Tensor]:
-    """`data` may be nested as the shape says, or flat in row-major order."""
+    """Converts `data`, which may be nested as the shape says, or flat in row-major order."""
     name, dtype, shape = given.name, given.datatype, given.shape
     rank, count = len(shape), count_of(shape)
     if rank > 1 and first_element(given.data) == "[":
@@ -121,7 +121,8 @@ def _from_json(given: InputBody[JsonValue], notes: list[str]) -> list[Tensor]:
 
 
 def _with_gaps(given: InputBody[JsonValue]) -> tuple[Array, Array | None]:
-    """Elements with what stands for null in their place, and where that is; no mask where nothing of this kind is."""
+    """Returns elements with what stands for null in their place, and the mask of nulls; none where there are no
+    nulls."""
     nothing: Array = np.empty(0, dtype=np.bool_)
     if given.datatype not in NUMPY:
         return nothing, None
@@ -138,7 +139,7 @@ def _with_gaps(given: InputBody[JsonValue]) -> tuple[Array, Array | None]:
 
 
 def json_data(tensor: Tensor, dtype: str) -> object:
-    """What to write as `data`, flat. Raises InvalidArgument for what JSON cannot carry."""
+    """Returns what to write as `data`, flat. Raises InvalidArgument for what JSON cannot carry."""
     if dtype != "BYTES":
         return tensor.array.reshape(-1)
     try:
@@ -148,7 +149,8 @@ def json_data(tensor: Tensor, dtype: str) -> object:
 
 
 def raw_input(signature: Signature, body: bytes | memoryview) -> Tensor:
-    """The one input of a model as a body without JSON: an element of BYTES, or numbers filling the free dimension."""
+    """Returns the one input of a model from a body without JSON: an element of BYTES, or numbers filling the free
+    dimension."""
     if len(signature.inputs) != 1:
         raise InvalidArgument(
             f"a body of one raw tensor needs a model of one input; this takes {len(signature.inputs)}"
@@ -169,7 +171,7 @@ def raw_input(signature: Signature, body: bytes | memoryview) -> Tensor:
 
 
 def whole(value: Any, name: str) -> int:
-    """A parameter that must be a whole number of 63 bits, not negative."""
+    """Returns a parameter that must be a whole number of 63 bits, not negative."""
     value = without_point(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63:
         raise InvalidArgument(f"parameter {name!r} must be a whole number, not negative, below 2**63")

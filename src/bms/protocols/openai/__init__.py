@@ -1,1 +1,1 @@
-"""OpenAI's embeddings, both ways. Read in this order: embeddings, inputs, vocabulary."""
+"""OpenAI's embeddings API: requests and answers. Read in this order: embeddings, inputs, vocabulary."""

@@ -1,4 +1,4 @@
-"""OpenAI's embeddings, both ways: texts (or token ids) in, one vector for each out.
+"""OpenAI's embeddings API: texts (or token ids) in, one vector for each out.
 
 Source: https://platform.openai.com/docs/api-reference/embeddings. The model is named in the body: a deployment's name,
 or `name@3` for a version's number, `name@alias` for an alias.
@@ -31,7 +31,7 @@ V = TypeVar("V")
 
 
 class EmbeddingsBody(msgspec.Struct, Generic[V]):
-    """What a client sends."""
+    """The body that a client sends."""
 
     model: str
     input: V
@@ -40,11 +40,11 @@ class EmbeddingsBody(msgspec.Struct, Generic[V]):
 
 
 class StrictEmbeddingsBody(EmbeddingsBody[V], Generic[V], forbid_unknown_fields=True):
-    """The same without anything else."""
+    """`EmbeddingsBody` that refuses unknown members."""
 
 
 class ParsedEmbeddings(NamedTuple):
-    """A body that was read: which model it asks, the rest of it, and which members are not read (`user` among them)."""
+    """A parsed body: the model it names, the rest of it, and which members are not read (`user` among them)."""
 
     model: str
     version: int | None
@@ -79,7 +79,7 @@ _body: BodyDecoder[EmbeddingsBody[JsonValue]] = BodyDecoder(
 
 
 def read_embeddings(body: bytes | memoryview) -> ParsedEmbeddings:
-    """Raises InvalidArgument for what is no such body."""
+    """Parses a body. Raises InvalidArgument for an invalid one."""
     parsed, ignored = _body(body)
     name, sign, which = parsed.model.partition("@")
     if not sign:
@@ -94,7 +94,8 @@ def read_embeddings(body: bytes | memoryview) -> ParsedEmbeddings:
 def decode_embeddings(
     asked: ParsedEmbeddings, model: str, signatures: Mapping[str, Signature], vocabulary: Vocabulary | None = None
 ) -> DecodedEmbeddings:
-    """`vocabulary` says which texts token ids mean, for models that take texts; other models take ids of their own.
+    """Decodes a parsed body for a model. `vocabulary` maps token ids to texts, for models that take texts; other models
+    take ids of their own.
 
     Raises InvalidArgument for an input that the model does not take, or a model that makes no embeddings.
     """
@@ -131,8 +132,8 @@ def decode_embeddings(
 
 
 def encode_embeddings(response: InferResponse, decoded: DecodedEmbeddings) -> bytes:
-    """Vectors as numbers, or as base64 of little-endian FP32. Where fewer dimensions were asked for: the first ones,
-    made a vector of length 1 again.
+    """Encodes vectors as numbers, or as base64 of little-endian FP32. Where fewer dimensions were asked for: the first
+    ones, made a vector of length 1 again.
 
     Raises InvalidArgument where more dimensions were asked for than there are.
     """
@@ -142,7 +143,7 @@ def encode_embeddings(response: InferResponse, decoded: DecodedEmbeddings) -> by
         raise Internal(f"the model gives {list(found.shape)} for {decoded.rows} texts: expected a vector for each")
     vectors = found.astype("<f4", copy=False)
     if not np.isfinite(vectors).all():
-        raise Internal("the model gives a vector that holds no finite number in some place, which JSON can't say")
+        raise Internal("the model gives a vector with NaN or an infinity, which JSON can't express")
     if decoded.dimensions is not None:
         _check_dimensions(decoded.dimensions, vectors.shape[1])
         vectors = _shortened(vectors, decoded.dimensions)
@@ -156,7 +157,8 @@ def encode_embeddings(response: InferResponse, decoded: DecodedEmbeddings) -> by
 
 
 def tokens_of(response: InferResponse, decoded: DecodedEmbeddings) -> int | None:
-    """Tokens of the input: as many as the client sent, or as the model tells; None where nobody says."""
+    """Returns the tokens of the input: as many as the client sent, or as the model reports; None where neither is
+    known."""
     if decoded.counted is not None:
         return decoded.counted
     told = next((tensor.array for tensor in response.outputs if tensor.name == TOKENS), None)

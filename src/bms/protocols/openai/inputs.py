@@ -1,4 +1,4 @@
-"""Which of a version's signatures makes embeddings, and token ids as its inputs."""
+"""Finds the signature of a version that makes embeddings, and converts texts and token ids to its inputs."""
 
 from collections.abc import Mapping
 
@@ -22,7 +22,7 @@ _lists: ValueDecoder[list[list[int]]] = ValueDecoder(list[list[int]], list[list[
 
 
 def for_texts(signatures: Mapping[str, Signature]) -> tuple[str, str]:
-    """The signature from texts, BYTES [rows], to a vector for each, and the output that holds it.
+    """Returns the signature from texts, BYTES [rows], to a vector for each, and the output that holds it.
 
     Raises InvalidArgument where there is none.
     """
@@ -48,7 +48,7 @@ def _for_texts(signatures: Mapping[str, Signature]) -> tuple[str, str] | None:
 
 
 def for_tokens(signatures: Mapping[str, Signature]) -> tuple[str, str]:
-    """The same from token ids, with or without a mask."""
+    """Returns the signature from token ids, with or without a mask, to a vector for each, and the output."""
     for name, signature in signatures.items():
         inputs = {spec.name for spec in signature.inputs}
         integers = all(spec.dtype in ("INT32", "INT64") and len(spec.shape) == 2 for spec in signature.inputs)
@@ -58,7 +58,7 @@ def for_tokens(signatures: Mapping[str, Signature]) -> tuple[str, str]:
 
 
 def token_lists(value: JsonValue, *, nested: bool) -> list[list[int]]:
-    """Lists of token ids; one, unless they are `nested`. Raises InvalidArgument for anything else."""
+    """Returns lists of token ids; one, unless they are `nested`. Raises InvalidArgument for anything else."""
     try:
         lists = _lists(value) if nested else [_ids(value)]
     except (msgspec.DecodeError, RecursionError) as error:
@@ -69,12 +69,13 @@ def token_lists(value: JsonValue, *, nested: bool) -> list[list[int]]:
 
 
 def texts_of_tokens(lists: list[list[int]], signature: Signature, vocabulary: Vocabulary | None) -> Tensor:
-    """The texts that were cut into these tokens. Raises InvalidArgument where it isn't known into which."""
+    """Decodes token ids to the texts that they were cut from. Raises InvalidArgument where their vocabulary is not
+    known."""
     if vocabulary is None:
         raise InvalidArgument(
-            "'input' holds token ids, and this model takes texts: whose ids they are it can't know. Send texts "
-            "(LangChain's OpenAIEmbeddings does so with check_embedding_ctx_length=False), or have the operator say "
-            "what ids of OpenAI's clients mean, with `bms up --openai-tokens cl100k_base.tiktoken`"
+            "'input' holds token ids, and this model takes texts: the ids' tokenizer is unknown. Send texts "
+            "(LangChain's OpenAIEmbeddings does so with check_embedding_ctx_length=False), or have the operator give "
+            "the vocabulary of OpenAI's clients, with `bms up --openai-tokens cl100k_base.tiktoken`"
         )
     texts = np.empty(len(lists), dtype=object)
     texts[:] = [vocabulary.text(ids) for ids in lists]
@@ -82,7 +83,7 @@ def texts_of_tokens(lists: list[list[int]], signature: Signature, vocabulary: Vo
 
 
 def token_tensors(lists: list[list[int]], signature: Signature) -> list[Tensor]:
-    """Filled up to the longest. Raises InvalidArgument where they differ in length and the model takes no mask."""
+    """Pads token ids to the longest. Raises InvalidArgument where they differ in length and the model takes no mask."""
     longest = max(map(len, lists))
     names = {spec.name for spec in signature.inputs}
     if _MASK not in names and min(map(len, lists)) != longest:
@@ -105,7 +106,7 @@ def token_tensors(lists: list[list[int]], signature: Signature) -> list[Tensor]:
 
 
 def _vector(signature: Signature) -> str | None:
-    """The output that holds a vector for each row: by its name, or the only one that can."""
+    """Returns the output that holds a vector for each row: by its name, or the only one that can."""
     fitting = [spec.name for spec in signature.outputs if spec.dtype in _FLOATS and len(spec.shape) == 2]
     named = [name for name in _VECTORS if name in fitting]
     if named:

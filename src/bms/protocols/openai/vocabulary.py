@@ -1,4 +1,4 @@
-"""Token ids of OpenAI's tokenizers, back to texts: what some of its clients send in place of them.
+"""The vocabulary of OpenAI's tokenizers: maps token ids, which some clients send in place of texts, back to texts.
 
 LangChain's `OpenAIEmbeddings` cuts long texts by tokens, and sends ids of cl100k_base to whatever model it doesn't
 know. They mean nothing to another model, but say the text. Source: the files of https://github.com/openai/tiktoken, a
@@ -13,13 +13,14 @@ from bms.core.errors import InvalidArgument
 
 
 class Vocabulary:
-    """`tokens` are the bytes of each id; None where there is none."""
+    """A vocabulary. `tokens` are the bytes of each id; None where there is none."""
 
     def __init__(self, tokens: Sequence[bytes | None]) -> None:
         self._tokens = tokens
 
     def text(self, ids: Sequence[int]) -> bytes:
-        """UTF-8; half a character, where a text was cut, is the sign for that. Raises InvalidArgument for no token."""
+        """Decodes token ids as UTF-8; half a character, where a text was cut, becomes the replacement character. Raises
+        InvalidArgument for an unknown id."""
         parts: list[bytes] = []
         for id in ids:
             token = self._tokens[id] if 0 <= id < len(self._tokens) else None
@@ -30,7 +31,7 @@ class Vocabulary:
 
 
 def read_vocabulary(data: bytes) -> Vocabulary:
-    """Raises InvalidArgument, naming the line, for what is no such file."""
+    """Parses a vocabulary file. Raises InvalidArgument, naming the line, for an invalid one."""
     tokens: list[bytes | None] = []
     for number, line in enumerate(data.splitlines(), 1):
         written, _, rank = line.partition(b" ")

@@ -1,4 +1,4 @@
-"""The protocol buffers that gRPC clients speak, in a pool of our own.
+"""The Protocol Buffers messages that gRPC clients send and read, in a pool of their own.
 
 Read in this order: schema (reads the language), inference, tensorflow, tfserving, health and reflection (what is said),
 pool (the messages).

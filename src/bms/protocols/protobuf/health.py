@@ -1,4 +1,4 @@
-"""The health of a gRPC server. Source: https://github.com/grpc/grpc/blob/master/doc/health-checking.md"""
+"""The messages of the gRPC health service. Source: https://github.com/grpc/grpc/blob/master/doc/health-checking.md"""
 
 NAME = "grpc/health/v1/health.proto"
 PACKAGE = "grpc.health.v1"

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol over gRPC, with Triton's extensions, as its clients speak it.
+"""The messages of the Open Inference Protocol over gRPC, with Triton's extensions.
 
 Source: https://github.com/kserve/open-inference-protocol and https://github.com/triton-inference-server/common
 (grpc_service.proto, model_config.proto). Of the model's configuration only what we have to say is declared: readers

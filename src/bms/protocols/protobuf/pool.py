@@ -1,4 +1,4 @@
-"""The one private pool, and the classes of its messages."""
+"""The private descriptor pool, and the classes of its messages."""
 
 from functools import cache
 from typing import Any
@@ -16,7 +16,7 @@ from bms.protocols.protobuf.schema import read_schema
 
 
 def _known(file: FileDescriptor) -> FileDescriptorProto:
-    """A file that protocol buffers bring along."""
+    """Returns the descriptor of a file that Protocol Buffers bring along."""
     return FileDescriptorProto.FromString(file.serialized_pb)
 
 
@@ -46,12 +46,12 @@ POOL = _pool()
 
 @cache
 def message(name: str) -> Any:
-    """The class of the message with that full name, e.g. `inference.ModelInferRequest`."""
+    """Returns the class of the message with that full name, e.g. `inference.ModelInferRequest`."""
     return GetMessageClass(POOL.FindMessageTypeByName(name))
 
 
 def parse(kind: Any, data: bytes | memoryview) -> Any:
-    """A message of that class. Raises InvalidArgument for bytes that are none."""
+    """Parses a message of that class. Raises InvalidArgument for bytes that are none."""
     try:
         return kind.FromString(data)
     except DecodeError:

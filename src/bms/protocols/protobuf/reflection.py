@@ -1,4 +1,4 @@
-"""What a gRPC server says of its own services. Source:
+"""The messages of the gRPC reflection service. Source:
 https://github.com/grpc/grpc/blob/master/doc/server-reflection.md
 
 Both versions are the same but for their package.

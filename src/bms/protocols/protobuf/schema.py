@@ -1,4 +1,4 @@
-"""Reads the part of the protocol buffer language (version 3) that our schemas are written in.
+"""Parses the part of the Protocol Buffers language (version 3) that the schemas here are written in.
 
 Messages, enums, `oneof`, `map`, `repeated` and services; one statement ends with `;`, comments are not read.
 Source: https://protobuf.dev/reference/protobuf/proto3-spec/
@@ -25,7 +25,7 @@ _SCALARS = {
 
 
 def read_schema(name: str, package: str, text: str, imports: Iterable[str] = ()) -> File:
-    """The file `name` that holds what `text` declares with the help of other files, `imports`. Raises ValueError for
+    """Parses `text` into the descriptor of file `name`, with the help of other files, `imports`. Raises ValueError for
     what is not in the part above."""
     file = File(name=name, package=package, syntax="proto3", dependency=imports)
     tokens = iter(_TOKEN.findall(text))
@@ -80,7 +80,7 @@ def _field(out: FieldDescriptorProto, kind: str, name: str, repeated: bool, toke
 
 
 def _map(out: DescriptorProto, tokens: Iterator[str]) -> None:
-    """A map is a repeated message of pairs, named after its field."""
+    """Declares a map: a repeated message of pairs, named after its field."""
     _expect(tokens, "<")
     key = next(tokens)
     _expect(tokens, ",")
@@ -121,7 +121,7 @@ def _service(file: File, tokens: Iterator[str]) -> None:
 
 
 def _side(tokens: Iterator[str]) -> tuple[bool, str]:
-    """Whether it is a stream, and its message."""
+    """Returns whether one side of a method is a stream, and its message."""
     _expect(tokens, "(")
     word = next(tokens)
     stream = word == "stream"

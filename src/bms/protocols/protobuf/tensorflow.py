@@ -1,4 +1,4 @@
-"""Tensors, examples and signatures as TensorFlow writes them.
+"""The messages of TensorFlow: tensors, examples and signatures.
 
 Source: https://github.com/tensorflow/tensorflow, tensorflow/core (framework/{types,tensor_shape,tensor}.proto,
 example/{feature,example}.proto, protobuf/{meta_graph,error_codes}.proto). Of what is larger only what we have to say is

@@ -1,4 +1,4 @@
-"""TensorFlow Serving over gRPC, as its clients speak it.
+"""The messages of TensorFlow Serving over gRPC.
 
 Source: https://github.com/tensorflow/serving/tree/master/tensorflow_serving/apis. Of a server's configuration, and of
 calls that are refused, only what is read is declared.

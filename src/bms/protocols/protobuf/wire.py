@@ -1,4 +1,4 @@
-"""The wire format of protocol buffers, as far as answers are written, and messages walked over, by hand.
+"""The Protocol Buffers wire format, as far as answers are written, and messages walked over, by hand.
 
 Source: https://protobuf.dev/programming-guides/encoding/
 """
@@ -7,7 +7,7 @@ _VARINT, _LENGTH = 0, 2
 
 
 def varint(number: int) -> bytes:
-    """Not negative; below 2**63."""
+    """Encodes a number as a varint: not negative; below 2**63."""
     if number < 0x80:
         return bytes((number,))
     out = bytearray()
@@ -19,7 +19,7 @@ def varint(number: int) -> bytes:
 
 
 def field(number: int, content: bytes, size: int | None = None) -> bytes:
-    """A string, bytes, message or packed list. With `size`, `content` may follow elsewhere."""
+    """Encodes a field: a string, bytes, message or packed list. With `size`, `content` may follow elsewhere."""
     return varint(number << 3 | _LENGTH) + varint(len(content) if size is None else size) + content
 
 
@@ -28,7 +28,7 @@ def varint_field(number: int, value: int) -> bytes:
 
 
 def content_at(data: bytes | memoryview, at: int) -> tuple[int, int]:
-    """Where the content of the field at `at` begins and ends: its length is a varint behind a tag of one octet.
+    """Returns where the content of the field at `at` begins and ends: its length is a varint behind a tag of one octet.
 
     Raises IndexError where `data` ends before, and for a length that no message has.
     """

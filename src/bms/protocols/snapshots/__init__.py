@@ -1,1 +1,1 @@
-"""Snapshot updates on their way to gateways: in parts, with equal members shared, without kinds that are not known."""
+"""Snapshot updates on their way to gateways: in parts, with equal members shared, without unknown kinds of entries."""

@@ -1,4 +1,4 @@
-"""Snapshot updates as a gateway reads them: entries of kinds that it does not know are left out.
+"""Decodes snapshot updates, and leaves out entries of kinds that this release does not know.
 
 Control may be of a later release, and a file on the disk may be its, too. What is of a known kind must be readable.
 """
@@ -15,20 +15,20 @@ _KINDS = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Entry))
 
 
 class UpdateDecoder:
-    """From msgpack; says once of each kind that it was left out."""
+    """Decodes updates from msgpack; logs each unknown kind once."""
 
     def __init__(self) -> None:
         self._unknown: set[str] = set()
 
     def decode(self, body: bytes | memoryview) -> SnapshotUpdate:
-        """Raises msgspec.DecodeError, or UnicodeDecodeError for text that is none."""
+        """Decodes an update. Raises msgspec.DecodeError, or UnicodeDecodeError for text that is none."""
         try:
             return _decode(body)
         except msgspec.ValidationError as error:
             return self.again(body, error)
 
     def again(self, body: bytes | memoryview, error: msgspec.ValidationError) -> SnapshotUpdate:
-        """What `body`, which can't be read for this reason, says of kinds known here. Raises msgspec.ValidationError,
+        """Decodes the known kinds of `body`, which can't be decoded for this reason. Raises msgspec.ValidationError,
         this one where `body` is no update."""
         try:
             update = _decode_any(body)
@@ -60,7 +60,7 @@ class _AnyUpdate(msgspec.Struct, frozen=True, kw_only=True, tag="update"):
 
 
 class _Kind(msgspec.Struct, frozen=True):
-    """What an entry of any kind says of itself."""
+    """The kind of an entry, whatever else it has."""
 
     type: str
 

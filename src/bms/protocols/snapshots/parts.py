@@ -1,4 +1,5 @@
-"""A large snapshot update cut into messages and put together again: neither end works on it for long at a time."""
+"""Cuts a large snapshot update into messages and joins them again, so that neither end is busy with it for long at a
+time."""
 
 from collections.abc import Iterator
 
@@ -12,7 +13,7 @@ PART = 50  # entries: at ten versions each, about a millisecond's work
 
 
 def parts_of(update: SnapshotUpdate) -> Iterator[SnapshotUpdate]:
-    """The same step as messages of at most PART puts each."""
+    """Cuts an update into messages of at most PART puts each."""
     if len(update.puts) <= PART:
         yield update
         return
@@ -29,16 +30,17 @@ def parts_of(update: SnapshotUpdate) -> Iterator[SnapshotUpdate]:
 
 
 class PartsReader:
-    """Puts parts together; equal parts of their entries become one object."""
+    """Joins the parts; equal members of their entries become one object."""
 
     def __init__(self) -> None:
         self._parts: list[SnapshotUpdate] = []
         self._sharing = Sharing()
 
     def feed(self, part: SnapshotUpdate) -> SnapshotUpdate | None:
-        """The whole update with its last part, None before. Raises InvalidArgument for parts of different ones."""
+        """Returns the whole update with its last part, None before. Raises InvalidArgument for parts of different
+        ones."""
         if self._parts and (part.revision, part.full) != (self._parts[0].revision, self._parts[0].full):
-            raise InvalidArgument(f"a part of update {part.revision} comes amid those of {self._parts[0].revision}")
+            raise InvalidArgument(f"a part of update {part.revision} comes among those of {self._parts[0].revision}")
         entries = tuple([self._sharing.entry(entry) for entry in part.puts])
         self._parts.append(msgspec.structs.replace(part, puts=entries))
         if part.more:

@@ -1,4 +1,5 @@
-"""Equal parts of many snapshot entries as one object: most versions of a model have one signature between them.
+"""Shares equal members of many snapshot entries as one object: most versions of a model have one signature between
+them.
 
 What is decoded has a copy of everything for every entry. A hundred thousand versions are ten times smaller without.
 """
@@ -16,7 +17,8 @@ H = TypeVar("H", str, frozenset[str])
 
 
 class Sharing:
-    """`entry` gives an equal one. What is shared must not be changed, which nobody does with entries."""
+    """Shares members: `entry` gives an equal entry. What is shared must not be changed, which nobody does with
+    entries."""
 
     def __init__(self) -> None:
         self._signatures: dict[tuple[tuple[str, Signature], ...], Signatures] = {}
@@ -45,7 +47,7 @@ class Sharing:
         )
 
     def signatures(self, signatures: Signatures) -> Signatures:
-        """An equal dictionary, the same one for all that are equal."""
+        """Returns an equal dictionary, the same one for all that are equal."""
         if signatures is self._last or signatures == self._last:
             return self._last
         self._last = self._signatures.setdefault(tuple(signatures.items()), signatures)

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST API, both ways; `grpc` is the same over gRPC.
+"""TensorFlow Serving's REST API: requests and answers; `grpc` is the same over gRPC.
 
 Read in this order: predict, examples (classify and regress), serialized_examples, status (status and metadata).
 """

@@ -26,7 +26,7 @@ _CLASSES = "classes"
 
 
 class ExamplesBody(msgspec.Struct, Generic[V]):
-    """What a client sends to `:classify` and `:regress`; `context` holds features that all examples share."""
+    """The body that a client sends to `:classify` and `:regress`; `context` holds features that all examples share."""
 
     examples: V
     context: V | msgspec.UnsetType = msgspec.UNSET
@@ -34,7 +34,7 @@ class ExamplesBody(msgspec.Struct, Generic[V]):
 
 
 class StrictExamplesBody(ExamplesBody[V], Generic[V], forbid_unknown_fields=True):
-    """The same without anything else."""
+    """`ExamplesBody` that refuses unknown members."""
 
 
 def _quotes(parsed: ExamplesBody[JsonValue]) -> int:
@@ -53,8 +53,8 @@ _body: BodyDecoder[ExamplesBody[JsonValue]] = BodyDecoder(
 def decode_examples(
     body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], verb: Verb
 ) -> DecodedPredict:
-    """A feature is a value or a list of values, as in `tf.train.Example`; matrices may also be nested. For a model that
-    parses serialized examples itself they are serialized, and need not have the same features.
+    """Decodes examples. A feature is a value or a list of values, as in `tf.train.Example`; matrices may also be
+    nested. For a model that parses serialized examples itself they are serialized, and need not have the same features.
 
     Raises InvalidArgument for features that are missing, unknown, or do not fill the input's shape.
     """
@@ -86,7 +86,7 @@ def decode_examples(
 
 
 def encode_classify(response: InferResponse, decoded: DecodedPredict, signature: Signature) -> bytes:
-    """`[[label, score], …]` for every example, in the order of the classes. Errors as in `class_scores`."""
+    """Encodes `[[label, score], …]` for every example, in the order of the classes. Errors as in `class_scores`."""
     scores, named, labels = class_scores(response, decoded, signature)
     if named is not None:
         names: Any = text_values(named, False)
@@ -96,13 +96,13 @@ def encode_classify(response: InferResponse, decoded: DecodedPredict, signature:
 
 
 def encode_regress(response: InferResponse, decoded: DecodedPredict) -> bytes:
-    """One number for every example. Errors as in `regressions`."""
+    """Encodes one number for every example. Errors as in `regressions`."""
     return dump({"results": np.ascontiguousarray(regressions(response, decoded))})
 
 
 class ClassScores(NamedTuple):
-    """Scores [examples, classes], and what the classes are called: `named` [examples, classes] of BYTES in the order of
-    each example, else `labels` in the order of all."""
+    """Scores [examples, classes], and the classes' names: `named` [examples, classes] of BYTES in the order of each
+    example, else `labels` in the order of all."""
 
     scores: Array
     named: Array | None
@@ -110,8 +110,8 @@ class ClassScores(NamedTuple):
 
 
 def class_scores(response: InferResponse, decoded: DecodedPredict, signature: Signature) -> ClassScores:
-    """Classes are named by the signature, else by the model's own output `classes`, else by their numbers. Raises
-    InvalidArgument where not each example has its scores."""
+    """Returns the scores of classes, named by the signature, else by the model's own output `classes`, else by their
+    numbers. Raises InvalidArgument where not each example has its scores."""
     scores = _output(response, signature.scores)
     if scores.ndim != 2:
         raise Internal(f"the scores have {scores.ndim} dimensions, expected examples × classes")
@@ -125,8 +125,8 @@ def class_scores(response: InferResponse, decoded: DecodedPredict, signature: Si
 
 
 def regressions(response: InferResponse, decoded: DecodedPredict) -> Array:
-    """[examples], of the only output that has one number for every example. Raises InvalidArgument where numbers are
-    more or fewer than examples."""
+    """Returns [examples], of the only output that has one number for every example. Raises InvalidArgument where
+    numbers are more or fewer than examples."""
     columns = [tensor.array for tensor in response.outputs if tensor.dtype != "BYTES" and _is_column(tensor.array)]
     fitting = [array for array in columns if len(array) == _count(decoded)]
     if len(columns) == 1 and not fitting:
@@ -138,7 +138,7 @@ def regressions(response: InferResponse, decoded: DecodedPredict) -> Array:
 
 
 def _count(decoded: DecodedPredict) -> int:
-    """How many examples were sent, also to a model that is not batched, of which all are one row."""
+    """Counts the examples that were sent, also to a model that is not batched, of which all are one row."""
     array = decoded.request.inputs[0].array
     return len(array) if array.ndim else 1
 
@@ -151,7 +151,8 @@ def _not_each(answers: int, decoded: DecodedPredict) -> InvalidArgument:
 
 
 def _named_classes(response: InferResponse, shape: tuple[int, ...]) -> Array | None:
-    """The names of each example's classes, where the model gives them beside their scores, as TensorFlow's do."""
+    """Returns the names of each example's classes, where the model gives them beside their scores, as TensorFlow's
+    do."""
     for tensor in response.outputs:
         if tensor.name == _CLASSES and tensor.dtype == "BYTES" and tensor.array.shape == shape:
             return tensor.array

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST predict, both ways: bodies to requests, answers to bodies.
+"""TensorFlow Serving's REST predict: decodes bodies and encodes answers.
 
 Source: https://www.tensorflow.org/tfx/serving/api_rest and the server's own json_tensor.cc where they differ.
 Row form: `instances` → `predictions`; columnar form: `inputs` → `outputs`. A single output loses its name. Frames as
@@ -47,7 +47,7 @@ Signatures = Mapping[str, Signature]
 
 
 class PredictBody(msgspec.Struct, Generic[V]):
-    """What a client sends to `:predict`."""
+    """The body that a client sends to `:predict`."""
 
     instances: V | msgspec.UnsetType = msgspec.UNSET
     inputs: V | msgspec.UnsetType = msgspec.UNSET
@@ -58,7 +58,7 @@ class PredictBody(msgspec.Struct, Generic[V]):
 
 
 class StrictPredictBody(PredictBody[V], Generic[V], forbid_unknown_fields=True):
-    """The same without anything else."""
+    """`PredictBody` that refuses unknown members."""
 
 
 class DecodedPredict(NamedTuple):
@@ -90,10 +90,9 @@ _body: BodyDecoder[PredictBody[JsonValue]] = BodyDecoder(
 def decode_predict(
     body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], *, mlflow: bool = False
 ) -> DecodedPredict:
-    """As MLflow's clients mean it with `mlflow`: a model that has no parameters refuses those that are sent, which else
-    are among the members that nothing reads, and columns that the model does not have are left out. Raises
-    InvalidArgument for what does not fit the signature it means.
-    """
+    """Decodes a body. With `mlflow` as MLflow's clients mean it: a model that has no parameters refuses those that are
+    sent, which else are among the ignored members, and columns that the model does not have are left out. Raises
+    InvalidArgument for what does not fit the signature it means."""
     try:
         parsed, ignored = _body(body)
     except InvalidArgument as error:
@@ -124,7 +123,8 @@ def _plain(value: JsonValue) -> Any:
 
 
 def _only_form(parsed: PredictBody[JsonValue]) -> tuple[JsonValue, str]:
-    """What a body says, where that is not plainly instances. Raises InvalidArgument for none, and for several."""
+    """Returns the one form that a body has, where that is not plainly instances. Raises InvalidArgument for none, and
+    for several."""
     given = [(value, form) for form in _FORMS if (value := getattr(parsed, form)) is not msgspec.UNSET]
     if len(given) != 1:
         raise InvalidArgument(
@@ -137,8 +137,8 @@ def _only_form(parsed: PredictBody[JsonValue]) -> tuple[JsonValue, str]:
 def decode_csv(
     body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], verb: Verb, *, mlflow: bool = False
 ) -> DecodedPredict:
-    """A body of CSV, whose first line names the columns of the model's table, its inputs, or of a model of one input
-    nothing that it knows. With `mlflow` columns that the model does not have are left out."""
+    """Decodes a body of CSV, whose first line names the columns of the model's table, its inputs, or, for a model of
+    one input, anything. With `mlflow` columns that the model does not have are left out."""
     names, cells = read_csv(bytes(body))
     chosen = choose_signature(signatures, None, names, verb)
     notes: list[str] = []
@@ -170,7 +170,7 @@ def _decoded(
 def decode_content(
     body: bytes | memoryview, model: str, signatures: Mapping[str, Signature], verb: Verb, content: str
 ) -> DecodedPredict:
-    """A body that is an encoded image, or a text: one BYTES row for the signature that takes such."""
+    """Decodes a body that is an encoded image, or a text: one BYTES row for the signature that takes such."""
     chosen = content_signature(signatures, content, verb)
     if not body:
         raise InvalidArgument(f"the body is empty: send the {content} itself")
@@ -200,8 +200,8 @@ def check_each_answered(decoded: DecodedPredict, response: InferResponse, signat
 
 
 def encode_predict(response: InferResponse, row_form: bool, called: str = "") -> bytes:
-    """`called` says what the answer's member is called, where it is another than usual. Raises InvalidArgument where
-    outputs of different lengths were asked for as rows."""
+    """Encodes an answer; `called` is the name of the answer's member, where it is another than usual. Raises
+    InvalidArgument where outputs of different lengths were asked for as rows."""
     outputs = response.outputs
     if not row_form:
         name = called or "outputs"
@@ -241,8 +241,8 @@ def _rows(
 
 
 def _lone_column(begins: str, named: str | None, signatures: Signatures) -> str | None:
-    """The name of the signature whose one column a list, which begins so, holds the values of; None for other lists.
-    One of JSON takes whatever stands there, but rows that name it are for `table_of_one` to see."""
+    """Returns the name of the signature whose one column a list, which begins so, holds the values of; None for other
+    lists. One of JSON takes whatever stands there, but rows that name it are for `table_of_one` to see."""
     chosen = named or DEFAULT
     signature = signatures.get(chosen)
     if signature is None or len(signature.inputs) != 1 or (column := signature.inputs[0].column) is None:
@@ -253,7 +253,8 @@ def _lone_column(begins: str, named: str | None, signatures: Signatures) -> str 
 
 
 def _values(value: JsonValue, spec: TensorSpec, what: str, notes: list[str]) -> Array:
-    """An input's values; of one value a row they may be nested once more, or once less, than the signature says."""
+    """Returns an input's values; of one value a row they may be nested once more, or once less, than the signature
+    says."""
     rank = len(spec.shape)
     if rank == 1 and first_element(value) == "[":
         column = array_of(value, spec.dtype, 2, what, notes)
@@ -358,8 +359,8 @@ def _without_lists(row: list[JsonValue]) -> bool:
 
 
 def _joined(spec: TensorSpec, values: list[JsonValue], notes: list[str]) -> Tensor:
-    """The tensor of an input from its value in each row; one value is enough for an input of one column, and a list of
-    one for an input of one value."""
+    """Returns the tensor of an input from its value in each row; one value is enough for an input of one column, and a
+    list of one for an input of one value."""
     rank, begins = len(spec.shape), first_character(values[0])
     lone = begins not in ("[" if spec.dtype == "BYTES" else "[{")  # a text may be {"b64": …}
     if rank == 1 and begins == "[":

@@ -1,4 +1,4 @@
-"""Examples as JSON writes them to the serialized `tf.train.Example`s that a model parses itself.
+"""Converts examples in JSON to the serialized `tf.train.Example`s that a model parses itself.
 
 As TensorFlow Serving does: https://www.tensorflow.org/tfx/serving/api_rest. Where it is known which features the model
 reads, values are taken for what they are there, so that `2` is a float where the model reads one; else texts are bytes,
@@ -23,16 +23,17 @@ _KINDS = {'"': "BYTES", "{": "BYTES", "t": "BOOL", "f": "BOOL"}
 
 
 def takes_features(spec: TensorSpec, example: Mapping[str, JsonValue]) -> bool:
-    """Whether an example is one of features for an input of serialized ones, and not itself serialized, by the input's
-    own name."""
+    """Whether an example for an input of serialized ones is written as features, and not itself serialized, by the
+    input's own name."""
     if spec.features is None:
         return False
     return example.keys() != {spec.name} or any(feature.name == spec.name for feature in spec.features)
 
 
 def serialized(spec: TensorSpec, examples: Sequence[Mapping[str, JsonValue]], notes: list[str]) -> Tensor:
-    """A `tf.train.Example` for each. What is null or an empty list is left out, as if it were not there: whether it may
-    be is for the model to say. Raises InvalidArgument naming the example, the feature and what was expected."""
+    """Serializes examples as `tf.train.Example`s. What is null or an empty list is left out, as if it were not there:
+    whether it may be is for the model to say. Raises InvalidArgument naming the example, the feature and what was
+    expected."""
     known = {feature.name: feature for feature in spec.features or ()}
     rows = np.empty(len(examples), dtype=object)
     for index, example in enumerate(examples):

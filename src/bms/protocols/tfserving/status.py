@@ -26,7 +26,7 @@ _DTYPES = {
 
 
 def version_statuses(versions: Iterable[ServedVersion]) -> list[dict[str, object]]:
-    """The list under `model_version_status`, newest version first."""
+    """Returns the list under `model_version_status`, newest version first."""
     return [
         {
             "version": str(version.number),
@@ -38,7 +38,7 @@ def version_statuses(versions: Iterable[ServedVersion]) -> list[dict[str, object
 
 
 def encode_metadata(model: str, version: ServedVersion) -> bytes:
-    """The answer of `GET …/metadata`."""
+    """Encodes the answer of `GET …/metadata`."""
     definitions = {name: _definition(signature) for name, signature in version.signatures.items()}
     return orjson.dumps(
         {
@@ -49,7 +49,7 @@ def encode_metadata(model: str, version: ServedVersion) -> bytes:
 
 
 def encode_error(error: BmsError) -> bytes:
-    """`{"error": text}`, as TF Serving, KServe and Triton write errors."""
+    """Encodes `{"error": text}`, as TF Serving, KServe and Triton write errors."""
     return orjson.dumps({"error": error.message})
 
 

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from bms.core.formats.figures import Figure, numbers
+from bms.core.formats.json_numbers import JsonNumber, numbers
 
 if TYPE_CHECKING:
     Numbers: TypeAlias = dict[str, float]
 else:
-    Numbers = dict[str, Figure]  # as they are decoded, before `as_numbers`
+    Numbers = dict[str, JsonNumber]  # as they are decoded, before `as_numbers`
 
 
-def as_numbers(told: msgspec.Struct, metrics: Mapping[str, Figure]) -> None:
+def as_numbers(told: msgspec.Struct, metrics: Mapping[str, JsonNumber]) -> None:
     """Converts the struct's metrics to floats, in its `__post_init__`."""
     msgspec.structs.force_setattr(told, "metrics", numbers(metrics))

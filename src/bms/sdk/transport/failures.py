@@ -20,7 +20,7 @@ from bms.core.errors import (
     Unimplemented,
     from_code,
 )
-from bms.core.retry_after import seconds_asked
+from bms.core.retry_after import parse_retry_after
 from bms.sdk.transport.flow import Reply
 
 _BY_STATUS: dict[int, type[BmsError]] = {
@@ -72,4 +72,4 @@ def error_of(reply: Reply, clock: Clock) -> BmsError:
 def retry_after(reply: Reply, clock: Clock) -> float | None:
     """The seconds that a Retry-After header asks to wait, in either form (RFC 9110, 10.2.3)."""
     text = reply.headers.get("retry-after")
-    return None if text is None else seconds_asked(text, clock.now())
+    return None if text is None else parse_retry_after(text, clock.now())

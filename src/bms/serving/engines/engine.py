@@ -1,4 +1,4 @@
-"""The port to engines: a request goes in, its answer comes out in parts, and many are in progress at once."""
+"""The port to engines: each request goes in by itself, its answer comes out in parts, and many requests run at once."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -11,9 +11,9 @@ NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
 
 
 class EngineRequest(NamedTuple):
-    """What an engine is asked, checked against its signature. `outputs` are those wanted (empty: all), `params` the
-    parameters that are not the signature's defaults, and `deadline`, in monotonic seconds, when nobody waits for it
-    any more (None: never)."""
+    """One request to an engine, checked against its signature. `outputs` are those wanted (empty: all), `params` the
+    parameters that are not the signature's defaults, and `deadline`, in monotonic seconds, when nobody waits for it any
+    more (None: never)."""
 
     signature: str
     inputs: Mapping[str, Array]
@@ -23,7 +23,7 @@ class EngineRequest(NamedTuple):
 
 
 class End(NamedTuple):
-    """How a request ended well.
+    """The successful end of an engine request.
 
     `finish` says why there is no more, in OpenAI's words ("stop", "length"), empty where nobody knows; the tokens are
     None where nobody counted. `compute_ns` is how long it computed, None: all the time since it began.
@@ -43,14 +43,14 @@ class EngineCapacity(NamedTuple):
 
 
 class EngineFull(ResourceExhausted):
-    """As many requests wait as may; another replica may have a place."""
+    """Raised when all places, running and waiting, are taken; another replica may have a free one."""
 
 
 class Events(Protocol):
-    """Whoever submitted a request; told in order, from any thread, until one `end` or `failed`."""
+    """Receives what happens to one request: in order, from any thread, until one `end` or `failed`."""
 
     def began(self) -> None:
-        """It waits in the engine no more. Not told: it began when it was submitted."""
+        """The request left the engine's queue and runs. Not called where it began when it was submitted."""
         ...
 
     def part(self, outputs: Mapping[str, Array]) -> None: ...
@@ -64,7 +64,7 @@ class Engine(Protocol):
     """Contract, checked by one suite against every engine:
 
     1. `submit` and `cancel` are called by one thread, the event loop's, return at once, and do not raise.
-    2. Of every request that was submitted its events are told: parts, then exactly one `end` or `failed`, no more.
+    2. For every submitted request its events are called: parts, then exactly one `end` or `failed`, no more.
     3. Signatures that are in `streaming` answer in any number of parts, others in one, with a row for each row of the
        inputs where the signature is batched. Outputs are as `Servable.infer` gives them; inputs are neither changed nor
        kept.
@@ -80,7 +80,7 @@ class Engine(Protocol):
     def capacity(self) -> EngineCapacity: ...
 
     def submit(self, request: EngineRequest, events: Events) -> object:
-        """Begins a request; the handle that `cancel` takes."""
+        """Begins a request and returns the handle that `cancel` takes."""
         ...
 
     def cancel(self, handle: object) -> None: ...
@@ -90,8 +90,8 @@ class Engine(Protocol):
 
 @runtime_checkable
 class EngineServable(Protocol):
-    """A servable whose requests are its engine's, all of them; its `infer` runs one at a time, for whoever loads it,
-    warms it up and verifies it. Closing it closes the engine."""
+    """A servable all of whose requests are run by its engine; its `infer` runs one at a time, for loading, warm-up and
+    verification. Closing it closes the engine."""
 
     @property
     def engine(self) -> Engine: ...

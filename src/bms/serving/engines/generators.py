@@ -1,4 +1,5 @@
-"""The engine of servables that answer by Python generators: one step of one stream at a time, each in its turn."""
+"""The engine of servables that answer with Python generators: it advances one stream at a time, by one step, round
+robin."""
 
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -14,26 +15,29 @@ Step = dict[str, Array] | None
 
 
 class GeneratorScheduler(Protocol):
-    """The model's one thread, which others use, too."""
+    """Runs functions one after another in the model's one thread, which batches use, too."""
 
     def submit(
         self, doing: str, function: Callable[[], Step], done: Callable[[Step, BmsError | None], None], /
     ) -> None:
-        """Runs `function` behind all that was submitted before, and tells `done`, in the loop, what it returned or
+        """Runs `function` after all that was submitted before; then calls `done`, in the loop, with what it returned or
         raised."""
         ...
 
 
 class GeneratorEngine:
-    """Takes a turn for every step, so that streams share the thread with one another and with batches.
+    """Runs streams as Python generators; every step is queued by itself, so that streams share the thread with one
+    another and with batches.
 
     What a stream computes is the time of its own steps.
     """
 
-    def __init__(self, servable: StreamingServable, turns: GeneratorScheduler, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, servable: StreamingServable, scheduler: GeneratorScheduler, monotonic: Callable[[], float]
+    ) -> None:
         self.streaming = servable.streaming
         self._servable = servable
-        self._turns = turns
+        self._scheduler = scheduler
         self._monotonic = monotonic
         self._closed = False
 
@@ -45,7 +49,7 @@ class GeneratorEngine:
         if self._closed:
             events.failed(FailedPrecondition("this engine is closed"))
         else:
-            self._ask(stream)
+            self._queue_step(stream)
         return stream
 
     def cancel(self, handle: object) -> None:
@@ -55,10 +59,12 @@ class GeneratorEngine:
     def close(self) -> None:
         self._closed = True
 
-    def _ask(self, stream: "_Stream") -> None:
-        self._turns.submit("running the model", stream.step, lambda outputs, error: self._told(stream, outputs, error))
+    def _queue_step(self, stream: "_Stream") -> None:
+        self._scheduler.submit(
+            "running the model", stream.step, lambda outputs, error: self._step_done(stream, outputs, error)
+        )
 
-    def _told(self, stream: "_Stream", outputs: Step, error: BmsError | None) -> None:
+    def _step_done(self, stream: "_Stream", outputs: Step, error: BmsError | None) -> None:
         events = stream.events
         if error is not None:
             events.failed(error)
@@ -66,14 +72,14 @@ class GeneratorEngine:
             events.end(End(compute_ns=stream.compute_ns))
         elif stream.given_up or self._closed:
             gone = Cancelled("nobody waits for this stream any more")
-            self._turns.submit("ending a stream", stream.close, lambda _, error: events.failed(error or gone))
+            self._scheduler.submit("ending a stream", stream.close, lambda _, error: events.failed(error or gone))
         else:
             events.part(outputs)
-            self._ask(stream)
+            self._queue_step(stream)
 
 
 class _Stream:
-    """One stream under way. Touched by the model's thread while a step runs, by the loop otherwise."""
+    """One running stream. Used by the model's thread while a step runs, by the loop otherwise."""
 
     def __init__(
         self, servable: StreamingServable, request: EngineRequest, events: Events, monotonic: Callable[[], float]
@@ -87,7 +93,7 @@ class _Stream:
         self._steps: Iterator[dict[str, Array]] | None = None
 
     def step(self) -> Step:
-        """The next outputs; None when there are no more."""
+        """Returns the next outputs; None when there are no more."""
         began = self._monotonic()
         if self._steps is None:
             if self.given_up:

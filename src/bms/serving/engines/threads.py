@@ -1,4 +1,4 @@
-"""An engine of blocking calls: each request is run by a thread of its own, and can be broken off from outside."""
+"""The engine of blocking calls: each request runs in a thread of its own and can be interrupted from outside."""
 
 import logging
 import threading
@@ -15,7 +15,8 @@ _log = logging.getLogger(__name__)
 
 
 class CancellationHook:
-    """Whether a request was given up, and how to end what it waits for. Safe to use from several threads."""
+    """Tells a blocking call whether its request was cancelled, and how to interrupt what it waits for. Safe to use from
+    several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -23,8 +24,8 @@ class CancellationHook:
         self._ending: Callable[[], None] | None = None
 
     def by(self, ending: Callable[[], None] | None) -> None:
-        """Giving up calls `ending` from now on (None: nothing), in another thread. Raises Cancelled where it was given
-        up already. Once this returns, what was named before is not called any more."""
+        """Sets the function that a cancellation calls from now on, in another thread (None: none). Raises Cancelled
+        where the request was cancelled already. Once this returns, the former function is not called any more."""
         with self._lock:
             self._ending = ending
             if self._given_up and ending is not None:
@@ -52,9 +53,9 @@ class _Task(NamedTuple):
 
 
 class ThreadEngine:
-    """At most `at_once` threads, which are started when they are needed and then kept; daemons, so that a call that
-    never returns can't keep the process alive. Where the system starts no more, those that there are are all it takes.
-    """
+    """Runs each request in a thread: at most `at_once` threads, started when they are needed and then kept; daemons, so
+    that a call that never returns can't keep the process alive. Where the system refuses another thread, the existing
+    ones do the work."""
 
     def __init__(self, run: Run, at_once: int, streaming: frozenset[str] = frozenset()) -> None:
         self.streaming = streaming
@@ -99,7 +100,7 @@ class ThreadEngine:
             off.give_up()
 
     def _start(self) -> None:
-        """One more thread. Raises ResourceExhausted where there is none."""
+        """Starts one more thread. Raises ResourceExhausted where the system refuses one."""
         thread = threading.Thread(target=self._work, name=f"engine {self._threads + 1}", daemon=True)
         try:
             thread.start()

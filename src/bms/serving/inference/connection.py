@@ -1,4 +1,4 @@
-"""One connection of an asker: bytes to frames, frames to the service, and answers back."""
+"""One gateway's connection to a model server: bytes to frames, frames to the service, and answers back."""
 
 import asyncio
 import logging
@@ -20,9 +20,10 @@ _encode_status = msgspec.msgpack.Encoder().encode
 
 
 class FrameConnection(asyncio.Protocol):
-    """Speaks `protocols.frames`. Whatever is not a frame, or contradicts itself, closes this connection alone.
+    """A protocol of asyncio that speaks `protocols.frames`. What is no frame, or contradicts itself, closes this
+    connection alone.
 
-    An asker that leaves many answers unread is not read from either. Askers read while they write; the limit is high,
+    A caller that leaves many answers unread is not read from either. Callers read while they write; the limit is high,
     so that one which does not for a while meets no deadlock.
     """
 
@@ -34,7 +35,7 @@ class FrameConnection(asyncio.Protocol):
         going_away: Callable[[], bool],
         shared: memoryview | None = None,
     ) -> None:
-        """`shared` is the memory in which the asker hands over large tensors, if it does."""
+        """`shared` is the memory in which the gateway hands over large tensors, if it does."""
         self.open: dict[int, MicroBatch] = {}
         self._service = service
         self._status = status
@@ -55,8 +56,8 @@ class FrameConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._connections.discard(self)
-        for parcel in list(self.open.values()):
-            self._service.cancel(parcel)
+        for micro_batch in list(self.open.values()):
+            self._service.cancel(micro_batch)
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -83,7 +84,7 @@ class FrameConnection(asyncio.Protocol):
             self._transport.write(data)
 
     def go_away(self) -> None:
-        """Tells the asker to send no more; what is in flight is still answered."""
+        """Asks the gateway to send no more; what is in flight is still answered."""
         self.send(encode_plain(FrameType.GOING_AWAY))
 
     def close(self, *, abort: bool = False) -> None:
@@ -103,16 +104,16 @@ class FrameConnection(asyncio.Protocol):
                 raise InvalidArgument(f"request id {frame.id} is in flight already")
             self._service.infer(self, frame.id, meta, tensors)
         elif frame.kind == FrameType.CANCEL:
-            parcel = self.open.get(frame.id)
-            if parcel is not None:
-                self._service.cancel(parcel)
+            micro_batch = self.open.get(frame.id)
+            if micro_batch is not None:
+                self._service.cancel(micro_batch)
         elif frame.kind == FrameType.STATUS:
             self.send(encode_plain(FrameType.STATUS_ANSWER, frame.id, _encode_status(self._status())))
         elif frame.kind == FrameType.SHARED:
             if self._shared is not None:
                 self.send(encode_plain(FrameType.SHARED))
         else:
-            raise InvalidArgument(f"frame kind {frame.kind} is not one that an asker sends")
+            raise InvalidArgument(f"frame type {frame.kind} is not one that a gateway sends")
 
 
 def _decoded(frame: Frame, shared: memoryview | None) -> tuple[InferMeta, list[Tensor]]:
@@ -133,4 +134,6 @@ def _check_parts(parts: tuple[int, ...], tensors: list[Tensor]) -> None:
     rows = sum(parts)
     if min(parts) < 1 or any(tensor.array.shape[:1] != (rows,) for tensor in tensors):
         shapes = ", ".join(f"{tensor.name!r} {list(tensor.array.shape)}" for tensor in tensors)
-        raise InvalidArgument(f"the calls of a parcel have {list(parts[:20])} rows, which is not what {shapes} hold")
+        raise InvalidArgument(
+            f"the calls of a micro-batch have {list(parts[:20])} rows, which is not what {shapes} hold"
+        )

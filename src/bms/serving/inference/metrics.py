@@ -1,4 +1,4 @@
-"""What a model server counts, and its Prometheus text.
+"""The metrics of a model server, and their Prometheus text.
 
 The exposition format is that of https://prometheus.io/docs/instrumenting/exposition_formats/; it is written by hand
 because a model's environment may hold nothing but NumPy and msgspec.
@@ -40,8 +40,7 @@ class LatencyHistogram:
 
 @dataclass
 class SequenceCounts:
-    """Of a model that keeps something: sequences that are open, those that were begun, refused since no more are kept,
-    and given up since nobody went on with them."""
+    """Counts the sequences of a stateful model: open now, begun, refused for too many, and given up as idle."""
 
     open: int = 0
     begun: int = 0
@@ -60,8 +59,7 @@ class SequenceCounts:
 
 @dataclass
 class EngineCounts:
-    """Of a model with an engine: its requests in progress, those that wait for a place, and those refused for want of
-    one."""
+    """Counts the requests of a model with an engine: in progress, waiting for a place, and refused for want of one."""
 
     in_progress: int = 0
     waiting: int = 0
@@ -95,13 +93,13 @@ class ModelServerMetrics:
         self.batch_rows = LatencyHistogram(_ROWS)
 
     def answered(self, rows: int, queue_ns: int, calls: int = 1) -> None:
-        """`calls` of one parcel, which have `rows` rows together."""
+        """Counts `calls` answered calls of one micro-batch, which have `rows` rows together."""
         self.requests += calls
         self.rows += rows
         self.queue_seconds.observe(queue_ns / 1e9, calls)
 
     def ran(self, rows: int, compute_ns: int, padded: int = 0) -> None:
-        """One run of `rows` rows of requests and `padded` more."""
+        """Counts one run of `rows` rows of requests and `padded` rows of padding."""
         self.batches += 1
         self.compute_ns += compute_ns
         self.padded_rows += padded
@@ -113,7 +111,7 @@ class ModelServerMetrics:
         self.errors[code] = self.errors.get(code, 0) + calls
 
     def text(self, *, replica: str, model: str, version: int, in_flight: int, memory: int) -> str:
-        """The exposition of all of it, every series labelled with whose it is."""
+        """Returns the exposition of all of it, every series with these labels."""
         labels = f'replica="{_escaped(replica)}",model="{_escaped(model)}",version="{version}"'
         lines: list[str] = []
         for name, kind, about, value in (

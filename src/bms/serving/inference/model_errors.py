@@ -1,4 +1,4 @@
-"""Calling a model's code, which may raise anything at all: here it becomes one of our errors, once for everybody."""
+"""Calls a model's code, which may raise anything, and turns what it raises into one of our errors."""
 
 import logging
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _log = logging.getLogger(__name__)
 
 
 def call_foreign(doing: str, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-    """What `function` returns. Raises its BmsErrors as they are, ResourceExhausted when memory ran out, and
+    """Returns what `function` returns. Raises its BmsErrors as they are, ResourceExhausted when memory ran out, and
     Internal naming the class of anything else; `doing` says what failed, e.g. "running the model"."""
     try:
         return function(*args, **named)
@@ -21,6 +21,6 @@ def call_foreign(doing: str, function: Callable[P, T], *args: P.args, **named: P
         raise
     except MemoryError as error:
         raise ResourceExhausted(f"{doing} needed more memory than there is: send fewer rows or allow more") from error
-    except BaseException as defect:  # models run foreign code; whatever it raises, its caller is told, and we go on
+    except BaseException as defect:  # models run foreign code; whatever it raises, its caller gets, and we go on
         _log.exception("%s raised an unexpected error", doing)
         raise Internal(f"{doing} failed with {reason(defect)}") from defect

@@ -1,4 +1,5 @@
-"""The port to what is done with a model's inputs before it runs: one more signature, and how its inputs are made."""
+"""The port to the preparation of inputs (decoding images, cutting texts into tokens): the signature it adds, and how
+its inputs become the model's."""
 
 from typing import Protocol
 
@@ -12,7 +13,7 @@ class Plan(Protocol):
 
     @property
     def name(self) -> str:
-        """The name of `signature`."""
+        """The name of the added signature."""
         ...
 
     @property

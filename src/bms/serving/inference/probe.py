@@ -1,4 +1,5 @@
-"""Looking at how a model answers, to say of its signature what its file leaves open."""
+"""Completes a signature by running the model: types, free dimensions and whether rows may share a run, where the file
+does not say."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -10,7 +11,7 @@ from msgspec import structs
 from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.tensors.signature import Signature, TensorSpec
 from bms.core.tensors.tensor import Array, dtype_of
-from bms.serving.inference.row_independence import apart
+from bms.serving.inference.row_independence import find_row_dependence
 from bms.serving.lifecycle.examples import rows_of
 from bms.serving.lifecycle.servable import Servable
 from bms.serving.lifecycle.synthetic_rows import (
@@ -24,15 +25,16 @@ from bms.serving.lifecycle.synthetic_rows import (
     whole_numbers,
     wider,
 )
-from bms.serving.lifecycle.unusual_rows import UnusualRow, strangers
+from bms.serving.lifecycle.unusual_rows import UnusualRow, unusual_rows
 
 _PATIENCE_S = 4.0  # for as many first questions
 _FEWEST = 3
 
 
 class ObservedSignature(NamedTuple):
-    """`signature` as runs bear it out; `example`: inputs on which the model ran, of several rows where it is batched;
-    `apart`: where rows could share a run by their shapes but must not, why; `unknown`: since no example could tell."""
+    """A signature as runs of the model confirm it. `example`: inputs on which the model ran, of several rows where it
+    is batched; `apart`: where rows could share a run by their shapes but must not, why; `unknown`: since no example
+    could tell."""
 
     signature: Signature
     example: dict[str, Array]
@@ -51,13 +53,14 @@ def observed(
     gentle: bool = False,
     bounded: bool = False,
 ) -> ObservedSignature:
-    """What runs show of `signature`: with the rows of `example` and others like them, else with made-up ones.
+    """Runs the model to complete `signature`: with the rows of `example` and others like them, else with synthetic
+    ones.
 
-    It is batched only if it is said to be and that is proved (`apart`), or where examples could tell nothing and the
-    rows are known to be `independent`, since the library takes one after another. A model that runs with one row only
-    gets a fixed first dimension. Output types and ranks are those seen; output dimensions that were seen to differ
-    become free. Outputs that `signature` leaves out are those seen. `gentle`: for a library that believes whatever it
-    is told, made-up floats are from 0 to 1. `bounded`: no other magnitudes than those of `example` are sent.
+    It is batched only if it is said to be and that is proved (`find_row_dependence`), or where examples could tell
+    nothing and the rows are known to be `independent`, since the library takes one after another. A model that runs
+    with one row only gets a fixed first dimension. Output types and ranks are those seen; output dimensions that were
+    seen to differ become free. Outputs that `signature` leaves out are those seen. `gentle`: for a library that checks
+    no inputs, synthetic floats are from 0 to 1. `bounded`: no other magnitudes than those of `example` are sent.
 
     Raises FailedPrecondition when not even one row runs.
     """
@@ -70,27 +73,31 @@ def observed(
     alone = [one.outputs for one in asked]
     joined = _joined(asked)
     reason = (
-        apart(model.run, joined, alone, _strange(model, signature, joined, len(asked))) if signature.batched else None
+        find_row_dependence(model.run, joined, alone, _unusual(model, signature, joined, len(asked)))
+        if signature.batched
+        else None
     )
     if signature.batched and (reason is None or (reason.unknown and independent)):
-        return ObservedSignature(_seen(batched, [*alone, model.run(joined)]), joined)
+        return ObservedSignature(_with_outputs(batched, [*alone, model.run(joined)]), joined)
     why = "" if reason is None else reason.why
     try:
         several = model.run(rows_of(joined, [0, len(asked) - 1, 0]))
     except BmsError:
         taken = _one_row(signature) if signature.batched else signature
-        return ObservedSignature(_seen(_unbatched(taken), alone), rows_of(joined, [0]), why)
+        return ObservedSignature(_with_outputs(_unbatched(taken), alone), rows_of(joined, [0]), why)
     unknown = reason is not None and reason.unknown
-    return ObservedSignature(_seen(_unbatched(signature), [*alone, several]), rows_of(joined, [0]), why, unknown)
+    return ObservedSignature(
+        _with_outputs(_unbatched(signature), [*alone, several]), rows_of(joined, [0]), why, unknown
+    )
 
 
 def runnable(servable: Servable, name: str, signature: Signature, *, gentle: bool = False) -> dict[str, Array]:
-    """Made-up inputs on which the model runs. Raises FailedPrecondition where there are none."""
+    """Returns synthetic inputs on which the model runs. Raises FailedPrecondition where there are none."""
     return next(_answers(_Model(servable, name, lambda: 0.0, gentle), signature))[0].inputs
 
 
 class _Model(NamedTuple):
-    """Signature `name` of a servable; when it is asked, and how carefully."""
+    """Calls signature `name` of a servable; carries how the inputs may be made up."""
 
     servable: Servable
     name: str
@@ -107,20 +114,20 @@ class _Answered(NamedTuple):
 
 
 def _whole(model: _Model, signature: Signature, example: Mapping[str, Array] | None) -> ObservedSignature:
-    """Of inputs that have no rows, or a fixed number of them: asked as they are, with several contents."""
+    """Observes a model without rows, or with a fixed number: called with several contents."""
     fixed = _unbatched(signature)
     if example is not None:
-        return ObservedSignature(_seen(fixed, [_run(model, dict(example))]), dict(example))
+        return ObservedSignature(_with_outputs(fixed, [_run(model, dict(example))]), dict(example))
     first, others = _first(model, fixed, None)
     asked = _that_run(model, first, others)
-    return ObservedSignature(_seen(fixed, [one.outputs for one in asked]), first.inputs)
+    return ObservedSignature(_with_outputs(fixed, [one.outputs for one in asked]), first.inputs)
 
 
 def _first(
     model: _Model, signature: Signature, example: Mapping[str, Array] | None, *, bounded: bool = False
 ) -> tuple[_Answered, list[dict[str, Array]]]:
-    """The first question that the model answers, and others of its kind, fewer of a slow model. Raises
-    FailedPrecondition."""
+    """Returns the first synthetic inputs that the model answers, and others of their kind, fewer of a slow model.
+    Raises FailedPrecondition."""
     began = model.monotonic()
     if example is not None:
         own = [rows_of(dict(example), [row]) for row in range(min(QUESTIONS, len(next(iter(example.values())))))]
@@ -136,14 +143,14 @@ def _first(
 
 
 def _worth(seconds: float) -> int:
-    """How many questions to ask of a model that takes so long for one: all of them unless it is slow."""
+    """Returns how many inputs to try of a model that takes so long for one: all of them unless it is slow."""
     return int(min(QUESTIONS, max(_FEWEST, _PATIENCE_S / max(seconds, 1e-9))))
 
 
 def _answers(model: _Model, signature: Signature) -> Iterator[tuple[_Answered, Domain, int]]:
-    """Made-up questions that the model answers, with their domains and numbers; last those to which it says nothing, as
-    some libraries do where a picture is smaller than a kernel. Raises FailedPrecondition where there are none, in the
-    words of the first that it refuses."""
+    """Yields synthetic inputs that the model answers, with their domains and numbers; last those to which it gives
+    empty answers, as some libraries do where a picture is smaller than a kernel. Raises FailedPrecondition where there
+    are none, with the model's first error."""
     failure: FailedPrecondition | None = None
     silent: list[tuple[_Answered, Domain, int]] = []
     for domain in domains(signature, gentle=model.gentle):
@@ -165,7 +172,7 @@ def _answers(model: _Model, signature: Signature) -> Iterator[tuple[_Answered, D
 
 
 def _widest(model: _Model, signature: Signature, domain: Domain) -> Domain:
-    """With as large whole numbers in each input as the model takes."""
+    """Widens the domain to as large whole numbers in each input as the model takes."""
     for key in whole_numbers(signature) if signature.batched else ():
         for larger in wider(signature, domain, key):
             try:
@@ -177,7 +184,7 @@ def _widest(model: _Model, signature: Signature, domain: Domain) -> Domain:
 
 
 def _that_run(model: _Model, first: _Answered, others: Iterable[dict[str, Array]]) -> list[_Answered]:
-    """The questions that the model answers: who takes few values refuses some."""
+    """Returns the inputs that the model answers: one that takes few values refuses some."""
     asked = [first]
     for inputs in others:
         try:
@@ -187,13 +194,13 @@ def _that_run(model: _Model, first: _Answered, others: Iterable[dict[str, Array]
     return asked
 
 
-def _strange(model: _Model, signature: Signature, rows: dict[str, Array], most: int) -> Iterator[UnusualRow]:
-    """Neighbours that examples hardly are, none of them for a library that believes whatever it is told."""
-    return iter(()) if model.gentle else islice(strangers(signature, rows_of(rows, [0])), most)
+def _unusual(model: _Model, signature: Signature, rows: dict[str, Array], most: int) -> Iterator[UnusualRow]:
+    """Returns unusual rows to run beside the others; none for a library that checks no inputs."""
+    return iter(()) if model.gentle else islice(unusual_rows(signature, rows_of(rows, [0])), most)
 
 
 def _joined(asked: Sequence[_Answered]) -> dict[str, Array]:
-    """Their rows. A mask of what is missing is there for all of them or for none."""
+    """Joins their rows. A mask of what is missing is there for all of them or for none."""
     return {key: np.concatenate([one.inputs[key] for one in asked]) for key in asked[0].inputs}
 
 
@@ -208,7 +215,7 @@ def _run(model: _Model, inputs: dict[str, Array]) -> dict[str, Array]:
         ) from error
 
 
-def _seen(signature: Signature, answers: list[dict[str, Array]]) -> Signature:
+def _with_outputs(signature: Signature, answers: list[dict[str, Array]]) -> Signature:
     outputs = []
     for spec in signature.outputs or _outputs(signature, answers[0]):
         arrays = [answer[spec.name] for answer in answers]
@@ -227,7 +234,7 @@ def _seen(signature: Signature, answers: list[dict[str, Array]]) -> Signature:
 
 
 def _outputs(signature: Signature, answer: dict[str, Array]) -> list[TensorSpec]:
-    """As seen; sizes count only where no input has one that is free, beside the rows."""
+    """Returns the outputs as observed; sizes count only where no input has a free one, beside the rows."""
     settled = all(size is not None for spec in signature.inputs for size in spec.shape[1:])
     return [
         TensorSpec(name=name, dtype=dtype_of(array), shape=array.shape if settled else (None,) * array.ndim)

@@ -1,4 +1,4 @@
-"""Why a model or its library failed, in its own words and whole, fit to be told to whoever asked.
+"""Texts of errors that a model or its library raised, made fit for the caller.
 
 On one line, with what counts first, without control characters and the platform's paths, and bounded.
 """
@@ -19,7 +19,7 @@ _PATH = re.compile(rf"(?<![\w.:/*-])/(?:{_ROOTS})/(?:[^\s/'\"<>|:,;()\[\]]+/)*")
 
 
 def reason(error: BaseException, words: str | None = None, *, directory: str = "") -> str:
-    """The error's class and what it says, then what it was raised from. `words` are its text where a library's own
+    """Returns the error's class and message, then those of its causes. `words` are its text where a library's own
     decoration has been taken out of it; `directory` is the artifact's, whose paths become those within it."""
     told: list[str] = []
     one: BaseException | None = error
@@ -33,7 +33,7 @@ def reason(error: BaseException, words: str | None = None, *, directory: str = "
 
 
 def plain(words: str, *, directory: str = "") -> str:
-    """The words of a library on one line, plain and bounded."""
+    """Returns a library's message on one line, without control characters, bounded."""
     kept = _ESCAPES.sub("", words)
     for place in (directory, sys.prefix, sys.base_prefix):
         if len(place) > 1:
@@ -44,7 +44,8 @@ def plain(words: str, *, directory: str = "") -> str:
 
 
 def text_of(error: BaseException) -> str:
-    """What it says; that this can't be made text, since its class is of somebody's own, is no error of its own."""
+    """Returns the error's message; one that can't be made text, since its class is of somebody's own, is no error of
+    its own."""
     try:
         return str(error)
     except Exception as failed:  # noqa: BLE001 - it may be anything
@@ -52,7 +53,7 @@ def text_of(error: BaseException) -> str:
 
 
 def _reason_first(text: str) -> str:
-    """Of a text that holds a trace of calls the error at its end, then what is said beside the trace."""
+    """Reorders a message that holds a traceback: the error at its end first, then the rest."""
     if len(text) > 2 * _READ:  # of which half lines are left out
         first, last = text[:_READ], text[-_READ:]
         text = "\n".join((first.rpartition("\n")[0] or first, last.partition("\n")[2] or last))

@@ -1,4 +1,4 @@
-"""The port to whatever loads and runs models: ONNX Runtime, scikit-learn, …"""
+"""The port to runtimes, which recognise, load and run models: ONNX Runtime, scikit-learn, …"""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
@@ -8,21 +8,22 @@ from bms.serving.lifecycle.servable import Servable
 
 
 class MissingDeclaration(NamedTuple):
-    """What an artifact's maker must declare, since the format does not tell it: `why`, in words; `takes`: the names of
-    the model's inputs and whether each is needed, where they are known."""
+    """What the uploader must declare because the format does not say it: `why`, in words; `takes`: the names of the
+    model's inputs and whether each is needed, where they are known."""
 
     why: str
     takes: Mapping[str, bool] | None = None
 
 
 class Recognition(NamedTuple):
-    """What a runtime recognised in an artifact.
+    """The result of recognition: what a runtime found out about an artifact.
 
     `requirements` are what must be installed beside NumPy and msgspec to run it, e.g. ("xgboost-cpu>=2",); `python` a
     version such as "3.11" where not every one will do. `whole`: the directory as a whole is the artifact and says what
     it is, so that model files within it do not count by themselves. `complete`: the requirements are all there are, a
-    requirements.txt of the artifact has been read into them. `asks`: what must be declared; told before an environment
-    is built. `refusal`: why it can't be served in any environment; `pickled`: why not unless pickles are allowed.
+    requirements.txt of the artifact has been read into them. `asks`: what must be declared; reported before an
+    environment is built. `refusal`: why it can't be served in any environment; `pickled`: why not unless pickles are
+    allowed.
     """
 
     format: str
@@ -57,7 +58,7 @@ class Runtime(Protocol):
     def name(self) -> str: ...
 
     def recognises(self, directory: str) -> Recognition | None:
-        """What the artifact in `directory` is, or None when it is not one of this runtime's."""
+        """Returns what the artifact in `directory` is, or None when it is not one of this runtime's."""
         ...
 
     def load(self, config: ServableConfig) -> Servable: ...

@@ -1,1 +1,2 @@
-"""What is loaded. Read in this order: servable (a loaded version), states, examples, loader."""
+"""Loaded models: what a servable is, its states, its warm-up. Read in this order: servable, states, examples,
+loader."""

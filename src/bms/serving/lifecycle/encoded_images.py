@@ -1,4 +1,4 @@
-"""Small images as files: what a model that decodes JPEG or PNG by itself is tried with."""
+"""Small encoded images, to try models that decode JPEG or PNG by themselves."""
 
 import struct
 import zlib
@@ -21,7 +21,7 @@ JPEGS = tuple(_HEAD + b64decode(tail) for tail in _TAILS)
 
 
 def png(rows: bytes, width: int, height: int) -> bytes:
-    """A PNG (RFC 2083) of 8-bit colour pixels, `rows` of them as R G B from the top left."""
+    """Encodes a PNG (RFC 2083) of 8-bit colour pixels; `rows` are R G B from the top left."""
     step = 3 * width
     lines = b"".join(b"\0" + rows[at : at + step] for at in range(0, step * height, step))
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)

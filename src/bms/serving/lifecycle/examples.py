@@ -1,4 +1,4 @@
-"""Inputs made up from a signature: to warm a servable up, and to look at how it answers."""
+"""Synthetic inputs for a signature: to warm a servable up, and to observe how it answers."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,8 +10,8 @@ from bms.core.tensors.tensor import NUMPY, Array
 
 
 def constant(signature: Signature, rows: int, value: int) -> dict[str, Array]:
-    """Inputs full of `value` (empty texts for BYTES; in a table a value of each column's type), of `rows` rows where
-    batched; other free dimensions are 1."""
+    """Returns inputs full of `value` (empty texts for BYTES; in a table a value of each column's type), of `rows` rows
+    where batched; other free dimensions are 1."""
     return {
         spec.name: _filled(spec, _shape(spec, signature.batched, rows), value)
         if spec.column is None
@@ -21,7 +21,7 @@ def constant(signature: Signature, rows: int, value: int) -> dict[str, Array]:
 
 
 def varied(signature: Signature, rows: int) -> dict[str, Array]:
-    """Inputs whose rows differ, the same on every call: noise for floats, 0 1 0 1 … for integers."""
+    """Returns inputs whose rows differ, the same on every call: noise for floats, 0 1 0 1 … for integers."""
     noise = np.random.default_rng(20260101)
     made: dict[str, Array] = {}
     for spec in signature.inputs:
@@ -39,7 +39,8 @@ def varied(signature: Signature, rows: int) -> dict[str, Array]:
 
 
 def column_values(spec: TensorSpec, column: Column, numbers: list[int]) -> Array:
-    """A value of the column's type for each of these numbers, another one for another number as far as there are."""
+    """Returns a value of the column's type for each of these numbers, different ones for different numbers as far as
+    there are."""
     made: list[object] = list(numbers)
     if column.categories:
         levels = [level.encode() if isinstance(level, str) else level for level in column.categories]
@@ -58,12 +59,12 @@ def column_values(spec: TensorSpec, column: Column, numbers: list[int]) -> Array
 
 
 def repeated(arrays: Mapping[str, Array], rows: int) -> dict[str, Array]:
-    """So many rows of every array, from its first on and over again."""
+    """Returns so many rows of every array, repeated from the first on."""
     return {name: array[np.arange(rows) % len(array)] for name, array in arrays.items()}
 
 
 def rows_of(arrays: dict[str, Array], rows: Iterable[int]) -> dict[str, Array]:
-    """The given rows of every array, in that order."""
+    """Returns the given rows of every array, in that order."""
     wanted = list(rows)
     return {name: array[wanted] for name, array in arrays.items()}
 

@@ -1,4 +1,5 @@
-"""Loading: open the artifact, then run every signature until it is warm, so that the first caller waits for nobody."""
+"""Loads a version: opens the artifact, then runs every signature until it is warm, so that the first caller waits for
+no warm-up."""
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from bms.serving.lifecycle.servable import ExemplaryServable, Servable, Streamin
 
 
 class WarmRun(NamedTuple):
-    """How long a run of a signature takes once it is warm, in seconds; `elements`: of the inputs, in each row."""
+    """The time of a warm run of a signature, in seconds; `elements`: of the inputs, in each row."""
 
     signature: str
     rows: int
@@ -23,8 +24,8 @@ class WarmRun(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """A servable that is warm, what was measured meanwhile, and, by signature, why there are numbers of rows with which
-    it does not run."""
+    """A servable that is warm, the measured run times, and, by signature, why it does not run with some numbers of
+    rows."""
 
     servable: Servable
     runs: tuple[WarmRun, ...]
@@ -39,7 +40,7 @@ def load(
     clock: Clock,
     surely: int | None = None,
 ) -> Loaded:
-    """A servable that has answered `warmup_runs` times with each of `sizes` rows, those beyond `surely` only if it
+    """Loads a servable and warms it up: `warmup_runs` runs with each of `sizes` rows, those beyond `surely` only if it
     can: verification asks no more than that, so what it found ready starts here.
 
     Raises what `opener` raises, and FailedPrecondition when another warm-up run fails or its answer is not what the
@@ -98,12 +99,13 @@ def warm_up(
 
 
 def _up_to(surely: int, sizes: Sequence[int]) -> tuple[int, ...]:
-    """In place of `sizes` that go beyond `surely`; empty where none does."""
+    """Returns `sizes` cut off at `surely`, which is then the last; empty where none is larger."""
     return (*(rows for rows in sizes if rows < surely), surely) if max(sizes) > surely else ()
 
 
 def own_example(servable: Servable, name: str, rows: int) -> dict[str, Array] | None:
-    """So many rows of what the signature's maker said that it takes; all of them where rows are not independent."""
+    """Returns so many rows of the example that the signature's maker gave; all of them where rows are not
+    independent."""
     example = servable.examples.get(name) if isinstance(servable, ExemplaryServable) else None
     if example is None:
         return None
@@ -111,7 +113,7 @@ def own_example(servable: Servable, name: str, rows: int) -> dict[str, Array] | 
 
 
 def check_outputs(signature: Signature, outputs: dict[str, Array], rows: int) -> None:
-    """Raises FailedPrecondition naming the first output that is not what the signature says."""
+    """Raises FailedPrecondition naming the first output that is not what the signature declares."""
     for spec in signature.outputs:
         array = outputs.get(spec.name)
         if array is None:

@@ -1,4 +1,4 @@
-"""A servable: one version that a runtime has loaded and that can be run."""
+"""The port to loaded models: a servable is one version that a runtime has loaded and that can be run."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -25,7 +25,7 @@ class Servable(Protocol):
 
     @property
     def format(self) -> str:
-        """What the artifact was recognised as, by content, e.g. "onnx"."""
+        """The format that was recognised by content, e.g. "onnx"."""
         ...
 
     @property
@@ -38,7 +38,7 @@ class Servable(Protocol):
 
 @runtime_checkable
 class StreamingServable(Protocol):
-    """A servable of which some signatures answer with many sets of outputs, e.g. text as it is generated.
+    """A servable some of whose signatures answer with many sets of outputs, e.g. text as it is generated.
 
     `stream` is stepped from one thread; closing the iterator stops the work at its next step.
     """
@@ -53,7 +53,7 @@ class StreamingServable(Protocol):
 
 @runtime_checkable
 class StatefulServable(Protocol):
-    """A servable of which some signatures keep something from one request of a sequence to the next.
+    """A servable some of whose signatures keep state from one request of a sequence to the next.
 
     `step` is called by one thread, in the order in which the steps of a sequence came; `infer` of such a signature is a
     sequence of one step.
@@ -63,7 +63,7 @@ class StatefulServable(Protocol):
 
     @property
     def stateful(self) -> Mapping[str, SequenceLimits]:
-        """By the names of the signatures to be called by `step`; they are never batched."""
+        """The limits of the signatures to be called by `step`, by name; they are never batched."""
         ...
 
     def step(
@@ -73,18 +73,18 @@ class StatefulServable(Protocol):
 
 @runtime_checkable
 class ParameterizedServable(Protocol):
-    """A servable of which some signatures have `params`."""
+    """A servable some of whose signatures have parameters (`params`)."""
 
     def infer_with(
         self, signature: str, inputs: Arrays, outputs: tuple[str, ...], params: Mapping[str, Any]
     ) -> dict[str, Array]:
-        """As `infer`, where a request says another value than the default for some of them."""
+        """Runs as `infer` does, with values for some parameters instead of their defaults."""
         ...
 
 
 @runtime_checkable
 class ExemplaryServable(Protocol):
-    """A servable whose maker said what it takes: rows to warm it up with, since it may not run on made-up ones."""
+    """A servable with example inputs of its maker: rows to warm it up with, since it may not run on synthetic ones."""
 
     examples: Mapping[str, Arrays]
     """By the names of signatures; those without one are not among them."""
@@ -92,7 +92,7 @@ class ExemplaryServable(Protocol):
 
 @runtime_checkable
 class PartlyRead(Protocol):
-    """A servable, or a plan, of whose artifact something was not read though it may matter: nobody here knows it."""
+    """A servable, or a plan, whose artifact holds something that is not understood here though it may matter."""
 
     unread: tuple[str, ...]
     """File and key of each, e.g. "tokenizer_config.json: fold_umlauts"."""
@@ -100,7 +100,7 @@ class PartlyRead(Protocol):
 
 @runtime_checkable
 class ApartServable(Protocol):
-    """A servable that tells why rows don't share a run, of signatures whose shapes would allow it."""
+    """A servable that says why rows don't share a run, for signatures whose shapes would allow it."""
 
     apart: Mapping[str, str]
     """Words for the maker, by the names of signatures."""
@@ -108,8 +108,8 @@ class ApartServable(Protocol):
 
 @runtime_checkable
 class WaitingServable(Protocol):
-    """A servable whose runs may wait long for something else, however short they have been: they never run in the
-    event loop."""
+    """A servable whose runs may wait long for something else: they never run in the event loop, however short they have
+    been."""
 
     waits: bool
 
@@ -119,6 +119,6 @@ class InterruptibleServable(Protocol):
     """A servable whose run can be stopped, e.g. because nobody waits for it any more."""
 
     def interrupt(self) -> None:
-        """Makes an `infer` that goes on in another thread fail soon; called when none goes on, it changes nothing for
-        the next one that begins after it returned."""
+        """Makes an `infer` that runs in another thread fail soon; called when none runs, it changes nothing for the
+        next one that begins after it returned."""
         ...

@@ -16,7 +16,7 @@ _NEXT: dict[State, frozenset[State]] = {
 
 
 class Lifecycle:
-    """Where one servable stands. It only ever moves forward; `error` says why it ended, empty for a clean end."""
+    """The state of one servable. It only ever moves forward; `error` says why it ended, empty for a clean end."""
 
     def __init__(self) -> None:
         self._state: State = "START"
@@ -35,12 +35,12 @@ class Lifecycle:
         return self._state == "AVAILABLE"
 
     def move(self, state: State) -> None:
-        """Raises FailedPrecondition for a step that the life of a servable does not have."""
+        """Moves to the next state. Raises FailedPrecondition for a transition that there is not."""
         if state not in _NEXT[self._state]:
             raise FailedPrecondition(f"a servable that is {self._state} can't become {state}")
         self._state = state
 
     def fail(self, reason: str) -> None:
-        """To END, with the reason. Raises FailedPrecondition when it has ended already."""
+        """Moves to END, with the reason. Raises FailedPrecondition when it has ended already."""
         self.move("END")
         self._error = reason

@@ -1,4 +1,4 @@
-"""Questions made up for a model of which the signature is known: they vary in content, sign, magnitude and length."""
+"""Synthetic inputs for a model whose signature is known: varied in content, sign, magnitude and length."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
@@ -45,9 +45,9 @@ _TEXTS: dict[str, Sequence[bytes]] = {
 
 
 class Domain(NamedTuple):
-    """What questions are made of: `size` of what is free beside the rows, whole numbers from `low` to those of `highs`
-    (by input; 1 where it is not among them), and the kind of texts. `gentle`: floats are from 0 to 1. `bare`: texts are
-    those, also of an input that is said to hold serialized examples."""
+    """What synthetic inputs are drawn from: `size` of what is free beside the rows, whole numbers from `low` to those
+    of `highs` (by input; 1 where it is not among them), and the kind of texts. `gentle`: floats are from 0 to 1.
+    `bare`: texts are those, also of an input that is said to hold serialized examples."""
 
     size: int
     low: int
@@ -58,7 +58,7 @@ class Domain(NamedTuple):
 
 
 def domains(signature: Signature, *, gentle: bool = False) -> Iterator[Domain]:
-    """Those to try, the likeliest first."""
+    """Yields the domains to try, the likeliest first."""
     free = [spec.shape[1:] if signature.batched else spec.shape for spec in signature.inputs]
     sizes = [size for size in _SIZES if all(_count(shape, size) <= _MOST for shape in free)] or [1]
     kinds = {spec.dtype for spec in signature.inputs if spec.column is None}
@@ -72,7 +72,7 @@ def domains(signature: Signature, *, gentle: bool = False) -> Iterator[Domain]:
 
 
 def wider(signature: Signature, domain: Domain, name: str) -> Iterator[Domain]:
-    """The same with larger and larger whole numbers in input `name`."""
+    """Yields the domain with larger and larger whole numbers in input `name`."""
     dtype = signature.input(name).dtype
     for high in _HIGHS:
         if high <= _limits(dtype)[1]:
@@ -80,12 +80,12 @@ def wider(signature: Signature, domain: Domain, name: str) -> Iterator[Domain]:
 
 
 def whole_numbers(signature: Signature) -> list[str]:
-    """The inputs that take them, tables' columns aside."""
+    """Returns the inputs that take whole numbers, tables' columns aside."""
     return [spec.name for spec in signature.inputs if spec.column is None and NUMPY[spec.dtype].kind in "iu"]
 
 
 def question(signature: Signature, domain: Domain, number: int) -> dict[str, Array]:
-    """One question, the same on every call: a row of what is batched, else all of it."""
+    """Returns one synthetic request, the same on every call: a row of what is batched, else all of it."""
     number %= QUESTIONS
     return {
         spec.name: column_values(spec, spec.column, [_column_number(spec, number)])
@@ -96,8 +96,8 @@ def question(signature: Signature, domain: Domain, number: int) -> dict[str, Arr
 
 
 def alike(signature: Signature, example: Mapping[str, Array], number: int, *, gentle: bool = False) -> dict[str, Array]:
-    """A row like those of `example`: values of it in another order, at another place, or, unless `gentle`, of another
-    magnitude."""
+    """Returns a row like those of `example`: values of it in another order, at another place, or, unless `gentle`, of
+    another magnitude."""
     noise = np.random.default_rng((_SEED, number))
     made: dict[str, Array] = {}
     for spec in signature.inputs:
@@ -147,7 +147,7 @@ def _values(spec: TensorSpec, shape: tuple[int, ...], domain: Domain, number: in
 
 
 def _example(features: Sequence[Feature], domain: Domain, number: int) -> bytes:
-    """A serialized `tf.train.Example` with all of `features`, of those of any size one to three values."""
+    """Returns a serialized `tf.train.Example` with all of `features`, of those of any size one to three values."""
     made: dict[str, Value] = {}
     for place, feature in enumerate(features):
         size = number % 3 + 1 if feature.size is None else feature.size
@@ -163,7 +163,7 @@ def _example(features: Sequence[Feature], domain: Domain, number: int) -> bytes:
 
 
 def _floats(noise: NDArray[np.float64], number: int) -> NDArray[np.float64]:
-    """Both signs, magnitudes from 0.05 to some 100, and what is zero, one, or zero here and there."""
+    """Returns floats of both signs, magnitudes from 0.05 to some 100; or all zero, all one, or zero here and there."""
     made: tuple[NDArray[np.float64], ...] = (
         noise,
         10 * noise,

@@ -1,4 +1,5 @@
-"""Neighbours that examples hardly are: a caller may send them, and nobody else's answer may change by that."""
+"""Unusual rows (NaN, huge numbers, long texts): a caller may send them, and no other caller's answer may change by
+that."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -26,9 +27,9 @@ class UnusualRow(NamedTuple):
     exact: bool
 
 
-def strangers(signature: Signature, row: Mapping[str, Array]) -> Iterator[UnusualRow]:
-    """Rows like `row` but for floats that are no numbers, or huge, texts that are long, and whole numbers below zero or
-    beyond the usual; those first that most models take. Of categories and dates there are none."""
+def unusual_rows(signature: Signature, row: Mapping[str, Array]) -> Iterator[UnusualRow]:
+    """Returns rows like `row` but for floats that are no numbers, or huge, texts that are long, and whole numbers below
+    zero or beyond the usual; those first that most models take. Of categories and dates there are none."""
     yield from _with(signature, row, _is_float, _FLOATS[0])
     yield from _with(signature, row, _is_text, _LONG)
     for number in _FLOATS[1:]:
@@ -59,7 +60,7 @@ def _full(spec: TensorSpec, shape: tuple[int, ...], value: float | bytes) -> Arr
 
 
 def _parts(spec: TensorSpec) -> Iterator[TensorSpec]:
-    """The input, or, of serialized examples, their features."""
+    """Returns the input, or, of serialized examples, their features."""
     if not spec.features:
         yield spec
     for feature in spec.features or ():
@@ -72,7 +73,7 @@ def _in_examples(
     wanted: Callable[[TensorSpec], bool],
     value: float | bytes,
 ) -> Array:
-    """The same `tf.train.Example`s with another value of the wanted features, as often as each has one."""
+    """Returns the same `tf.train.Example`s with another value of the wanted features, as often as each has one."""
     names = {part.name for part in _parts(spec) if wanted(part)}
     made = np.empty_like(serialized)
     for place, one in np.ndenumerate(serialized):

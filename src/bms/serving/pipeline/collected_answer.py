@@ -1,4 +1,4 @@
-"""Parts of a stream that wait until they are one whole answer, since their client wants no stream."""
+"""Collects the parts of a stream into one whole answer, for a client that wants no stream."""
 
 from collections.abc import Sequence
 
@@ -8,15 +8,16 @@ from bms.core.tensors.tensor import Array, Tensor
 MOST = 64 << 20  # bytes
 
 
-class Gathered:
-    """Those of one request."""
+class CollectedAnswer:
+    """The collected parts of one request."""
 
     def __init__(self) -> None:
         self.parts: list[Sequence[Tensor]] = []
         self._size = 0
 
     def add(self, outputs: Sequence[Tensor]) -> None:
-        """Copies them, so that what they came with is let go. Raises ResourceExhausted for more than can be kept."""
+        """Copies a part, so that the memory it came in is let go. Raises ResourceExhausted for more than can be
+        kept."""
         self._size += sum(_size(array) for _, array in outputs)
         if self._size > MOST:
             raise ResourceExhausted(f"the whole answer has over {MOST} bytes: ask for it in a stream")

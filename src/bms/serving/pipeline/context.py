@@ -1,4 +1,4 @@
-"""What steps see of a request: who asks, for what, where it goes, and what it holds once it is decoded."""
+"""What pipeline steps know of a request: its key, its deployment and version, and its decoded inputs."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ class RequestContext(DispatchedCall):
         self, key: KeyEntry, model: str, number: int | None, alias: str | None, id: str, bytes_in: int, began: float
     ) -> None:
         """`model` is the deployment's name, as the client says it; `number` and `alias` exclude each other, and neither
-        means: whatever the deployment routes to. `id` is the request's in the books, `bytes_in` its body's size as it
-        came, `began` the `perf_counter` at its start."""
+        means: whatever the deployment routes to. `id` is the request's in its usage event, `bytes_in` its body's size
+        as it came, `began` the `perf_counter` at its start."""
         self.key = key
         self.model = model
         self.number = number
@@ -34,11 +34,11 @@ class RequestContext(DispatchedCall):
     @property
     @abstractmethod
     def fields(self) -> Mapping[bytes, bytes]:
-        """Headers or metadata as they came, names in lower case."""
+        """The HTTP headers or gRPC metadata, names in lower case."""
         ...
 
     @abstractmethod
     def decode(self, signatures: Mapping[str, Signature]) -> None:
-        """Sets `request` and `rows` from what came. Called again where the version that is chosen by what was decoded
-        has other signatures. Raises InvalidArgument for what does not fit the signature it means."""
+        """Sets `request` and `rows` from the body. Called again where a step chooses, by the decoded inputs, a version
+        with other signatures. Raises InvalidArgument for what does not fit the signature it means."""
         ...

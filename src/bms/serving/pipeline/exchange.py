@@ -1,4 +1,5 @@
-"""A request as its door and the pipeline share it: how it is sent, what its client is owed, and what the books are."""
+"""One inference request and its answer, between a protocol's handler and the pipeline: how it is sent, answered and
+metered."""
 
 import logging
 from abc import abstractmethod
@@ -18,11 +19,11 @@ from bms.core.serving.model_config import check_rows
 from bms.core.serving.snapshot import DeploymentEntry, ServedVersion
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerEnd, AnswerMeta
-from bms.serving.pipeline.collected_answer import Gathered
+from bms.serving.pipeline.collected_answer import CollectedAnswer
 from bms.serving.pipeline.context import RequestContext
 from bms.serving.pipeline.metrics import GatewayMetrics
 from bms.serving.pipeline.step import PipelineStep
-from bms.serving.pipeline.token_counts import added, corrected, counted, told_tokens
+from bms.serving.pipeline.token_counts import added, corrected, counted, reported_tokens
 from bms.serving.pipeline.write_batch import ExchangeAnswer, WriteBatch
 from bms.serving.traffic.admission import Admission
 from bms.serving.traffic.dispatcher import ReplicaDispatcher
@@ -41,34 +42,34 @@ IN_A_STREAM = (
 
 
 class GatewayContext:
-    """What the requests of one gateway share."""
+    """What all requests of one gateway share."""
 
-    __slots__ = ("admission", "dispatcher", "metrics", "turn", "unix_ns")
+    __slots__ = ("admission", "dispatcher", "metrics", "unix_ns", "write_batch")
 
     def __init__(
         self,
         dispatcher: ReplicaDispatcher,
         admission: Admission,
-        turn: WriteBatch,
+        write_batch: WriteBatch,
         metrics: GatewayMetrics,
         unix_ns: Callable[[], int],
     ) -> None:
         self.dispatcher = dispatcher
         self.admission = admission
-        self.turn = turn
+        self.write_batch = write_batch
         self.metrics = metrics
         self.unix_ns = unix_ns
 
 
 class Exchange(RequestContext):
-    """One request for one answer, of whole or of parts. A door subclasses it and says how what came is decoded
-    (`decode`), and how an answer is encoded and given:
+    """One request and its answer, whole or in parts. A handler's subclass says how the body is decoded (`decode`), and
+    how an answer is encoded and sent:
 
-    `encode` makes the answer and `deliver` gives it, once the books are written; `deliver_error` says why there is
-    none. A protocol that can stream sets `streams`, for all its requests or in `decode`; then parts are encoded by
-    `encode_part` and given at once by `give`, and the answer that is delivered at last is what `encode_end` says. Where
-    parts come though one whole answer is wanted, a protocol that `gathers` puts them together. Once it was sent it ends
-    in exactly one answer and one usage event.
+    `encode` makes the answer and `deliver` sends it, once its usage is in the journal; `deliver_error` says why there
+    is none. A protocol that can stream sets `streams`, for all its requests or in `decode`; then parts are encoded by
+    `encode_part` and given at once by `send_part`, and the answer that is delivered at last is what `encode_end` says.
+    Where parts come though one whole answer is wanted, a protocol that `gathers` puts them together. Once it was sent
+    it ends in exactly one answer and one usage event.
     """
 
     shared: GatewayContext
@@ -78,7 +79,7 @@ class Exchange(RequestContext):
     finish = ""  # why there is no more of its answer, where an engine says so
     steps: tuple[PipelineStep, ...] = ()  # of its deployment
     _done = False
-    _parts: Gathered | None = None
+    _parts: CollectedAnswer | None = None
     _sent = 0  # bytes of the parts of a stream
     _admitted: DeploymentEntry | None = None  # in flight there
     _passed: Sequence[PipelineStep] = ()  # who is owed an `ended`
@@ -86,7 +87,7 @@ class Exchange(RequestContext):
 
     @abstractmethod
     def encode(self, outputs: Sequence[Tensor]) -> ExchangeAnswer:
-        """Raises BmsError where the outputs cannot be carried by what the client asked for."""
+        """Encodes a whole answer. Raises BmsError where the outputs can't be carried by what the client asked for."""
 
     @abstractmethod
     def deliver(self, answer: ExchangeAnswer) -> None: ...
@@ -95,25 +96,25 @@ class Exchange(RequestContext):
     def deliver_error(self, error: BmsError) -> None: ...
 
     def encode_part(self, outputs: Sequence[Tensor]) -> bytes:
-        """One part of a stream. Raises BmsError for outputs that it cannot carry."""
+        """Encodes one part of a stream. Raises BmsError for outputs that it can't carry."""
         raise NotImplementedError
 
-    def give(self, part: bytes) -> None:
+    def send_part(self, part: bytes) -> None:
         """Sends a part at once. Raises ResourceExhausted where the client takes what is sent too slowly."""
         raise NotImplementedError
 
     def gather(self, parts: Sequence[Sequence[Tensor]]) -> Sequence[Tensor]:
-        """What `encode` takes, of parts. Raises BmsError."""
+        """Puts parts together into the outputs that `encode` takes. Raises BmsError."""
         raise NotImplementedError
 
     def encode_end(self) -> bytes:
-        """What is said behind the last part of a stream that ended well; empty: nothing."""
+        """Encodes what follows the last part of a stream that ended well; empty: nothing."""
         return b""
 
     # --- the way there ---
 
     def enter(self, steps: tuple[PipelineStep, ...]) -> None:
-        """Asks its deployment's steps to admit it. Raises what the first says that refuses."""
+        """Asks the deployment's steps to admit the request. Raises the error of the first that refuses."""
         passed: list[PipelineStep] = []
         self.steps, self._passed, self._elsewhere = steps, passed, iter(steps)
         for step in steps:
@@ -121,9 +122,9 @@ class Exchange(RequestContext):
             passed.append(step)
 
     def send(self) -> None:
-        """Answers it by a step, or else counts it in flight and sends it, to a replica or where it falls back to.
-        Raises ResourceExhausted, Unavailable, Aborted, or InvalidArgument for more rows than the version takes; then
-        nothing was begun or booked."""
+        """Answers the request by a step, or else counts it in flight and sends it to a replica or a fallback. Raises
+        ResourceExhausted, Unavailable, Aborted, or InvalidArgument for more rows than the version takes; then nothing
+        was begun or booked."""
         shared, entry, steps = self.shared, self.route.entry, self.steps
         try:
             for step in steps:
@@ -145,7 +146,7 @@ class Exchange(RequestContext):
             _safely(step.sent, self)
 
     def drop(self, error: Exception) -> None:
-        """It is not sent: nobody but its steps must know."""
+        """Tells the steps that the request is not sent; nobody else needs to know."""
         if self._passed:
             self._leave_steps(error.http_status if isinstance(error, BmsError) else Internal.http_status)
 
@@ -189,7 +190,7 @@ class Exchange(RequestContext):
             self._fail(error, compute_ns)
 
     def cancel(self) -> None:
-        """The client is gone: what it began is billed as it stands, and nobody is answered."""
+        """Cancels the request because the client is gone: what it has cost is metered, and nothing is sent."""
         if not self._done:
             self.shared.dispatcher.cancel(self)
             self._end(Cancelled.http_status, self._sent, ANSWERED_HERE, None)
@@ -197,11 +198,11 @@ class Exchange(RequestContext):
     # --- parts ---
 
     def _streamed(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> Sequence[Tensor] | None:
-        """Takes one part, or the end of all; then what was gathered of them, where one whole answer is wanted."""
+        """Takes one part, or the end of all; returns what was collected, where one whole answer is wanted."""
         try:
             if not self.streams:
                 return self._gathered(meta, tensors)
-            self._given(meta, tensors)
+            self._take_part(meta, tensors)
         except BmsError as error:
             self.shared.dispatcher.cancel(self)
             self._fail(error, 0)
@@ -211,14 +212,14 @@ class Exchange(RequestContext):
         if not self.gathers:
             raise Unimplemented(IN_A_STREAM)
         if self._parts is None:
-            self._parts = Gathered()
+            self._parts = CollectedAnswer()
         if meta.final:
             return self.gather(self._parts.parts)
         self._parts.add(tensors)
-        self.more = added(self.more, told_tokens(tensors))
+        self.more = added(self.more, reported_tokens(tensors))
         return None
 
-    def _given(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None:
+    def _take_part(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None:
         if meta.final:
             if meta.end is not None:
                 self._ended_with(meta.end)
@@ -226,16 +227,16 @@ class Exchange(RequestContext):
             self._end(200, self._sent + len(end), meta, ExchangeAnswer(end))
         elif not self._done:
             part = self.encode_part(tensors)
-            self.give(part)
+            self.send_part(part)
             self._sent += len(part)
-            self.more = added(self.more, told_tokens(tensors))
+            self.more = added(self.more, reported_tokens(tensors))
 
     def _ended_with(self, end: AnswerEnd) -> None:
-        """What an engine counted takes the place of what parts told."""
+        """Replaces the counts of parts by those of the engine."""
         self.finish, self.more = end.finish, corrected(self.more, counted(end))
 
     def _fallen_back(self, error: BmsError) -> bool:
-        """Whether a step knew where else to send it, and that worked."""
+        """Sends the request to a fallback that one of its steps names; whether that worked."""
         if self.begun or self.pinned or isinstance(error, DeadlineExceeded | InvalidArgument):
             return False
         before = self.route, self.version, self.tried
@@ -302,11 +303,11 @@ class Exchange(RequestContext):
             total_ns,
             entry.revision,
         )
-        shared.turn.add((*usage, self.more) if self.more else usage, self, answer)
+        shared.write_batch.add((*usage, self.more) if self.more else usage, self, answer)
 
 
 def _safely(told: Callable[P, T], *args: P.args, **named: P.kwargs) -> T | None:
-    """A step that fails harms no request that is under way."""
+    """Calls a step; its failure harms no request that is under way."""
     try:
         return told(*args, **named)
     except Exception:

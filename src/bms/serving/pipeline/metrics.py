@@ -1,4 +1,4 @@
-"""What a gateway counts, written as Prometheus text.
+"""The metrics of a gateway, written as Prometheus text.
 
 prometheus_client's children cost about 1.5 µs an observation; six for every request would be a third of its time.
 """
@@ -20,12 +20,15 @@ BOUNDS = (
 )  # fmt: skip
 
 
-_MOST_SIZES = 1024  # of runs of one version that are told apart; clients choose them; what is beyond counts as 0 rows
+_MOST_SIZES = (
+    1024  # of runs of one version that are counted apart; clients choose them; what is beyond counts as 0 rows
+)
 Stages = tuple[float, float, float, float, float, float]  # seconds, in the order of STAGES
 
 
 class StageHistograms:
-    """Seconds by stage, in buckets. Requests are put aside and counted a thousand at a time, which is the cheapest."""
+    """Histograms of seconds by stage. Requests are put aside and counted a thousand at a time, which is the
+    cheapest."""
 
     def __init__(self) -> None:
         self._bounds = np.array(BOUNDS)
@@ -39,7 +42,7 @@ class StageHistograms:
             self._count()
 
     def read(self) -> list[tuple[Stage, list[int], float]]:
-        """Every stage with the requests in each bucket (not cumulated) and its seconds in all."""
+        """Returns every stage with the requests in each bucket (not cumulated) and its seconds in all."""
         self._count()
         return [(stage, self._counts[index].tolist(), float(self._sums[index])) for index, stage in enumerate(STAGES)]
 
@@ -55,8 +58,8 @@ class StageHistograms:
 
 
 class VersionCounts:
-    """What one version of one deployment was asked by way of this gateway since it started. Times in nanoseconds,
-    `last_ns` in Unix nanoseconds; failures count in `failed` and `failed_ns` alone."""
+    """Counts for one version of one deployment in this gateway since it started. Times in nanoseconds, `last_ns` in
+    Unix nanoseconds; failures count in `failed` and `failed_ns` alone."""
 
     __slots__ = (
         "batches",
@@ -83,7 +86,7 @@ class VersionCounts:
 
 
 class GatewayMetrics:
-    """All of one gateway. `gauges` are read when the text is written."""
+    """All metrics of one gateway. `gauges` are read when the text is written."""
 
     def __init__(self, slot: int) -> None:
         self._slot = slot
@@ -98,7 +101,7 @@ class GatewayMetrics:
     def answered(
         self, entry: DeploymentEntry, version: int, status: int, rows: int, meta: AnswerMeta, now_ns: int, took_s: float
     ) -> None:
-        """One dispatched request got its answer."""
+        """Counts one dispatched request that got its answer."""
         self.requests += 1
         counts = self.versions.get((entry.id, version))
         if counts is None:
@@ -124,7 +127,7 @@ class GatewayMetrics:
             counts.failed_ns += int(took_s * 1e9)
 
     def statistics(self, deployment: str, version: int) -> VersionStatistics:
-        """What was counted for one version of a deployment; `batches` add up each request's part of its run."""
+        """Returns the counts for one version of a deployment; `batches` add up each request's part of its run."""
         seen = self.versions.get((deployment, version))
         if seen is None:
             return VersionStatistics()
@@ -141,21 +144,21 @@ class GatewayMetrics:
         )
 
     def direct(self, status: int) -> None:
-        """One request was answered without asking a model or control."""
+        """Counts one request that was answered without asking a model or control."""
         self._direct[status] = self._direct.get(status, 0) + 1
 
     def ignored(self, dialect: str, members: tuple[str, ...]) -> None:
-        """The body of one request had members that nothing reads."""
+        """Counts one request whose body had members that nothing reads."""
         for member in members:
             self._ignored[dialect, member] = self._ignored.get((dialect, member), 0) + 1
 
     def passed(self, status: int) -> None:
-        """One request was answered by control, or should have been."""
+        """Counts one request that was answered by control, or should have been."""
         self._passed[status] = self._passed.get(status, 0) + 1
 
     def text(self, *, named: bool = False) -> str:
-        """Prometheus text format 0.0.4. `named`: with tenants and names beside deployments' ids, for the operator
-        alone; whoever reads `/metrics` shows no key, and names would tell tenants of one another."""
+        """Returns Prometheus text, format 0.0.4. `named`: with tenants and names beside deployments' ids, for the
+        operator alone; whoever reads `/metrics` shows no key, and names would tell tenants of one another."""
         gateway = f'gateway="{self._slot}"'
         lines = _head("bms_gateway_requests_total", "counter", "Requests answered after asking a model server.")
         for (deployment, version), counts in self.versions.items():

@@ -1,13 +1,14 @@
-"""What is done with every inference request, in order, whatever protocol it came by.
+"""Authenticates, admits, routes, decodes and sends every inference request, in this order, whatever protocol it came
+by.
 
-    admit       whose key, and how often                 by the head alone, before a body is there
-    prepare     which deployment, may it      Step.admit
-                which version                 Step.choose
-                decoded for it                Step.choose_decoded, and decoded again if that is another
-                until when
-    send        is it answered already        Step.answer                   `exchange.py`
-                to a replica                  Step.sent; Step.fall_back where that fails
-    answered    metered, measured, given      Step.answered, Step.ended
+    admit       key and rate limit                       by the head alone, before a body is there
+    prepare     find the deployment           Step.admit
+                choose its version            Step.choose
+                decode the body for it        Step.choose_decoded, and decoded again if that is another
+                set the deadline
+    send        from a cache                  Step.answer                   `exchange.py`
+                or to a replica               Step.sent; Step.fall_back where that fails
+    answered    meter, measure, encode, send  Step.answered, Step.ended
 
 Steps of a deployment's own are made when its entry changes, and cost those that have none nothing.
 """
@@ -31,8 +32,8 @@ from bms.serving.traffic.split import choose_version, find_route
 
 
 class PresentedKey(Protocol):
-    """A head that may bring a key. Heads that are the same are the same object, so what it is known to mean is kept in
-    its `memory`."""
+    """A request head that may carry an API key. Equal heads are the same object, so what it was found to mean is kept
+    in its `memory`."""
 
     memory: object
 
@@ -44,7 +45,7 @@ class PresentedKey(Protocol):
 
 
 class _Known:
-    """What a head is known to mean for as long as the index is the same."""
+    """The key that a head was found to carry, valid for as long as the index is the same."""
 
     __slots__ = ("index", "key")
 
@@ -54,14 +55,15 @@ class _Known:
 
 
 class Pipeline:
-    """What the doors of one gateway share. `monotonic` counts seconds, `unix_ns` nanoseconds, `random` is uniform in
-    [0, 1). `steps` make what deployments ask for, in the order in which a request takes them."""
+    """The pipeline of one gateway, which all its handlers share. `monotonic` counts seconds, `unix_ns` nanoseconds,
+    `random` is uniform in [0, 1). `monotonic` counts seconds, `unix_ns` nanoseconds, `random` is uniform in [0, 1).
+    `steps` make what deployments ask for, in the order in which a request takes them."""
 
     def __init__(
         self,
         *,
         dispatcher: ReplicaDispatcher,
-        turn: WriteBatch,
+        write_batch: WriteBatch,
         metrics: GatewayMetrics,
         monotonic: Callable[[], float],
         unix_ns: Callable[[], int],
@@ -74,14 +76,14 @@ class Pipeline:
         self.unix_ns = unix_ns
         self.admission = Admission()
         self.rates = RateLimits()
-        self._shared = GatewayContext(dispatcher, self.admission, turn, metrics, unix_ns)
+        self._shared = GatewayContext(dispatcher, self.admission, write_batch, metrics, unix_ns)
         self._random = random
         self._keys = KeyCheck()
         self._makers = steps
         self._steps: dict[str, tuple[PipelineStep, ...]] = {}  # by deployment, of those that have any
 
     def update(self, index: SnapshotIndex) -> None:
-        """Requests are routed by `index` from now on."""
+        """Routes requests by `index` from now on."""
         self.index = index
         for id in index.changed:
             route = index.by_id.get(id)
@@ -92,10 +94,10 @@ class Pipeline:
             else:
                 self._steps.pop(id, None)
 
-    # --- by the head alone ---
+    # --- with the head alone ---
 
     def caller(self, head: PresentedKey) -> KeyEntry:
-        """The key of an `Authorization` value, or else of an `x-api-key` value, as good as it is now.
+        """Returns the key of an `Authorization` value, or else of an `x-api-key` value, checked against the snapshot.
 
         Raises Unauthenticated, or PermissionDenied for one that may not invoke inference.
         """
@@ -104,7 +106,8 @@ class Pipeline:
         return key
 
     def admit(self, head: PresentedKey) -> KeyEntry:
-        """As `caller`, and counts one request of that key. Raises ResourceExhausted when it asks too often."""
+        """Authenticates as `caller` does, and counts one request of that key. Raises ResourceExhausted when it asks too
+        often."""
         known = head.memory
         if isinstance(known, _Known) and known.index is self.index:
             key = known.key
@@ -116,11 +119,11 @@ class Pipeline:
             self.rates.take(key, self.monotonic())
         return key
 
-    # --- a request that is there ---
+    # --- once the body is there ---
 
     def run(self, call: Exchange) -> None:
-        """Takes a request all the way to where its answer will come from. Raises BmsError where it is refused; then
-        nothing is booked, and the door says so to its client."""
+        """Prepares a request and sends it to a replica. Raises BmsError where it is refused; then nothing is metered,
+        and the handler reports the error to its client."""
         try:
             self.prepare(call)
             call.send()
@@ -129,9 +132,9 @@ class Pipeline:
             raise
 
     def prepare(self, call: Exchange) -> None:
-        """The part before a model is asked: which, decoded for it, until when. Whoever calls this and not `run` must
-        `send` it, and `drop` it where either raises: NotFound, InvalidArgument, Unavailable, DeadlineExceeded, and what
-        steps raise."""
+        """Routes and decodes a request and sets its deadline. Whoever calls this and not `run` must `send` it, and
+        `drop` it where either raises: NotFound, InvalidArgument, Unavailable, DeadlineExceeded, and what steps
+        raise."""
         shared = call.shared = self._shared
         call.dispatcher = shared.dispatcher
 
@@ -157,13 +160,13 @@ class Pipeline:
         call.deadline = self.monotonic() + allowed
         call.parsed = perf_counter()
 
-    # --- beside it ---
+    # --- for descriptions of what is served ---
 
     def route(
         self, key: KeyEntry, model: str, number: int | None, alias: str | None
     ) -> tuple[DeploymentRoute, ServedVersion]:
-        """Where a request for this name may go, for who describes what is served. Raises NotFound, InvalidArgument,
-        Unavailable as `split` does."""
+        """Returns the route and version that a request for this name would get, for descriptions of what is served.
+        Raises NotFound, InvalidArgument, Unavailable as `split` does."""
         route = find_route(self.index, key.tenant, model)
         return route, choose_version(route, number, alias, self._random())
 
@@ -190,7 +193,7 @@ def _choose_decoded(call: Exchange) -> None:
 
 
 def _allowed_s(allowed: float, by_head: float | None, by_request: float | None) -> float:
-    """Seconds: the least of what the deployment, the client's head and the request itself allow."""
+    """Returns seconds: the least of what the deployment, the client's head and the request itself allow."""
     if by_request is not None and by_request < allowed:
         allowed = by_request
     if by_head is not None and by_head < allowed:

@@ -1,4 +1,4 @@
-"""Routing of sequences: a request that goes on with one goes to the version that began it."""
+"""Routes sequences: each request of one goes to the version that began it."""
 
 from bms.core.serving.snapshot import DeploymentEntry, ServedVersion
 from bms.serving.pipeline.context import RequestContext
@@ -7,7 +7,7 @@ from bms.serving.traffic.sequences import Sequences
 
 
 class SequenceRouting(PipelineStep):
-    """Of deployments whose models keep something from one request to the next."""
+    """The step of deployments whose models keep state from one request to the next."""
 
     def __init__(self, sequences: Sequences) -> None:
         self._sequences = sequences
@@ -18,7 +18,7 @@ class SequenceRouting(PipelineStep):
 
 
 class SequenceRoutings:
-    """The maker: one step for all deployments that keep sequences."""
+    """Makes the step: one for all deployments that keep sequences."""
 
     def __init__(self, sequences: Sequences) -> None:
         self._step = SequenceRouting(sequences)

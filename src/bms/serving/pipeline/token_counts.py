@@ -1,5 +1,5 @@
-"""How many tokens an answer took and made, where its engine counts them, or its model tells that by outputs of those
-names."""
+"""Token counts of an answer: as the engine counted them, or as the model reports them by outputs named like the
+meters."""
 
 from collections.abc import Iterable
 
@@ -11,8 +11,8 @@ from bms.protocols.frames import AnswerEnd
 _MOST = 1 << 40  # of one row: a model's own code may have written any number there
 
 
-def told_tokens(outputs: Iterable[Tensor]) -> Quantities:
-    """Of integer outputs that are named as the meters are, the sum over the rows; what can't be true counts nothing."""
+def reported_tokens(outputs: Iterable[Tensor]) -> Quantities:
+    """Sums integer outputs that are named as the meters are, over the rows; impossible values count nothing."""
     found: dict[str, int] = {}
     for tensor in outputs:
         counts = tensor.array
@@ -24,18 +24,18 @@ def told_tokens(outputs: Iterable[Tensor]) -> Quantities:
 
 
 def counted(end: AnswerEnd) -> Quantities:
-    """What an engine counted of a whole request."""
+    """Returns the engine's counts of a whole request, by meter."""
     found = ((INPUT_TOKENS, end.input_tokens), (OUTPUT_TOKENS, end.output_tokens))
     return tuple((meter, tokens) for meter, tokens in found if tokens is not None)
 
 
-def corrected(told: Quantities, known: Quantities) -> Quantities:
-    """`told`, with what is `known` in place of it, by meter."""
-    return tuple(sorted({**dict(told), **dict(known)}.items())) if known else told
+def corrected(reported: Quantities, engine_counts: Quantities) -> Quantities:
+    """Returns `reported`, with what is `engine_counts` in place of it, by meter."""
+    return tuple(sorted({**dict(reported), **dict(engine_counts)}.items())) if engine_counts else reported
 
 
 def added(one: Quantities, other: Quantities) -> Quantities:
-    """Both together, by meter."""
+    """Adds counts, by meter."""
     if not other:
         return one
     found = dict(one)

@@ -1,4 +1,5 @@
-"""The end of a loop turn: first the books, with one write for all, then the answers they are for."""
+"""The write batch: at the end of a loop turn all usage events go to the journal in one write, then the answers they are
+for are sent."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from bms.serving.traffic.metering import Usage, UsageJournal
 
 
 class ExchangeAnswer(NamedTuple):
-    """What an exchange gives its client: a body in its protocol's own form, and what else its protocol must know."""
+    """An encoded answer: a body in its protocol's form, and what else the protocol must know."""
 
     body: bytes
     content_type: bytes = b""
@@ -19,7 +20,7 @@ class ExchangeAnswer(NamedTuple):
 
 
 class PendingAnswer(Protocol):
-    """Whose answer waits for the books."""
+    """An exchange whose answer waits for the journal."""
 
     def deliver(self, answer: ExchangeAnswer) -> None: ...
 
@@ -27,39 +28,39 @@ class PendingAnswer(Protocol):
 
 
 class WriteBatch:
-    """Gathers the answers of dispatched requests until the loop comes round.
+    """Collects the answers and usage events of one turn of the event loop.
 
-    Where the books cannot be written, every answer of the turn becomes that error, and nothing is billed.
+    Where the journal can't be written, every answer of the turn becomes that error, and nothing is billed.
     """
 
-    def __init__(self, books: UsageJournal, soon: Callable[[Callable[[], object]], object] | None = None) -> None:
-        self._books = books
+    def __init__(self, journal: UsageJournal, soon: Callable[[Callable[[], object]], object] | None = None) -> None:
+        self._journal = journal
         self._soon = soon or asyncio.get_running_loop().call_soon
         self._usages: list[Usage] = []
         self._ends: list[tuple[PendingAnswer, ExchangeAnswer | BmsError | None]] = []
 
-    def add(self, usage: Usage, settled: PendingAnswer, answer: ExchangeAnswer | BmsError | None) -> None:
-        """`answer` None: the client is gone, only the books are left to write."""
+    def add(self, usage: Usage, exchange: PendingAnswer, answer: ExchangeAnswer | BmsError | None) -> None:
+        """Adds an answer and its usage; `answer` None: the client is gone, only the usage is left to write."""
         if not self._ends:
             self._soon(self.close)
         self._usages.append(usage)
-        self._ends.append((settled, answer))
+        self._ends.append((exchange, answer))
 
     def close(self) -> None:
-        """Writes the books and gives the answers."""
+        """Writes the usage events and sends the answers."""
         ends, self._ends = self._ends, []
         usages, self._usages = self._usages, []
         if not ends:
             return
         try:
-            self._books.write(usages)
+            self._journal.write(usages)
         except BmsError as error:
-            for settled, answer in ends:
+            for exchange, answer in ends:
                 if answer is not None:
-                    settled.deliver_error(error)
+                    exchange.deliver_error(error)
             return
-        for settled, answer in ends:
+        for exchange, answer in ends:
             if isinstance(answer, ExchangeAnswer):
-                settled.deliver(answer)
+                exchange.deliver(answer)
             elif answer is not None:
-                settled.deliver_error(answer)
+                exchange.deliver_error(answer)

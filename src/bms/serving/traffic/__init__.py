@@ -1,5 +1,6 @@
-"""What a gateway does with a request: who asks, whether to admit it, which version, which replica, and once more.
+"""What a gateway decides about a request: who asks, whether to admit it, which version, which replica, and whether to
+retry.
 
 Read in this order: snapshot_index (what is known), keys, rate, admission, split, replicas, balancer, retry,
-dispatcher (the road from an admitted call to its one answer). Nothing here does I/O: links are a port.
+dispatcher (takes an admitted call to its one answer). Nothing here does I/O: links are a port.
 """

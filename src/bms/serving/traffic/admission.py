@@ -1,4 +1,4 @@
-"""How many requests of one deployment may be under way at once in one gateway."""
+"""Admission control: how many requests of one deployment may be in flight at once in one gateway."""
 
 from bms.core.errors import ResourceExhausted
 from bms.core.serving.snapshot import DeploymentEntry
@@ -12,7 +12,8 @@ class Admission:
         self.total = 0
 
     def enter(self, entry: DeploymentEntry) -> None:
-        """Raises ResourceExhausted where the deployment is full; every success needs one `leave`."""
+        """Counts a request in. Raises ResourceExhausted where the deployment is full; every success needs one
+        `leave`."""
         now = self._in_flight.get(entry.id, 0)
         if now >= entry.max_in_flight:
             raise ResourceExhausted(

@@ -1,4 +1,4 @@
-"""Which replica of a version: the less busy of two drawn at random (Mitzenmacher, 2001)."""
+"""Load balancing over a version's replicas: the less busy of two drawn at random (Mitzenmacher, 2001)."""
 
 from collections.abc import Callable, Collection
 
@@ -9,7 +9,7 @@ from bms.serving.traffic.replicas import ReplicaTable, RoutedReplica
 def choose_replica(
     table: ReplicaTable, version: ServedVersion, tried: Collection[str], random: Callable[[], float]
 ) -> RoutedReplica | None:
-    """A usable replica that was not `tried` (ids), None where there is none. `random` is uniform in [0, 1)."""
+    """Returns a usable replica that was not `tried` (ids), None where there is none. `random` is uniform in [0, 1)."""
     addresses = version.replicas
     if len(addresses) == 1 and not tried:
         only = table.get(addresses[0].id)

@@ -1,10 +1,10 @@
-"""The road of an admitted call: to a replica, once more if that one fails, and to exactly one end."""
+"""Dispatches admitted calls: to a replica, once more if that one fails, and to exactly one end."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from bms.core.errors import BmsError, DeadlineExceeded, LostInHand, Unavailable, from_code
-from bms.core.retry_after import passed_on
+from bms.core.retry_after import bounded_retry_after
 from bms.core.serving.snapshot import ServedVersion
 from bms.core.tensors.request import InferRequest
 from bms.core.tensors.tensor import Tensor
@@ -18,7 +18,7 @@ from bms.serving.traffic.split import choose_version
 
 
 class DispatchedCall(ABC):
-    """One request on its way, and whoever waits for it: any number of answers, the last one final, or one failure,
+    """One call in flight, and the receiver of its answers: any number of them, the last one final, or one failure,
     and nothing after `ReplicaDispatcher.cancel`. Times are monotonic seconds. Whoever sends it has set what has no
     default."""
 
@@ -51,7 +51,7 @@ class DispatchedCall(ABC):
 
     @property
     def pinned(self) -> bool:
-        """Whether the caller named the version, or goes on with a sequence, which one version began."""
+        """Whether the version is fixed: the caller named it, or goes on with a sequence that it began."""
         step = self.request.sequence
         return self.named or (step is not None and not step.start)
 
@@ -71,8 +71,8 @@ class DispatchedCall(ABC):
 
 
 class ReplicaDispatcher:
-    """Sends calls and watches their deadlines. `index` gives what is known now, `random` is uniform in [0, 1),
-    `watch` is called when the first call becomes active: `expire` must then be called until none is."""
+    """Sends calls to replicas and watches their deadlines. `index` gives the current snapshot, `random` is uniform in
+    [0, 1), `watch` is called when the first call becomes active: `expire` must then be called until none is."""
 
     def __init__(
         self,
@@ -92,8 +92,8 @@ class ReplicaDispatcher:
         self.sequences = Sequences()
 
     def send(self, call: DispatchedCall) -> None:
-        """Raises Unavailable where no replica of the version can be reached, Aborted where the one of its sequence is
-        gone; then the call was never sent."""
+        """Sends a call to a replica. Raises Unavailable where no replica of the version can be reached, Aborted where
+        the one of its sequence is gone; then the call was never sent."""
         step = call.request.sequence
         if step is None:
             replica = choose_replica(self._table, call.version, call.tried, self._random)
@@ -130,7 +130,7 @@ class ReplicaDispatcher:
         self.active.add(call)
 
     def cancel(self, call: DispatchedCall) -> None:
-        """The caller is gone, or got its answer otherwise: the replica may stop, and nothing more is reported."""
+        """Cancels a call: the replica may stop, and nothing more is reported."""
         replica = call.replica
         if replica is not None:
             self.release(call)
@@ -150,8 +150,9 @@ class ReplicaDispatcher:
             self.active.discard(call)
 
     def on_error(self, call: DispatchedCall, meta: ErrorMeta) -> None:
-        """A replica failed this call: send it elsewhere, or say so. What went down with its replica is tried once more,
-        too: one that dies harms nobody while another lives, and what kills its replica can't kill more than two."""
+        """Retries a call that a replica failed, or reports the failure. What went down with its replica is tried
+        once more, too: one that dies harms nobody while another lives, and what kills its replica can't kill more
+        than two."""
         repeat = may_retry(
             retryable=meta.retry or meta.lost,
             attempts=call.attempts,
@@ -159,15 +160,15 @@ class ReplicaDispatcher:
             now=self._monotonic(),
             deadline=call.deadline,
         )
-        if repeat and self._budget.spend() and self._sent_again(call):
+        if repeat and self._budget.spend() and self._retry(call):
             return
         if meta.lost:
             call.failed(LostInHand(_died(call.route.entry.name)))
         else:
             call.failed(from_code(meta.code, meta.message, _wait_s(meta)), meta.compute_ns)
 
-    def _sent_again(self, call: DispatchedCall) -> bool:
-        """False where there is nowhere else to go; the first failure is then the one to tell."""
+    def _retry(self, call: DispatchedCall) -> bool:
+        """Sends a call to another replica; False where there is none, and the first failure is then reported."""
         try:
             self._reroute(call)
             self.send(call)
@@ -176,8 +177,8 @@ class ReplicaDispatcher:
         return True
 
     def _reroute(self, call: DispatchedCall) -> None:
-        """Takes the version's replicas as they are known now; where it is served no more and was not asked for by
-        name, another version of the same signature."""
+        """Looks the version's replicas up anew; where it is served no more and was not asked for by name, takes another
+        version of the same signature."""
         route = self._index().by_id.get(call.route.entry.id)
         if route is None:
             return
@@ -195,7 +196,7 @@ class ReplicaDispatcher:
 
 def _wait_s(meta: ErrorMeta) -> float | None:
     if meta.wait_ms:
-        return passed_on(meta.wait_ms / 1000)
+        return bounded_retry_after(meta.wait_ms / 1000)
     return 1.0 if meta.retry else None
 
 

@@ -1,4 +1,4 @@
-"""Who is asking: a presented key against the snapshot, with no store to ask."""
+"""Authenticates API keys against the snapshot, without a database."""
 
 from bms.core.access.credentials import (
     KeyText,
@@ -18,14 +18,15 @@ _REMEMBERED = 4096
 
 
 class KeyCheck:
-    """Checks keys, and remembers good ones for as long as the index is the same, which spares their digest."""
+    """Checks keys, and caches good ones for as long as the index is the same, which spares their digest."""
 
     def __init__(self) -> None:
         self._index: SnapshotIndex | None = None
         self._good: dict[tuple[bytes | None, bytes | None], KeyEntry] = {}
 
     def check(self, index: SnapshotIndex, authorization: bytes | None, api_key: bytes | None, now_ns: int) -> KeyEntry:
-        """The key presented as an `Authorization` value, or else as an `x-api-key` value, at Unix time `now_ns`.
+        """Returns the key presented as an `Authorization` value, or else as an `x-api-key` value, at Unix time
+        `now_ns`.
 
         Raises Unauthenticated for no key, an unknown, a wrong or an expired one, and PermissionDenied for one that
         may not invoke inference.

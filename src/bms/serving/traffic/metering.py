@@ -1,4 +1,4 @@
-"""What one dispatched request is billed by, before the books give it a number."""
+"""The usage of one dispatched request, and the port to the journal that keeps it until control has it."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -15,8 +15,8 @@ Usage = (
 
 
 class UsageJournal(Protocol):
-    """Where usage is journalled before an answer is given."""
+    """The port to the journal in which usage is written before an answer is sent."""
 
     def write(self, usages: Sequence[Usage]) -> None:
-        """All of them, or none: raises Unavailable, and then none of the requests may be answered as done."""
+        """Writes all of them, or none: raises Unavailable, and then none of the requests may be answered as done."""
         ...

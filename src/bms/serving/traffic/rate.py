@@ -31,5 +31,5 @@ class RateLimits:
         self._arrivals[key.id] = arrival + step
 
     def prune(self, now: float) -> None:
-        """Forgets keys whose allowance is whole, which is as good as remembering them."""
+        """Forgets keys whose allowance is full again, which is as good as remembering them."""
         self._arrivals = {key: arrival for key, arrival in self._arrivals.items() if arrival > now}

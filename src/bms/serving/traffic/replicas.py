@@ -1,4 +1,4 @@
-"""The replicas a gateway may send to: one link each, kept for as long as the snapshot names the replica."""
+"""The table of replicas that a gateway may send to: one link each, for as long as the snapshot names the replica."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
@@ -10,12 +10,13 @@ from bms.protocols.frames import AnswerMeta, ErrorMeta
 
 
 class AnswerSink(Protocol):
-    """Who asked. Exactly one of: answers until one is final; an error. Nothing after `Link.cancel`."""
+    """Receives what comes of one call: answers until one is final, or one error. Nothing after `Link.cancel`."""
 
     def on_answer(self, meta: AnswerMeta, tensors: Sequence[Tensor]) -> None: ...
 
     def on_error(self, meta: ErrorMeta) -> None:
-        """Also what a lost connection becomes: `lost` for what was sent, else UNAVAILABLE, and worth a retry."""
+        """Receives a failure, also of a lost connection: `lost` for what was sent, else UNAVAILABLE, and worth a
+        retry."""
         ...
 
 
@@ -56,7 +57,7 @@ class Link(Protocol):
 
 
 class RoutedReplica:
-    """One replica and how many of our calls are with it."""
+    """One replica and how many calls of this gateway it is working on."""
 
     __slots__ = ("address", "id", "in_flight", "link")
 
@@ -82,7 +83,7 @@ class ReplicaTable:
         return len(self._by_id)
 
     def update(self, before: DeploymentEntry | None, after: DeploymentEntry | None) -> None:
-        """Links what a deployment newly names, retires what no deployment names any more."""
+        """Opens links to replicas that a deployment newly names, retires those that no deployment names any more."""
         new = {address.id: address for address in _addresses(after)}
         for address in new.values():
             known = self._by_id.get(address.id)

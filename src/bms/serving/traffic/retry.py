@@ -1,4 +1,4 @@
-"""Whether a call that failed is worth sending to another replica."""
+"""Retries: whether a failed call is sent to another replica."""
 
 MAX_ATTEMPTS = 2
 
@@ -15,7 +15,7 @@ class RetryBudget:
         self._saved = burst
 
     def earn(self) -> None:
-        """One call was sent for the first time."""
+        """Records a call that was sent for the first time."""
         saved = self._saved + self._ratio
         self._saved = saved if saved < self._burst else self._burst
 
@@ -28,6 +28,6 @@ class RetryBudget:
 
 
 def may_retry(*, retryable: bool, attempts: int, begun: bool, now: float, deadline: float) -> bool:
-    """A call is repeated once, only for failures that say another replica may do better, only in time, and never
+    """Whether to repeat a call: once, only for failures that say another replica may do better, only in time, and never
     after a part of an answer was passed on."""
     return retryable and attempts < MAX_ATTEMPTS and not begun and now < deadline

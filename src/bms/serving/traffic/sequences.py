@@ -1,4 +1,4 @@
-"""Where the steps of a sequence go: all to one replica of one version, which keeps what they have in common.
+"""Routes the steps of a sequence to the one replica of one version that keeps its state.
 
 Gateways agree without talking: a sequence goes to the replica that its name and the replica's draw highest for (Thaler
 and Ravishankar, 1998), and a gateway that has sent a step of one there goes on so, whichever replicas come meanwhile.
@@ -24,13 +24,13 @@ class _Place(NamedTuple):
 
 
 class Sequences:
-    """The places of sequences, by deployment and the id that its clients give."""
+    """The routes of open sequences, by deployment and the id that its clients give."""
 
     def __init__(self) -> None:
         self._places: OrderedDict[tuple[str, SequenceId], _Place] = OrderedDict()
 
     def version(self, route: DeploymentRoute, step: SequenceStep) -> ServedVersion | None:
-        """The version that a step goes to which names none; None where nothing takes traffic."""
+        """Returns the version that a step without one goes to; None where nothing takes traffic."""
         place = None if step.start else self._places.get((route.entry.id, step.id))
         if place is not None and (known := route.versions.get(place.version)) is not None and served(known):
             return known
@@ -41,8 +41,8 @@ class Sequences:
     def replica(
         self, table: ReplicaTable, deployment: str, version: ServedVersion, step: SequenceStep, tried: tuple[str, ...]
     ) -> RoutedReplica | None:
-        """The usable replica that the step goes to; None where there is none. Raises Aborted where the one that the
-        sequence began on is gone, and with it what it kept."""
+        """Returns the usable replica that the step goes to; None where there is none. Raises Aborted where the one that
+        the sequence began on is gone, and its state with it."""
         key = (deployment, step.id)
         place = None if step.start else self._places.get(key)
         if place is not None or (tried and not step.start):
@@ -83,6 +83,6 @@ def _highest(
 
 
 def _draw(id: SequenceId, other: str) -> float:
-    """A number in [0, 1), the same for the same two."""
+    """Returns a number in [0, 1), the same for the same two texts."""
     digest = blake2b(f"{type(id).__name__}:{id}\0{other}".encode(), digest_size=6).digest()
     return int.from_bytes(digest) / (1 << 48)

@@ -1,4 +1,4 @@
-"""What a gateway knows, arranged for looking up: immutable, a new index for every update."""
+"""The snapshot indexed for look-ups: immutable, a new index for every update."""
 
 from itertools import accumulate
 
@@ -22,12 +22,12 @@ class DeploymentRoute:
 
 
 def served(version: ServedVersion) -> bool:
-    """Whether requests may go to it now."""
+    """Whether requests may go to this version now."""
     return version.state == "AVAILABLE" and bool(version.replicas)
 
 
 class SnapshotIndex:
-    """The state after `revision`: keys by id, deployments by id and by (tenant, name). Never changes.
+    """The snapshot at `revision`: keys by id, deployments by id and by (tenant, name). Never changes.
 
     `changed` are ids of the deployments in which it differs from the index it was made from; all other routes are
     the same objects in both.
@@ -62,7 +62,7 @@ class SnapshotIndex:
         return SnapshotState(revision=self.revision, pepper=self.pepper, entries=tuple(entries))
 
     def apply(self, update: SnapshotUpdate) -> "SnapshotIndex":
-        """The index after `update`; this one stays as it is for the requests that hold it."""
+        """Returns the index after `update`; this one stays as it is for the requests that hold it."""
         former = SnapshotIndex() if update.full else self
         keys, by_id, routes = dict(former.keys), dict(former.by_id), dict(former.routes)
         names: set[tuple[str, str]] = set()
@@ -90,12 +90,12 @@ class SnapshotIndex:
         return SnapshotIndex(update.revision, pepper, keys, by_id, routes, of_tenants, changed)
 
     def tenant_entries(self, tenant: str) -> list[DeploymentEntry]:
-        """All deployments of one tenant."""
+        """Returns all deployments of one tenant."""
         return [route.entry for route in self._of_tenants.get(tenant, {}).values()]
 
 
 def _remove(route: DeploymentRoute | None, routes: dict[tuple[str, str], DeploymentRoute]) -> set[tuple[str, str]]:
-    """The name that became free."""
+    """Removes a deployment; returns the name that became free."""
     if route is None:
         return set()
     name = (route.entry.tenant, route.entry.name)
@@ -110,7 +110,7 @@ def _regrouped(
     routes: dict[tuple[str, str], DeploymentRoute],
     names: set[tuple[str, str]],
 ) -> dict[str, dict[str, DeploymentRoute]]:
-    """`former` with what is true of `names` in `routes`; only the tenants of these are copied."""
+    """Returns `former` with the entries of `names` replaced from `routes`; only these tenants' are copied."""
     grouped = dict(former)
     for tenant in {tenant for tenant, _ in names}:
         grouped[tenant] = dict(former.get(tenant, {}))

@@ -1,4 +1,4 @@
-"""Which version answers: the one named by number or alias, else one drawn by weight."""
+"""Chooses the version that answers: the one named by number or alias, else one drawn by weight."""
 
 from bisect import bisect_right
 
@@ -10,11 +10,11 @@ _UNKNOWN = "Request for unknown model"  # Triton's words, by which its clients t
 
 
 class UnknownAlias(NotFound):
-    """The deployment is there, and no version that it serves, or is to serve, has this alias."""
+    """Raised when no version that the deployment serves, or is to serve, has this alias."""
 
 
 def find_route(index: SnapshotIndex, tenant: str, name: str) -> DeploymentRoute:
-    """Raises NotFound where this tenant has no deployment of that name."""
+    """Returns the route to a deployment by name. Raises NotFound where this tenant has none of that name."""
     route = index.routes.get((tenant, name))
     if route is None:
         raise NotFound(f"{_UNKNOWN}: {name[:80]!r} is not found: no deployment {name[:80]!r}, list yours at /v1/models")
@@ -22,7 +22,7 @@ def find_route(index: SnapshotIndex, tenant: str, name: str) -> DeploymentRoute:
 
 
 def choose_version(route: DeploymentRoute, number: int | None, alias: str | None, draw: float) -> ServedVersion:
-    """`draw` is uniform in [0, 1).
+    """Returns the version to ask. `draw` is uniform in [0, 1).
 
     Raises NotFound for an unknown number or alias, Unavailable for a version that is not served now.
     """
@@ -43,7 +43,7 @@ def choose_version(route: DeploymentRoute, number: int | None, alias: str | None
 
 
 def named_version(route: DeploymentRoute, number: int | None, alias: str | None) -> ServedVersion:
-    """The version of that number or alias, whatever its state. Errors as in `choose_version`."""
+    """Returns the version of that number or alias, whatever its state. Errors as in `choose_version`."""
     if alias is None:
         version = route.versions.get(number) if number is not None else None
         if version is None:
@@ -70,7 +70,8 @@ def named_version(route: DeploymentRoute, number: int | None, alias: str | None)
 
 
 def _nothing_serves(route: DeploymentRoute) -> Unavailable:
-    """No version takes traffic: not yet, or not any more, since its replicas died or it was stopped."""
+    """Returns the error for a deployment without traffic: not yet, or not any more, since its replicas died or it was
+    stopped."""
     name = route.entry.name
     if route.entry.versions and all(version.state in ("UNLOADING", "END") for version in route.entry.versions):
         return Unavailable(f"{name!r} is stopped: `bms deployment start {name}` lets it serve again")

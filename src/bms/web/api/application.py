@@ -23,7 +23,7 @@ from bms.web.api.problems import plain_error, problem
 
 
 def application(endpoints: Sequence[Endpoint], dispatcher: EndpointDispatcher, version: str) -> ASGIApp:
-    """The whole API. Its own description and the page that shows it are the only paths without a key."""
+    """Builds the whole API. Its own description and the page that shows it are the only paths without a key."""
     ours = [endpoint for endpoint in endpoints if not endpoint.foreign]
 
     @functools.lru_cache(8)
@@ -69,7 +69,7 @@ async def _unrouted(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> str:
-    """All that there are at the request's path, which may have a route for each."""
+    """Returns all methods at the request's path, which may have a route for each."""
     found: set[str] = set()
     for route in request.app.routes:
         if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
@@ -78,5 +78,5 @@ def _methods(request: Request) -> str:
 
 
 def _path(request: Request) -> str:
-    """Without what a proxy puts before it."""
+    """Returns the request's path without the prefix that a proxy puts before it."""
     return request.url.path.removeprefix(request.scope.get("root_path", ""))

@@ -1,4 +1,4 @@
-"""What a body says, as the noun that it is about, whose own type decides whether words and numbers are some."""
+"""Converts a request body, a type of `api_types`, into a noun of control, whose own type checks its values."""
 
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ N = TypeVar("N")
 
 
 def as_noun(given: object, kind: type[N], place: str) -> N:
-    """`given`, a type of the API or several of them, read as `kind`. Raises InvalidArgument naming the place in the
+    """Converts `given`, one or several types of the API, to `kind`. Raises InvalidArgument naming the place in the
     body, where it stands as the member `place`."""
     try:
         return msgspec.convert(msgspec.to_builtins(given), type=kind)

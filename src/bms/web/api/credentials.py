@@ -1,4 +1,4 @@
-"""Ways in which a request says whose it is: today by a key, in one of two headers."""
+"""Authentication of control API requests: today by an API key, in one of two headers."""
 
 from typing import Protocol
 
@@ -8,20 +8,24 @@ from bms.core.access.principal import Principal
 
 
 class RequestCredentials(Protocol):
-    """One way. The control API is given several, and the first that finds anything decides."""
+    """The port to one way of authenticating. The control API is given several, and the first that finds a credential
+    decides."""
 
     async def principal(self, request: Request) -> Principal | None:
-        """Who asks; None where the request carries nothing of this way. Raises Unauthenticated for what is not, or no
-        longer, good."""
+        """Returns the caller; None where the request has no credential of this kind. Raises Unauthenticated for an
+        invalid one."""
         ...
 
 
 class KeyVerifier(Protocol):
+    """The port to the verification of API keys."""
+
     async def principal(self, authorization: str | None) -> Principal: ...
 
 
 class KeyCredentials:
-    """A key in `Authorization: Bearer` or `X-API-Key`. The last way: who sends nothing is told what to send."""
+    """Authenticates by a key in `Authorization: Bearer` or `X-API-Key`. It comes last: a request without credentials
+    gets its error."""
 
     def __init__(self, keys: KeyVerifier) -> None:
         self._keys = keys

@@ -1,4 +1,4 @@
-"""From an HTTP request to a handler and back: authenticate, authorise, decode, run once, encode."""
+"""Dispatches HTTP requests to endpoints: authenticates, authorises, decodes, runs once, encodes."""
 
 import logging
 import re
@@ -46,10 +46,10 @@ Observe = Callable[[str, int, float], None]
 
 
 class Replies(Protocol):
-    """Answers kept by idempotency key, so that a repeated request has one effect."""
+    """The port to stored answers, by idempotency key, so that a repeated request has one effect."""
 
     async def begin(self, tenant: str, key: str, fingerprint: str) -> tuple[int, bytes] | None:
-        """The finished answer of an equal request; None: it is ours to do now.
+        """Returns the stored answer of an equal request; None: the caller is to run it now.
 
         Raises Aborted while the first is still running, InvalidArgument when the key was used for another.
         """
@@ -58,19 +58,21 @@ class Replies(Protocol):
     async def finish(self, tenant: str, key: str, status: int, answer: bytes) -> None: ...
 
     async def abandon(self, tenant: str, key: str) -> None:
-        """The request had no effect: the key is free again."""
+        """Frees the key again, since the request had no effect."""
         ...
 
 
 def _unobserved(_operation: str, _status: int, _seconds: float) -> None:
-    """Where nobody measures."""
+    """Measures nothing."""
 
 
 class EndpointDispatcher:
-    """Runs endpoints. One instance serves the whole API. `ways` are asked in their order whose a request is."""
+    """Runs the endpoints of the whole API. `authenticators` authenticate a request, in their order."""
 
-    def __init__(self, ways: Sequence[RequestCredentials], replies: Replies, observe: Observe = _unobserved) -> None:
-        self._ways = ways
+    def __init__(
+        self, authenticators: Sequence[RequestCredentials], replies: Replies, observe: Observe = _unobserved
+    ) -> None:
+        self._authenticators = authenticators
         self._replies = replies
         self._observe = observe
 
@@ -113,10 +115,10 @@ class EndpointDispatcher:
         return await self._once(endpoint, call, key, raw, request_id)
 
     async def _who(self, request: Request) -> Principal:
-        for way in self._ways:
-            if (principal := await way.principal(request)) is not None:
+        for authenticator in self._authenticators:
+            if (principal := await authenticator.principal(request)) is not None:
                 return principal
-        raise Unauthenticated("this request does not say whose it is")
+        raise Unauthenticated("this request carries no credentials")
 
     async def _once(self, endpoint: Endpoint, call: ApiCall[Any], key: str, raw: bytes, request_id: str) -> Response:
         if not 1 <= len(key) <= 200:
@@ -126,8 +128,8 @@ class EndpointDispatcher:
         kept = await self._replies.begin(tenant, key, fingerprint)
         if kept is not None and endpoint.shown_once:
             raise AlreadyExists(
-                "this was done already, and the secret in its answer was shown that once: revoke the key that was made "
-                "(list the keys), then make another with a fresh Idempotency-Key"
+                "this request was carried out already, and the secret in its answer is shown only once: revoke the key "
+                "that was made (list the keys), then make another with a fresh Idempotency-Key"
             )
         if kept is not None:
             status, answer = kept
@@ -155,7 +157,7 @@ class EndpointDispatcher:
 
 
 async def body_chunks(request: Request) -> AsyncIterator[bytes]:
-    """The body of a streaming endpoint, empty chunks left out."""
+    """Yields the body of a streaming endpoint, empty chunks left out."""
     async for chunk in request.stream():
         if chunk:
             yield chunk
@@ -172,7 +174,8 @@ async def _read(request: Request) -> bytes:
 
 
 def _check_media(content_type: str) -> None:
-    """Raises UnsupportedMedia for a type that is no JSON. None is, and so is what curl says of whatever it sends."""
+    """Raises UnsupportedMedia for a content type that is not JSON. A missing one is accepted, and so is what curl says
+    of whatever it sends."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in _READ_AS_JSON and not kind.endswith("+json"):
         raise UnsupportedMedia(f"a body of {kind[:80]!r} is not read here: send JSON, as application/json")
@@ -209,8 +212,8 @@ def _query(endpoint: Endpoint, params: QueryParams) -> msgspec.Struct:
 
 
 def _check_times(endpoint: Endpoint, given: dict[str, str]) -> None:
-    """Raises InvalidArgument for a time that is no RFC 3339: a reading that takes numbers for numbers takes them for
-    times, too."""
+    """Raises InvalidArgument for a time that is not RFC 3339: lenient decoding, which takes numbers for numbers, would
+    take them for times, too."""
     for field in msgspec.structs.fields(endpoint.query):
         text = given.get(field.encode_name)
         if text is not None and datetime in get_args(field.type) and not _TIME.match(text):

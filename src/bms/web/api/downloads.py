@@ -1,4 +1,4 @@
-"""Stored files as answers: streamed, and never shown by a browser as if they were ours."""
+"""Downloads of stored files: streamed, with headers that keep browsers from showing them as pages of this site."""
 
 from urllib.parse import quote
 
@@ -10,7 +10,7 @@ from bms.core.errors import DataLoss, NotFound
 
 
 def file_of(tree: Tree, path: str) -> FileEntry:
-    """The file of that path. Raises NotFound."""
+    """Returns the file at that path of a tree. Raises NotFound."""
     for entry in tree.files:
         if entry.path == path:
             return entry
@@ -18,8 +18,8 @@ def file_of(tree: Tree, path: str) -> FileEntry:
 
 
 async def download(objects: ObjectStore, tenant: str, entry: FileEntry) -> StreamingResponse:
-    """The content of `entry`. Raises DataLoss when the store has lost it; a content that does not match its
-    digest breaks the answer off before its end."""
+    """Streams the content of `entry`. Raises DataLoss when the store has lost it; content that does not match its
+    digest ends the answer before its end."""
     if await objects.stat(tenant, entry.digest) is None:
         raise DataLoss(f"the content of {entry.path!r} ({entry.digest}) is missing from the store")
     name = quote(entry.path.rsplit("/", 1)[-1])

@@ -1,4 +1,4 @@
-"""Reads what is left of a request's body before its answer is given.
+"""Reads the rest of a request's body before an early answer is sent, as far as it is small.
 
 A server that answers early and closes with bytes unread resets the connection, and the answer, a refusal with its
 reason, may be lost on the way. So a refused body is read to its end, as far as it is small.
@@ -13,7 +13,7 @@ PATIENCE_S = 5.0
 
 
 class Draining:
-    """An ASGI application around another."""
+    """ASGI middleware that drains the bodies of refused requests."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""What an endpoint is: a row that says everything, so that nothing is served without a permission or a schema."""
+"""Endpoints: one declaration for each operation of the API, with its permission and its schema."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ PUBLIC: Permission = ""  # served without a key; used by the description of the 
 
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """No body, or no query parameters: sending any is an error."""
+    """The type for no body or no query parameters: sending any is an error."""
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Query parameters of every listing; features add filters by inheriting."""
+    """The query parameters of every listing; features add filters by inheriting."""
 
     limit: int = 100
     cursor: str | None = None
 
     @property
     def page(self) -> PageRequest:
-        """Raises InvalidArgument for a limit out of range or a cursor that is not ours."""
+        """Returns the page to read. Raises InvalidArgument for a limit out of range or a foreign cursor."""
         return PageRequest(limit=self.limit, after=None if self.cursor is None else decode_cursor(self.cursor))
 
 
@@ -44,7 +44,7 @@ class ApiCall(Generic[B]):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One method on one path.
+    """One operation: a method on a path, its permission, schema and handler.
 
     `permission` is checked before anything is read. `body` None: no body; `bytes`: the handler streams it from
     the request. `answer` is the type returned, for the description; a handler may return a Starlette Response.
@@ -68,7 +68,7 @@ class Endpoint:
 
     @property
     def operation(self) -> str:
-        """A unique name for generated clients, e.g. `post_keys_key_revoke`."""
+        """A unique operation id for generated clients, e.g. `post_keys_key_revoke`."""
         words = self.path.replace("{", "").replace("}", "").replace(":", "_").strip("/").split("/")
         return "_".join([self.method.lower(), *words])
 

@@ -1,4 +1,4 @@
-"""Logs over HTTP: asked for by place, answered in pieces, each with the place to read on from."""
+"""Logs over HTTP: read from an offset, answered in pieces, each with the offset to go on from."""
 
 from typing import Any
 
@@ -10,13 +10,14 @@ from bms.web.api.endpoint import ApiCall
 
 
 class LogPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`offset` counts bytes from the log's beginning: the `x-next-offset` of the last answer."""
+    """The query parameters of a log. `offset` counts bytes from the log's beginning: the `x-next-offset` of the last
+    answer."""
 
     offset: int = 0
 
 
 def offset_of(call: ApiCall[Any]) -> int:
-    """Raises InvalidArgument."""
+    """Returns the offset to read from. Raises InvalidArgument."""
     return not_negative("offset", call.query.offset)
 
 
@@ -27,7 +28,7 @@ def not_negative(name: str, value: int) -> int:
 
 
 def log_piece(content: bytes, next: int, **said: str) -> Response:
-    """Plain text that no browser takes for anything else; `said` as headers, like `x-job-state`."""
+    """Answers plain text that no browser takes for anything else; `said` are more headers, like `x-job-state`."""
     headers = {f"x-{name.replace('_', '-')}": value for name, value in said.items()}
     return plain_text(content, {"x-next-offset": str(next), **headers})
 

@@ -1,4 +1,4 @@
-"""What stands before every path of ours where a proxy puts it: `X-Forwarded-Prefix`, as the gateway vouches for it.
+"""The path prefix of a reverse proxy in front of the platform: `X-Forwarded-Prefix`, as the gateway vouches for it.
 
 The proxy cuts it off before it asks; redirects and the description's own address need it again.
 """
@@ -9,7 +9,7 @@ NAME = b"x-forwarded-prefix"
 
 
 class Prefixed:
-    """An ASGI application around another, which finds the prefix as its root path."""
+    """ASGI middleware that sets the prefix as the application's root path."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

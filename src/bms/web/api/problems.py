@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457): the same words for people, and `code` for programs."""
+"""Errors as problem details (RFC 9457): a message for people, and `code` for programs."""
 
 import math
 
@@ -9,7 +9,7 @@ from bms.core.errors import BmsError, MethodNotAllowed
 
 
 def plain_error(error: BmsError, request_id: str) -> Response:
-    """`{"error": text}`, as the protocols of model servers write an error."""
+    """Answers `{"error": text}`, as the protocols of model servers write an error."""
     return Response(
         msgspec.json.encode({"error": error.message}),
         error.http_status,
@@ -19,7 +19,7 @@ def plain_error(error: BmsError, request_id: str) -> Response:
 
 
 def problem(error: BmsError, request_id: str) -> Response:
-    """An `application/problem+json` answer for an error of ours."""
+    """Answers `application/problem+json` for a BmsError."""
     body = {
         "type": "about:blank",
         "title": error.code.replace("_", " ").capitalize(),

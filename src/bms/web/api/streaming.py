@@ -1,4 +1,4 @@
-"""Answers in pieces whose errors are told by their status, as far as they are known when the first piece is."""
+"""Streamed answers whose early errors still get a status: the first part is awaited before the status is sent."""
 
 from collections.abc import AsyncIterator
 from typing import TypeVar
@@ -6,9 +6,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def begun(parts: AsyncIterator[T]) -> AsyncIterator[T]:
-    """The same parts, the first of which is there already. Raises what keeps it from being made: once a status is sent,
-    an error can only break the answer off."""
+async def with_first_part(parts: AsyncIterator[T]) -> AsyncIterator[T]:
+    """Returns the same parts after the first has arrived. Raises what keeps the first from being made: once a status is
+    sent, an error can only end the answer early."""
     return _with(await anext(parts, None), parts)
 
 

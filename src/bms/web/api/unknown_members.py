@@ -1,4 +1,4 @@
-"""Members that a body's type does not have are refused, however deep they are.
+"""Refuses members that a body's type does not have, however deep they are.
 
 What answers hold, too, is read by clients of any age, so that its types take what they don't know; a server that did
 would pass over a misspelt member in silence.
@@ -17,7 +17,7 @@ _read: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
 def check_members(raw: bytes, kind: Any) -> None:
-    """Raises InvalidArgument, which names member and place, for a body that was read as `kind` already."""
+    """Raises InvalidArgument, which names member and place, for a body that was decoded as `kind` already."""
     try:
         whole = _read.decode(raw or b"{}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # in a member that was passed over
@@ -52,7 +52,7 @@ def _check(value: object, kind: Type, place: str) -> None:
 
 
 def _is_of(value: object, kind: Type) -> bool:
-    """Whether JSON of this shape was read as `kind`, where there are several."""
+    """Whether JSON of this shape was decoded as `kind`, where there are several."""
     if isinstance(value, list):
         return isinstance(kind, _Lists)
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Whole numbers of requests have 63 bits, as rows and files count: a larger one is refused before it does harm."""
+"""Refuses whole numbers beyond 63 bits in requests, since databases and files have no larger ones."""
 
 import re
 
@@ -30,7 +30,7 @@ def check_numbers(given: object, path: str = "") -> None:
 
 
 def check_body(raw: bytes, body: object) -> None:
-    """The same for a body that was read from `raw`, where numbers that are no whole ones may be as large as doubles
-    are; what has no long number costs no second look."""
+    """Checks a body decoded from `raw`, where numbers that are no whole ones may be as large as doubles are; what has
+    no long number costs no second look."""
     if _LONG.search(raw):
         check_numbers(body)

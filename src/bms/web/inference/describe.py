@@ -1,4 +1,5 @@
-"""What is served, told to those who may call it: lists, status, metadata, configuration, statistics, health."""
+"""Descriptions of what is served, for those who may call it: lists, status, metadata, configuration, statistics,
+health."""
 
 import re
 from collections.abc import Callable
@@ -35,7 +36,7 @@ _METHODS = {"GET": (b"GET", b"HEAD"), "POST": (b"POST",), GET_AND_POST: (b"GET",
 
 
 class Describer(WholeBodyHandler):
-    """Handles every path of ours that asks no model. `ready` says whether a snapshot is there."""
+    """The handler of every gateway path that asks no model. `ready` says whether a snapshot is there."""
 
     def __init__(
         self,
@@ -69,7 +70,7 @@ class Describer(WholeBodyHandler):
         request.connection.respond(request, status, content_type, body, headers)
 
     def _answer(self, request: HttpRequest, operation: Operation) -> tuple[int, bytes, bytes]:
-        """Status, content type, body."""
+        """Returns status, content type and body."""
         action, method = operation.action, request.method
         if action is None:
             raise _missing(request, operation)
@@ -185,7 +186,7 @@ def _missing(request: HttpRequest, operation: Operation) -> BmsError:
 
 
 def _texts(request: HttpRequest) -> str:
-    """What to do instead, for who asks a model to write."""
+    """Returns a hint for clients that ask for text generation by an OpenAI path."""
     if not _OF_TEXTS.match(request.target):
         return ""
     return "a model that answers texts is asked by /v2/models/NAME/generate, part by part by …/generate_stream; "

@@ -1,5 +1,5 @@
-"""What a dialect of HTTP bodies is: a body to a request, outputs to an answer or to the parts of one; pure, without
-sockets."""
+"""The port to dialects, which translate HTTP bodies: a body to a request, outputs to an answer or to the parts of one;
+pure, without sockets."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -17,7 +17,7 @@ Fields = Mapping[bytes, bytes]  # an HTTP request's headers, names in lower case
 
 
 class DecodedRequest(Protocol):
-    """A request, its number of rows, and what its answer must know of it."""
+    """A decoded request, its number of rows, and what its answer must know of it."""
 
     @property
     def request(self) -> InferRequest: ...
@@ -27,18 +27,21 @@ class DecodedRequest(Protocol):
 
 
 class Dialect(Protocol):
+    """One protocol's bodies: how requests are decoded and answers encoded."""
+
     def decode(self, body: Any, fields: Fields, model: str, signatures: Signatures) -> DecodedRequest:
-        """`body` are the bytes that came, or what `AddressedDialect.read` made of them. Raises InvalidArgument for what
-        does not fit the signature it means."""
+        """Decodes a body: the bytes that came, or what `AddressedDialect.read` made of them. Raises InvalidArgument for
+        what does not fit the signature it means."""
         ...
 
     def encode(self, response: InferResponse, decoded: Any, signatures: Signatures) -> ExchangeAnswer:
-        """`decoded` is what `decode` gave. Raises BmsError for outputs that this dialect cannot carry."""
+        """Encodes an answer; `decoded` is what `decode` gave. Raises BmsError for outputs that this dialect can't
+        carry."""
         ...
 
 
 class Addressed(Protocol):
-    """A body that was read and names the model it asks: its version by number or by alias, or neither."""
+    """A parsed body that names the model it asks: its version by number or by alias, or neither."""
 
     @property
     def model(self) -> str: ...
@@ -52,17 +55,17 @@ class Addressed(Protocol):
 
 @runtime_checkable
 class AddressedDialect(Dialect, Protocol):
-    """One whose body names the model, so that it is read before there are signatures to decode it by."""
+    """A dialect whose bodies name the model, so that they are parsed before there are signatures to decode them by."""
 
     def read(self, body: bytes | memoryview) -> Addressed:
-        """Raises InvalidArgument for what is no such body."""
+        """Parses a body. Raises InvalidArgument for an invalid one."""
         ...
 
 
 @runtime_checkable
 class StreamingDialect(Dialect, Protocol):
-    """One whose answers may come part by part; then `encode` is for requests that want one whole answer. Whose parts
-    are server-sent events has most of it from `Streams`."""
+    """A dialect whose answers may come part by part; `encode` is for requests that want one whole answer. Dialects of
+    server-sent events have most of it from `Streams`."""
 
     event_type: bytes
     """The content type of a stream."""
@@ -72,26 +75,27 @@ class StreamingDialect(Dialect, Protocol):
         ...
 
     def encode_part(self, response: InferResponse, decoded: Any) -> bytes:
-        """One part. Raises BmsError for outputs that this dialect cannot carry."""
+        """Encodes one part. Raises BmsError for outputs that this dialect can't carry."""
         ...
 
     def encode_end(self, response: InferResponse, decoded: Any) -> bytes:
-        """What is said behind the last part; empty: nothing. The response has no outputs; its `finish` and `tokens` are
-        those of the stream."""
+        """Encodes what follows the last part; empty: nothing. The response has no outputs; its `finish` and `tokens`
+        are those of the stream."""
         ...
 
     def encode_error(self, error: BmsError, decoded: Any) -> bytes:
-        """What went wrong behind the first part, when the status was already told."""
+        """Encodes an error after the first part, when the status was already sent."""
         ...
 
     def gather(self, parts: Sequence[Sequence[Tensor]], decoded: Any) -> Sequence[Tensor]:
-        """The outputs that `encode` takes, where a model answered part by part and one whole answer is wanted. Raises
-        Unimplemented where this dialect can't say what that is."""
+        """Joins the parts of an answer into the outputs that `encode` takes, where the client wants one whole answer.
+        Raises Unimplemented where this dialect can't say what that is."""
         ...
 
 
 class Streams:
-    """Server-sent events of a dialect that always streams, and says no more than its parts and errors."""
+    """The methods that dialects of server-sent events share, where every request streams, and only parts and errors are
+    sent."""
 
     event_type = EVENT_STREAM
 

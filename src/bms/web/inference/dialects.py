@@ -1,4 +1,4 @@
-"""The dialects of HTTP bodies that there are: each a pair, a body to a request and outputs to an answer.
+"""The dialects of HTTP bodies, each a pair: a body to a request and outputs to an answer.
 
 To add one: write its pair in `bms.protocols`, a class like these around it (`dialect.py`), and its line in DIALECTS;
 its paths are in `paths.py`.
@@ -26,7 +26,7 @@ from bms.protocols.mlflow.scoring import decode_invocation, encode_invocation
 from bms.protocols.oip import infer as oip
 from bms.protocols.oip.generate import decode_generate, encode_event, encode_generate
 from bms.protocols.oip.infer import decode_infer, encode_infer
-from bms.protocols.oip.kserve_labels import encode_labels, labels_asked, labels_told, with_labels
+from bms.protocols.oip.kserve_labels import encode_labels, label_request, label_response, with_labels
 from bms.protocols.openai import embeddings as openai_embeddings
 from bms.protocols.openai.embeddings import (
     ParsedEmbeddings,
@@ -46,7 +46,7 @@ from bms.protocols.tfserving.predict import (
     decode_predict,
     encode_predict,
 )
-from bms.serving.pipeline.token_counts import told_tokens
+from bms.serving.pipeline.token_counts import reported_tokens
 from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.web.inference.dialect import Dialect, Fields, Signatures, Streams
 from bms.web.inference.http.answers import JSON
@@ -62,7 +62,7 @@ _CSV = b"text/csv"
 
 
 class OipInfer:
-    """The Open Inference Protocol v2: JSON, and raw tensors behind it."""
+    """The Open Inference Protocol v2: JSON, optionally followed by raw tensors."""
 
     def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> oip.DecodedInfer:
         length = fields.get(b"inference-header-content-length")
@@ -80,14 +80,14 @@ class OipInfer:
 
 
 class KserveInfer(OipInfer):
-    """The same where a deployment answers as KServe's servers do: of classifiers, labels alone, unless a request says
-    which outputs it wants."""
+    """The Open Inference Protocol v2 as KServe's servers answer it: for classifiers, labels alone, unless a request
+    names its outputs."""
 
     def decode(self, body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures) -> oip.DecodedInfer:
-        return labels_asked(super().decode(body, fields, model, with_labels(signatures)), signatures)
+        return label_request(super().decode(body, fields, model, with_labels(signatures)), signatures)
 
     def encode(self, response: InferResponse, decoded: oip.DecodedInfer, signatures: Signatures) -> ExchangeAnswer:
-        response = labels_told(response, decoded, signatures[decoded.request.signature or ""])
+        response = label_response(response, decoded, signatures[decoded.request.signature or ""])
         return super().encode(response, decoded, signatures)
 
 
@@ -98,18 +98,18 @@ class OipGenerate:
         return decode_generate(body, model, signatures)
 
     def encode(self, response: InferResponse, decoded: oip.DecodedInfer, signatures: Signatures) -> ExchangeAnswer:
-        return ExchangeAnswer(encode_generate(response), JSON, more=told_tokens(response.outputs))
+        return ExchangeAnswer(encode_generate(response), JSON, more=reported_tokens(response.outputs))
 
 
 class OipGenerateStream(Streams, OipGenerate):
-    """The same, each part an event; its path says that a stream is wanted."""
+    """Triton's generate_stream: each part an event; its path says that a stream is wanted."""
 
     def encode_part(self, response: InferResponse, decoded: oip.DecodedInfer) -> bytes:
         return encode_event(response)
 
 
 class TfsPredict:
-    """TensorFlow Serving's predict, KServe V1's and MLflow's too; or an image, a text or CSV by its content type. What
+    """The predict of TensorFlow Serving, KServe V1 and MLflow; or an image, a text or CSV by its content type. What
     comes in a CloudEvent is answered in one, as KServe does."""
 
     def decode(
@@ -128,7 +128,7 @@ class TfsPredict:
 
 
 class KservePredict(TfsPredict):
-    """The same where a deployment answers as KServe's servers do: of classifiers, labels alone."""
+    """Predict as KServe's servers answer it: for classifiers, labels alone."""
 
     def encode(
         self, response: InferResponse, decoded: tfserving.DecodedPredict, signatures: Signatures
@@ -210,7 +210,7 @@ class MlflowInvocations:
 
 
 class OpenAiEmbeddings:
-    """OpenAI's embeddings. `vocabulary` says what token ids of its clients mean; None: nobody said so."""
+    """OpenAI's embeddings. `vocabulary` maps its clients' token ids back to texts; None: they are refused."""
 
     def __init__(self, vocabulary: Vocabulary | None = None) -> None:
         self._vocabulary = vocabulary
@@ -247,7 +247,7 @@ OF_KSERVE: dict[str, Dialect] = {"predict": KservePredict(), "infer": KserveInfe
 
 
 def _of_event(decoded: tfserving.DecodedPredict, fields: Fields) -> tfserving.DecodedPredict:
-    """Remembers that the request was the data of a CloudEvent whose attributes are headers."""
+    """Records that the request was the data of a CloudEvent whose attributes are headers."""
     if SPECVERSION in fields:
         check_version(fields[SPECVERSION].decode("latin-1"))
         return decoded._replace(event="binary")
@@ -255,7 +255,7 @@ def _of_event(decoded: tfserving.DecodedPredict, fields: Fields) -> tfserving.De
 
 
 def _as_event(answer: ExchangeAnswer, mode: Mode, model: str) -> ExchangeAnswer:
-    """The answer in the mode of CloudEvents in which it was asked for."""
+    """Wraps the answer as a CloudEvent, in the mode of the request."""
     if mode == "binary":
         return ExchangeAnswer(answer.body, answer.content_type, answer.headers + answer_lines(model, new_id("ev")))
     if mode == "structured":
@@ -266,7 +266,7 @@ def _as_event(answer: ExchangeAnswer, mode: Mode, model: str) -> ExchangeAnswer:
 def _other(
     body: bytes | memoryview, fields: Fields, model: str, signatures: Signatures, verb: Verb
 ) -> tfserving.DecodedPredict | None:
-    """The request of a body that is no JSON by its content type; None for JSON, and where nothing is said."""
+    """Decodes a body that is not JSON by its content type; None for JSON, and where there is no content type."""
     given = fields.get(b"content-type")
     if given is None or given == b"application/json":
         return None

@@ -1,11 +1,12 @@
-"""Answers as they come: an exchange whose client is told every part of a stream as its dialect encodes it."""
+"""Streamed answers over HTTP: an exchange that sends every part as its dialect encodes it, e.g. as a server-sent
+event."""
 
 from collections.abc import Sequence
 
 from bms.core.errors import BmsError, ResourceExhausted
 from bms.core.tensors.request import InferResponse
 from bms.core.tensors.tensor import Tensor
-from bms.serving.pipeline.token_counts import told_tokens
+from bms.serving.pipeline.token_counts import reported_tokens
 from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.web.inference.dialect import Signatures, StreamingDialect
 from bms.web.inference.http.answers import warnings_of
@@ -16,8 +17,8 @@ _HEADERS = b"content-type: %b\r\ncache-control: no-cache\r\n"
 
 
 class EventStream(HttpExchange):
-    """Of a dialect that may stream. Status and headers leave with the first part. What fails before is an error like
-    any other, what fails later is told as the dialect tells it."""
+    """An exchange of a dialect that may stream. Status and headers leave with the first part. What fails before is an
+    error like any other, what fails later is encoded by the dialect."""
 
     dialect: StreamingDialect
     _begun = False
@@ -42,7 +43,7 @@ class EventStream(HttpExchange):
     def encode_end(self) -> bytes:
         return self.dialect.encode_end(self.response(()), self.decoded)
 
-    def give(self, part: bytes) -> None:
+    def send_part(self, part: bytes) -> None:
         http = self.http
         if http.connection.unsent > MOST_BEHIND + self._largest:
             raise ResourceExhausted(
@@ -57,10 +58,10 @@ class EventStream(HttpExchange):
         http.connection.stream(http, part)
 
     def encode(self, outputs: Sequence[Tensor]) -> ExchangeAnswer:
-        """Of a model that gives one whole answer: a stream of one part, where a stream is wanted."""
+        """Encodes one whole answer; as a stream of one part, where a stream is wanted."""
         if not self.streams:
             return super().encode(outputs)
-        told = told_tokens(outputs)
+        told = reported_tokens(outputs)
         body = self.encode_part(outputs) + self.encode_end()
         return ExchangeAnswer(body, self.dialect.event_type, more=told)
 

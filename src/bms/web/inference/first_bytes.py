@@ -1,4 +1,4 @@
-"""A connection that has not said yet whether it speaks HTTP/1.1 or HTTP/2 (RFC 9113, sections 3.2 to 3.4)."""
+"""Detects whether a new connection speaks HTTP/1.1 or HTTP/2 (RFC 9113, sections 3.2 to 3.4)."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from bms.web.inference.http2.frames import PREFACE
 
 
 class DetectingContext(Protocol):
-    """The site that connections belong to."""
+    """What the detection needs of the server."""
 
     limits: HttpLimits
     connections: set[Any]
@@ -18,7 +18,7 @@ class DetectingContext(Protocol):
 
 
 class FirstBytes(asyncio.Protocol):
-    """Waits for what decides, then hands the socket over, and is no more.
+    """A protocol of asyncio that waits for the deciding bytes and then hands the socket over.
 
     Over TLS the protocol that was agreed on decides; a client that agreed on nothing is known by its first bytes too.
     """

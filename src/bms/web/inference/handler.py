@@ -1,4 +1,4 @@
-"""Inference over HTTP: from a head to an exchange, and from the exchange's end to the answer."""
+"""The handlers of inference requests over HTTP: each makes an exchange of a request and runs the pipeline."""
 
 import logging
 from collections.abc import Mapping
@@ -21,17 +21,17 @@ log = logging.getLogger(__name__)
 
 
 class HttpHandler(WholeBodyHandler):
-    """Handles requests that ask a model, each by one exchange."""
+    """The base of handlers that ask a model: one exchange for each request."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
 
     def ask(self, request: HttpRequest, began: float) -> HttpExchange:
-        """Makes the exchange of a request that is there, and runs it. Raises BmsError where it is refused."""
+        """Makes the exchange of a request whose body is there, and runs it. Raises BmsError where it is refused."""
         raise NotImplementedError
 
     def open(self, request: HttpRequest) -> None:
-        """Refuses by the head alone what can be: overload and strangers are cheapest turned away here."""
+        """Authenticates and admits by the head alone, since refusing before the body comes is cheapest."""
         request.caller = self.pipeline.admit(request.head)
 
     def start(self, request: HttpRequest) -> None:
@@ -55,7 +55,7 @@ class HttpHandler(WholeBodyHandler):
 
 
 class InferenceHandler(HttpHandler):
-    """Handles requests whose action has a dialect."""
+    """The handler of all paths whose action has a dialect."""
 
     def __init__(
         self, pipeline: Pipeline, limits: HttpLimits, dialects: Mapping[str, Dialect] = MappingProxyType(DIALECTS)
@@ -81,17 +81,17 @@ class InferenceHandler(HttpHandler):
         exchange.http, exchange.action, exchange.dialect = request, action, self._dialects[action]
         exchange.most_bytes = self._limits.body_bytes
         if body is not None:
-            exchange.asked = body
+            exchange.parsed_body = body
         if b"x-request-timeout" in fields:
-            exchange.timeout_s = _asked_s(fields[b"x-request-timeout"])
+            exchange.timeout_s = _timeout_s(fields[b"x-request-timeout"])
         self.pipeline.run(exchange)
         if body is not None:
-            exchange.asked = None  # no more than its tensors is kept while it is under way
+            exchange.parsed_body = None  # no more than its tensors is kept while it is under way
         return exchange
 
 
-def _asked_s(header: bytes) -> float:
-    """Seconds that the header x-request-timeout allows."""
+def _timeout_s(header: bytes) -> float:
+    """Parses the header x-request-timeout, in seconds."""
     try:
         seconds = float(header)
     except ValueError:

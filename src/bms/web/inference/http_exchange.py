@@ -1,4 +1,4 @@
-"""An inference request over HTTP once it is dispatched: the exchange of one whole body for another."""
+"""The exchange of an inference request over HTTP: decodes its body, and encodes and sends one whole answer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,14 +18,15 @@ _PARAMETERS = frozenset({"params", "parameters"})  # members that mean something
 
 
 class HttpExchange(Exchange):
-    """Its maker sets `http`, the `action` it asks for and its `dialect`, how many bytes a body may have, and of a body
-    that names its model what was read as `asked`. `decoded` is what the dialect made of it."""
+    """One request over HTTP. Its maker sets `http`, the `action` it asks for and its `dialect`, how many bytes a body
+    may have, and `parsed_body`, the parsed body where that names its model. `decoded` is what the dialect made of
+    it."""
 
     http: HttpRequest
     action: str
     dialect: Dialect
     most_bytes: int
-    asked: Addressed | None = None
+    parsed_body: Addressed | None = None
     decoded: Any
 
     @property
@@ -36,7 +37,7 @@ class HttpExchange(Exchange):
         http, fields = self.http, self.http.head.fields
         if self.route.entry.dialect == "kserve":
             self.dialect = OF_KSERVE.get(self.action, self.dialect)
-        body: Any = self.asked
+        body: Any = self.parsed_body
         if body is None:
             body = body_of(http, self.most_bytes) if b"content-encoding" in fields else http.body()
         decoded = self.dialect.decode(body, fields, self.model, signatures)
@@ -74,6 +75,6 @@ class HttpExchange(Exchange):
 
 
 def body_of(request: HttpRequest, most_bytes: int) -> bytes | memoryview:
-    """What came, inflated to at most so many bytes where it is compressed."""
+    """Returns the request's body, decompressed to at most so many bytes."""
     body, coding = request.body(), request.head.fields.get(b"content-encoding")
     return body if coding is None else inflate(body, coding, most_bytes)

@@ -1,5 +1,4 @@
-"""What a request's target asks of the gateway: paths of TF Serving, KServe, the Open Inference Protocol, OpenAI and
-MLflow."""
+"""Parses request targets: the paths of TF Serving, KServe, the Open Inference Protocol, OpenAI and MLflow."""
 
 import re
 from typing import Literal, NamedTuple
@@ -86,7 +85,8 @@ _SETTINGS = ("oip_trace", "oip_log")
 
 
 class Operation(NamedTuple):
-    """What is asked. `action` None: the path is ours, and nothing is there (`missing` says in whose words)."""
+    """The operation that a path means. `action` None: the path is the gateway's, and nothing is there (`missing` says
+    in which protocol's words)."""
 
     action: Action | None
     model: str = ""
@@ -97,7 +97,8 @@ class Operation(NamedTuple):
 
 
 def read_path(method: bytes, target: bytes) -> Operation | None:
-    """None for a path that is control's. Raises InvalidArgument for a target that is no path."""
+    """Returns the operation of a target; None for a path that is control's. Raises InvalidArgument for a target that is
+    no path."""
     path = _path(target)
     fixed = _FIXED.get(path)
     if fixed is not None:
@@ -119,12 +120,12 @@ def read_path(method: bytes, target: bytes) -> Operation | None:
 
 
 def speaks_mlflow(target: bytes) -> bool:
-    """Whether errors of this target are told as MLflow tells them."""
+    """Whether errors of this target are written as MLflow writes them."""
     return target.startswith((b"/endpoints/", b"/serving-endpoints/", b"/api/2.0/endpoints", b"/api/2.0/serving-"))
 
 
 def speaks_openai(target: bytes) -> bool:
-    """Whether errors of this target are told as OpenAI tells them: of all paths below /v1 but those that TensorFlow
+    """Whether errors of this target are written as OpenAI writes them: of all paths below /v1 but those that TensorFlow
     Serving alone has, unknown ones included."""
     return target[:3].lower() == b"/v1" and _OPENAI.match(unquote_to_bytes(target).decode("latin-1")) is not None
 

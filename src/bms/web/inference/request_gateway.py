@@ -1,4 +1,4 @@
-"""One gateway's site: what connections share, and which handler a request goes to."""
+"""The request gateway: what a gateway's connections share, and which handler a request goes to."""
 
 from collections.abc import Callable, Sequence
 from email.utils import formatdate
@@ -30,23 +30,23 @@ class ClientConnection(Protocol):
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is being answered."""
+        """Whether no request is being answered."""
         ...
 
     def check_time(self, now: float) -> None: ...
 
     def drain(self) -> None:
-        """Ends as soon as what is being answered is."""
+        """Closes the connection as soon as its current requests are answered."""
         ...
 
     def close(self) -> None:
-        """Ends now; what was written is still sent."""
+        """Closes the connection now; what was written is still sent."""
         ...
 
 
 class RequestGateway:
-    """The host of all connections. `name` begins the ids of requests that bring none; pages of `origins` may read
-    answers."""
+    """The server context of all connections: it opens requests, picks their handlers and checks time. `name` begins the
+    ids of requests that bring none; pages of `origins` may read answers."""
 
     def __init__(
         self,
@@ -54,9 +54,9 @@ class RequestGateway:
         name: str,
         limits: HttpLimits,
         pipeline: Pipeline,
-        door: InferenceHandler,
+        handler: InferenceHandler,
         describer: Describer,
-        pass_on: ReverseProxy,
+        proxy: ReverseProxy,
         metrics: GatewayMetrics,
         now: Callable[[], float],
         unix_ns: Callable[[], int],
@@ -71,18 +71,18 @@ class RequestGateway:
         self._name = name.encode()
         self._ids = count(1)
         self._pipeline = pipeline
-        self._door = door
+        self._handler = handler
         self._describer = describer
-        self._pass_on = pass_on
+        self._proxy = proxy
         self._cors = Cors(origins)
         self._preflight = Preflight()
         self._unix_ns = unix_ns
         self._paths: dict[tuple[bytes, bytes], Operation] = {}
         self.date = b""
-        self._tell_date()
+        self._set_date()
 
     def connection(self) -> HttpConnection:
-        """A protocol for one accepted socket."""
+        """Returns a protocol for one accepted socket."""
         return HttpConnection(self)
 
     def fresh_id(self) -> bytes:
@@ -92,13 +92,13 @@ class RequestGateway:
         head = request.head
         if self._cors:
             head.lines = self._cors.lines(head)
-            if head.lines and self._cors.asks(head):
+            if head.lines and self._cors.is_preflight(head):
                 head.handler = request.handler = self._preflight
                 return
         known = (head.method, head.target)
         operation = self._paths.get(known) or read_path(head.method, head.target)
         if operation is None:
-            head.handler = request.handler = self._pass_on
+            head.handler = request.handler = self._proxy
             return
         head.operation = operation
         action = operation.action
@@ -106,19 +106,19 @@ class RequestGateway:
             if len(self._paths) >= _REMEMBERED:
                 self._paths.clear()
             self._paths[known] = operation
-            head.handler = request.handler = self._door
+            head.handler = request.handler = self._handler
             check_media(action, head.fields.get(b"content-type"))
-            self._door.open(request)
+            self._handler.open(request)
             return
         head.handler = request.handler = self._describer
         if action not in PUBLIC:
             request.caller = self._pipeline.caller(head)
 
     def reopen(self, request: HttpRequest) -> None:
-        self._door.open(request)
+        self._handler.open(request)
 
     def remembers(self, request: HttpRequest) -> bool:
-        return request.handler is self._door and request.refusal is None
+        return request.handler is self._handler and request.refusal is None
 
     def error_body(self, request: HttpRequest, error: BmsError) -> tuple[bytes, bytes]:
         target = request.target
@@ -134,12 +134,12 @@ class RequestGateway:
         self.metrics.direct(error.http_status)
 
     def check_time(self) -> None:
-        """Once a second: slow clients, slow control, old rate limits, the date."""
+        """Checks slow clients, slow control and old rate limits, and sets the date; called once a second."""
         now = self.now()
-        self._tell_date()
+        self._set_date()
         for connection in list(self.connections):
             connection.check_time(now)
-        self._pass_on.check_time(now)
+        self._proxy.check_time(now)
         self._pipeline.rates.prune(now)
 
     @property
@@ -148,10 +148,10 @@ class RequestGateway:
         return sum(not connection.idle for connection in self.connections)
 
     def drain(self) -> None:
-        """From now on answers end their connections, and idle connections end at once."""
+        """Ends idle connections at once, and the others with their next answers."""
         self.draining = True
         for connection in list(self.connections):
             connection.drain()
 
-    def _tell_date(self) -> None:
+    def _set_date(self) -> None:
         self.date = b"date: %b\r\n" % formatdate(self._unix_ns() / 1e9, usegmt=True).encode()

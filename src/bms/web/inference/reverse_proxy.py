@@ -1,4 +1,4 @@
-"""Every path that is not inference is passed on to control, over its Unix socket, streaming both ways."""
+"""The reverse proxy to control: every path that is not inference, over its Unix socket, streamed both ways."""
 
 import asyncio
 from collections.abc import Callable
@@ -34,7 +34,8 @@ _NOT_BACK = _HOP | {b"date", b"server"}
 
 
 class ReverseProxy:
-    """Handles requests by asking control. `control` is the path of its Unix socket, `scheme` what clients speak."""
+    """The handler of requests that are proxied to control. `control` is the path of its Unix socket, `scheme` what
+    clients speak."""
 
     whole_body = False
 
@@ -75,7 +76,7 @@ class ReverseProxy:
         _passage(request).pace(yes)
 
     def check_time(self, now: float) -> None:
-        """Gives up on what control does not begin to answer; called every second."""
+        """Gives up requests that control does not begin to answer in time; called every second."""
         for passage in [each for each in self._passages if each.waiting_since is not None]:
             if passage.waiting_since is not None and now - passage.waiting_since > self._timeout_s:
                 passage.fail(DeadlineExceeded(f"control did not answer within {self._timeout_s:g} s"))
@@ -141,7 +142,7 @@ class ProxiedRequest(asyncio.Protocol):
                 self._transport.pause_reading()
 
     def fail(self, error: BmsError) -> None:
-        """Control cannot answer: says so, or breaks off an answer that has begun."""
+        """Answers that control is unavailable, or ends an answer early that has begun."""
         if self._done:
             return
         request, begun = self._request, self._begun
@@ -250,7 +251,7 @@ def _passage(request: HttpRequest) -> ProxiedRequest:
 
 
 def passed_head(request: HttpRequest, scheme: bytes, origin: Origin) -> bytes:
-    """The request's head as control gets it: hop-by-hop headers removed, what we vouch for put in."""
+    """Returns the request's head as control gets it: without hop-by-hop headers, with the gateway's own."""
     host = origin.host
     skipped = _HOP | _named_by_connection(request.head.headers)
     lines = [

@@ -11,7 +11,7 @@ from bms.adapters.datasets.csv import source as csv
 from bms.adapters.datasets.findings import DatasetFinding
 from bms.adapters.datasets.table import Table
 from bms.core.errors import InvalidArgument
-from bms.core.formats.reading import COLUMN_WORDS, ENCODINGS, Reading, check_reading, codec_of
+from bms.core.formats.text_options import COLUMN_WORDS, ENCODINGS, Reading, check_reading, codec_of
 from tests.pages import DOCS
 
 Load = Callable[..., Table]
@@ -329,7 +329,7 @@ def test_what_can_not_be_told_of_a_file_is_refused(told: dict[str, object], mess
 
 
 def test_what_other_formats_say_themselves_is_refused() -> None:
-    with pytest.raises(InvalidArgument, match="'decimal' is said of CSV alone, and the source is parquet"):
+    with pytest.raises(InvalidArgument, match="'decimal' is an option of CSV alone, and the source is parquet"):
         check_reading("parquet", Reading(decimal=","))
     check_reading("csv", Reading(decimal=","))
     check_reading("parquet", Reading())

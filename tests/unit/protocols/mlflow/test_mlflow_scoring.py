@@ -153,7 +153,7 @@ def test_empty_cells_of_numbers_are_nan() -> None:
             b"text/csv",
             "the columns are 'n', 't', 'no', and this model takes 'n', 't', 'yes'",
         ),
-        (SEVERAL, "n,t,yes\n,a,true\n", b"text/csv", "column 'n', row 0 is empty, which INT32 has no way to say"),
+        (SEVERAL, "n,t,yes\n,a,true\n", b"text/csv", "column 'n', row 0 is empty, which INT32 can't express"),
         (SEVERAL, {"dataframe_records": [{"n": 1, "u": "a"}]}, b"", "the columns are 'n', 'u'"),
     ],
 )

@@ -13,7 +13,7 @@ from bms.core.tensors.outputs import OutputRows, Together
 from bms.core.tensors.request import InferRequest, InferResponse
 from bms.core.tensors.tensor import NUMPY, Array, Tensor
 from bms.protocols.oip.infer import DecodedInfer, encode_infer
-from bms.protocols.oip.rows import encode_share
+from bms.protocols.oip.rows import encode_rows
 
 PLAIN = DecodedInfer(InferRequest(model="m", inputs=[]), 1)
 DTYPES = [dtype for dtype in NUMPY if dtype != "BYTES"]
@@ -32,7 +32,7 @@ def test_it_gives_what_the_usual_way_gives(data: st.DataObject) -> None:
     for start, end in pairwise(cuts):
         share = OutputRows(whole, start, end)
         alone = [Tensor(name, array[start:end]) for name, array in tensors]
-        fast = encode_share("mödel", 3, id, share)
+        fast = encode_rows("mödel", 3, id, share)
         if fast is None:
             assert any(not array.size for _, array in tensors)
         else:
@@ -48,7 +48,7 @@ def test_floats_without_a_word_in_json_are_written_bare(value: float) -> None:
     together = Together([Tensor("y", array)])
     for row in range(2):
         response = InferResponse(model="m", version=1, outputs=[Tensor("y", array[row : row + 1])])
-        assert encode_share("m", 1, None, OutputRows(together, row, row + 1)) == encode_infer(response, PLAIN)[0]
+        assert encode_rows("m", 1, None, OutputRows(together, row, row + 1)) == encode_infer(response, PLAIN)[0]
 
 
 @pytest.mark.parametrize("value", [0.015625, 0.1, 65504])
@@ -56,14 +56,14 @@ def test_digits_are_the_same_beside_a_number_without_a_word_in_json(value: float
     array: Array = np.array([[value], [np.inf]], dtype="<f2")
     response = InferResponse(model="m", version=1, outputs=[Tensor("y", array[:1])])
     assert (
-        encode_share("m", 1, None, OutputRows(Together([Tensor("y", array)]), 0, 1)) == encode_infer(response, PLAIN)[0]
+        encode_rows("m", 1, None, OutputRows(Together([Tensor("y", array)]), 0, 1)) == encode_infer(response, PLAIN)[0]
     )
 
 
 def test_text_is_left_to_the_usual_way() -> None:
     together = Together([Tensor("t", np.array([b"a", b"],["], dtype=object))])
-    assert encode_share("m", 1, None, OutputRows(together, 0, 1)) is None
-    assert encode_share("m", 1, None, OutputRows(together, 1, 2)) is None
+    assert encode_rows("m", 1, None, OutputRows(together, 0, 1)) is None
+    assert encode_rows("m", 1, None, OutputRows(together, 1, 2)) is None
     body, _ = encode_infer(InferResponse(model="m", version=1, outputs=OutputRows(together, 1, 2)), PLAIN)
     assert b'"data":["],["]' in body
 

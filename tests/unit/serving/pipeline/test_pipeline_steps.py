@@ -96,7 +96,7 @@ def test_quota_comes_back_however_a_request_ends() -> None:
     failed = world.ask()
     link = world.links["one"]
     link.fail(max(link.sent), FAILED)
-    world.turn.close()
+    world.write_batch.close()
     assert failed.told == ["INTERNAL"]
     unknown = world.make()
     unknown.number = 9
@@ -172,7 +172,7 @@ def test_a_cache_answers_without_the_model_and_is_booked_as_no_compute() -> None
     assert world.ask(1.0).told == []
     world.answer("one")
     again, other = world.ask(1.0), world.ask(2.0)
-    world.turn.close()
+    world.write_batch.close()
     assert (again.told, other.told, world.sent("one")) == ([b"7 7"], [], 1)
     assert [(usage[7], usage[8], usage[11]) for usage in world.usages] == [(200, 1, 5), (200, 1, 0)]
     assert world.pipeline.admission.total == 1, "what is answered here is never in flight"
@@ -224,14 +224,14 @@ def test_a_fallback_that_fails_too_is_told_as_the_first_failure_and_tried_once()
     told = world.ask()
     world.links["spare"].usable = False
     world.links["one"].fail(1, LOST)
-    world.turn.close()
+    world.write_batch.close()
     assert told.told == ["UNAVAILABLE"]
     assert [(usage[3], usage[7]) for usage in world.usages] == [("dep_a_m", 503)]
     world.links["spare"].usable = True
     told = world.ask()
     world.links["one"].fail(2, FAILED)
     world.links["spare"].fail(1, FAILED)
-    world.turn.close()
+    world.write_batch.close()
     assert told.told == ["INTERNAL"]
     assert (world.pipeline.admission.total, len(world.usages)) == (0, 2)
 
@@ -246,20 +246,20 @@ def test_nobody_falls_back_to_another_tenant_or_signature_or_from_what_was_asked
     told.number = 1
     world.run(told)
     world.links["one"].fail(1, FAILED)
-    world.turn.close()
+    world.write_batch.close()
     assert (told.told, world.sent("spare")) == (["INTERNAL"], 0)
 
 
 def test_who_has_a_part_of_an_answer_gets_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Told, "streams", True)
     monkeypatch.setattr(Told, "encode_part", lambda self, outputs: b"part")
-    monkeypatch.setattr(Told, "give", lambda self, part: self.told.append(part.decode()))
+    monkeypatch.setattr(Told, "send_part", lambda self, part: self.told.append(part.decode()))
     world = with_fallback()
     told = world.ask()
     link = world.links["one"]
     link.sent[1].on_answer(AnswerMeta(False, 0, 0, ()), [Tensor("y", np.ones((1, 2), np.float32))])
     link.fail(1, FAILED)
-    world.turn.close()
+    world.write_batch.close()
     assert (told.told, world.sent("spare")) == (["part", "INTERNAL"], 0)
 
 
@@ -268,7 +268,7 @@ def test_time_that_is_over_is_not_spent_again() -> None:
     told = world.ask()
     world.clock.advance(31)
     world.dispatcher.expire()
-    world.turn.close()
+    world.write_batch.close()
     assert (told.told, world.sent("spare")) == (["DEADLINE_EXCEEDED"], 0)
 
 

@@ -1,4 +1,5 @@
-"""One gateway's pipeline in memory: links that do what the test says, books that are a list, a door without a wire."""
+"""One gateway's pipeline in memory: links that do what the test says, books that are a list, an exchange without a
+wire."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import repeat
@@ -54,7 +55,7 @@ def deployment(*versions: ServedVersion, name: str = "m", tenant: str = "a", mos
 
 
 class Told(Exchange):
-    """A door without a wire: `value` is what comes, `told` what its client is told."""
+    """An exchange without a wire: `value` is what comes, `told` what its client gets."""
 
     def __init__(self, key: KeyEntry, model: str, value: float, size: int, fields: Mapping[bytes, bytes]) -> None:
         super().__init__(key, model, None, None, "id", size, perf_counter())
@@ -93,14 +94,14 @@ class World:
         self.links: dict[str, Link] = {}
         self.table = ReplicaTable(lambda address: self.links.setdefault(address.id, Link()))
         self.usages: list[Usage] = []
-        self.turn = WriteBatch(self, lambda close: None)
+        self.write_batch = WriteBatch(self, lambda close: None)
         self.draws: Iterator[float] = repeat(0.0)
         self.dispatcher = ReplicaDispatcher(
             self.table, lambda: self.pipeline.index, self.clock.monotonic, lambda: next(self.draws), lambda: None
         )
         self.pipeline = Pipeline(
             dispatcher=self.dispatcher,
-            turn=self.turn,
+            write_batch=self.write_batch,
             metrics=GatewayMetrics(0),
             monotonic=self.clock.monotonic,
             unix_ns=lambda: 1,
@@ -132,7 +133,7 @@ class World:
         return Told(self.key, model, value, size, headers)
 
     def run(self, told: Told) -> Told:
-        """Runs it, and tells a refusal as doors do."""
+        """Runs it, and reports a refusal as handlers do."""
         try:
             self.pipeline.run(told)
         except BmsError as error:
@@ -151,4 +152,4 @@ class World:
         link = self.links[replica]
         for id in list(link.sent):
             link.sent.pop(id).on_answer(AnswerMeta(True, 0, 5, ()), [Tensor("y", np.full((1, 2), value, np.float32))])
-        self.turn.close()
+        self.write_batch.close()

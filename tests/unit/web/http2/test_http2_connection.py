@@ -16,7 +16,7 @@ from bms.web.inference.http2.frames import PREFACE, frame
 from bms.web.inference.http2.frames import settings as settings_frame
 from bms.web.inference.http2.hpack import encode
 from bms.web.inference.http2.limits import Http2Limits
-from tests.peers.grpc_echo import Site
+from tests.peers.grpc_echo import Context
 from tests.peers.http2_peer import Sent, cut, data, headers, opening
 
 HELLO = PREFACE + settings_frame({4: 1 << 20}) + frame(frames.SETTINGS, frames.ACK, 0)
@@ -82,14 +82,14 @@ class Scene:
 
     def __init__(self, most_connections: int = 100, **limits: float) -> None:
         self.now = 0.0
-        self.site = Site(Http2Limits(**limits), most_connections)  # type: ignore[arg-type]
-        self.site.now = lambda: self.now
+        self.context = Context(Http2Limits(**limits), most_connections)  # type: ignore[arg-type]
+        self.context.now = lambda: self.now
         self.later: list[Callable[[], object]] = []
         self.socket, self.connection = self.connect()
 
     def connect(self) -> tuple[Socket, Http2Connection]:
         socket = Socket()
-        connection = Http2Connection(self.site, lambda each: self.later.append(each))
+        connection = Http2Connection(self.context, lambda each: self.later.append(each))
         connection.connection_made(socket)
         self.turn()
         return socket, connection
@@ -266,7 +266,7 @@ def test_close_cancels_what_is_open() -> None:
     assert scene.connection.idle
     assert scene.socket.ended
     scene.connection.connection_lost(None)
-    assert not scene.site.connections
+    assert not scene.context.connections
 
 
 def test_no_more_connections_than_allowed() -> None:

@@ -21,7 +21,7 @@ from bms.web.inference.rest.server import RestServer
 from tests.peers.http2_peer import Sent, cut, data, headers
 
 
-class Site:
+class Context:
     """Answers whole bodies with their size; a body of "broken" meets a defect."""
 
     date = b"date: now\r\n"
@@ -67,14 +67,14 @@ class Site:
 
 
 class Client:
-    def __init__(self, site: Site, buffered: int = 1 << 20) -> None:
+    def __init__(self, context: Context, buffered: int = 1 << 20) -> None:
         server = GrpcServer(
             {},
             message_bytes=1,
             buffered_bytes=1,
-            fresh_id=site.fresh_id,
+            fresh_id=context.fresh_id,
             refused=lambda status: None,
-            others=RestServer(site, buffered),
+            others=RestServer(context, buffered),
         )
         self.session = Http2Session(Http2Limits(), server, lambda: None, 0.0)
         self.session.start()
@@ -95,18 +95,18 @@ def status(sent: list[Sent]) -> list[int]:
 
 
 def test_a_head_is_understood_once_and_again_where_the_body_differs() -> None:
-    site = Site()
-    client = Client(site)
+    context = Context()
+    client = Client(context)
     for stream in (1, 3, 5):
         assert status(client.ask(headers(stream, POST, frames.END_HEADERS), data(stream, b"ab", 1))) == [200]
-    assert (site.opened, site.reopened) == (1, 2)
+    assert (context.opened, context.reopened) == (1, 2)
     (body,) = [each.payload for each in client.ask(headers(7, POST, 5)) if each.kind == frames.DATA]
     assert body == b"0"
-    assert site.opened == 2
+    assert context.opened == 2
 
 
 def test_unfinished_bodies_of_one_connection_are_bounded_together() -> None:
-    client = Client(Site(), buffered=5000)
+    client = Client(Context(), buffered=5000)
     client.ask(headers(1, POST, frames.END_HEADERS), data(1, bytes(3000)))
     assert status(client.ask(headers(3, POST, frames.END_HEADERS), data(3, bytes(3000)))) == [429]
     assert client.session.table.buffered == 3000
@@ -115,7 +115,7 @@ def test_unfinished_bodies_of_one_connection_are_bounded_together() -> None:
 
 
 def test_a_body_over_the_limit_is_refused_before_it_ends() -> None:
-    client = Client(Site(body_bytes=4000))
+    client = Client(Context(body_bytes=4000))
     assert status(client.ask(headers(1, POST, frames.END_HEADERS), data(1, bytes(3000)))) == []
     sent = client.ask(data(1, bytes(3000)))
     assert status(sent) == [413]
@@ -123,13 +123,13 @@ def test_a_body_over_the_limit_is_refused_before_it_ends() -> None:
 
 
 def test_a_defect_ends_its_request_alone() -> None:
-    client = Client(Site())
+    client = Client(Context())
     assert status(client.ask(headers(1, POST, frames.END_HEADERS), data(1, b"broken", 1))) == [500]
     assert status(client.ask(headers(3, POST, frames.END_HEADERS), data(3, b"whole", 1))) == [200]
 
 
 def test_requests_leave_nothing_for_the_collector() -> None:
-    client = Client(Site())
+    client = Client(Context())
     client.ask(headers(1, POST, frames.END_HEADERS), data(1, b"ab", 1))
     while gc.collect():  # what tests before left; finalizers leave more
         pass

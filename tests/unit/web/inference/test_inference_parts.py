@@ -119,23 +119,23 @@ def usage(status: int) -> Usage:
 def test_the_books_are_written_once_and_before_any_answer() -> None:
     log: list[object] = []
     scheduled: list[object] = []
-    turn = WriteBatch(Books(log), scheduled.append)
-    turn.add(usage(200), Asked(log), ExchangeAnswer(b"one"))
-    turn.add(usage(499), Asked(log), None)
-    turn.add(usage(504), Asked(log), DeadlineExceeded("late"))
+    write_batch = WriteBatch(Books(log), scheduled.append)
+    write_batch.add(usage(200), Asked(log), ExchangeAnswer(b"one"))
+    write_batch.add(usage(499), Asked(log), None)
+    write_batch.add(usage(504), Asked(log), DeadlineExceeded("late"))
     assert log == []
-    assert scheduled == [turn.close]
-    turn.close()
-    turn.close()
+    assert scheduled == [write_batch.close]
+    write_batch.close()
+    write_batch.close()
     assert log == [("books", 3), b"one", "DEADLINE_EXCEEDED"]
 
 
 def test_no_answer_is_given_where_the_books_cannot_be_written() -> None:
     log: list[object] = []
-    turn = WriteBatch(Books(log, full=True), lambda close: None)
-    turn.add(usage(200), Asked(log), ExchangeAnswer(b"one"))
-    turn.add(usage(499), Asked(log), None)
-    turn.close()
+    write_batch = WriteBatch(Books(log, full=True), lambda close: None)
+    write_batch.add(usage(200), Asked(log), ExchangeAnswer(b"one"))
+    write_batch.add(usage(499), Asked(log), None)
+    write_batch.close()
     assert log == ["UNAVAILABLE"]
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from bms.core.tensors.tensor import Tensor
 from bms.protocols.frames import AnswerEnd
-from bms.serving.pipeline.token_counts import added, corrected, counted, told_tokens
+from bms.serving.pipeline.token_counts import added, corrected, counted, reported_tokens
 
 
 def test_integers_named_as_the_meters_are_count_by_their_sum() -> None:
@@ -14,12 +14,12 @@ def test_integers_named_as_the_meters_are_count_by_their_sum() -> None:
         Tensor("text", np.array(["a", "b"], dtype=object)),
         Tensor("input_tokens", np.array([2, 5], dtype=np.uint8)),
     ]
-    assert told_tokens(outputs) == (("input_tokens", 7), ("output_tokens", 7))
+    assert reported_tokens(outputs) == (("input_tokens", 7), ("output_tokens", 7))
 
 
 @pytest.mark.parametrize("values", [np.array([-1, 5]), np.array([1.5]), np.array([], dtype=int), np.array([1 << 62])])
 def test_what_cant_be_true_counts_nothing(values: np.ndarray) -> None:  # type: ignore[type-arg]
-    assert told_tokens([Tensor("output_tokens", values)]) == ()
+    assert reported_tokens([Tensor("output_tokens", values)]) == ()
 
 
 def test_parts_of_a_stream_add_up() -> None:

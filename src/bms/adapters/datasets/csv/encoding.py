@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bms.adapters.datasets.findings import DatasetFinding
 from bms.core.errors import InvalidArgument
-from bms.core.formats.reading import codec_of
+from bms.core.formats.text_options import codec_of
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),

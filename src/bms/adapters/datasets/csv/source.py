@@ -18,7 +18,7 @@ from bms.adapters.datasets.findings import DatasetFinding
 from bms.adapters.datasets.schema import TableSchema
 from bms.adapters.datasets.table import Table, table_of
 from bms.core.errors import InvalidArgument
-from bms.core.formats.reading import Reading
+from bms.core.formats.text_options import Reading
 
 _LONGEST_CELL = 16 << 20  # characters
 

@@ -20,7 +20,7 @@ from bms.core.errors import (
     Unavailable,
     Unimplemented,
 )
-from bms.core.retry_after import passed_on, seconds_asked
+from bms.core.retry_after import bounded_retry_after, parse_retry_after
 from bms.serving.inference.reasons import MOST, reason, text_of
 
 _KINDS: dict[int, type[BmsError]] = {
@@ -72,7 +72,7 @@ def _wait_s(error: BaseException) -> float | None:
     headers = getattr(error, "headers", None)
     for name, value in headers.items() if isinstance(headers, Mapping) else ():
         if isinstance(name, str) and name.lower() == "retry-after" and isinstance(value, str | int | float):
-            return passed_on(seconds_asked(str(value), datetime.now(UTC)))
+            return bounded_retry_after(parse_retry_after(str(value), datetime.now(UTC)))
     return None
 
 

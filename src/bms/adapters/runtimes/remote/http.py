@@ -17,7 +17,7 @@ from bms.core.errors import (
     InvalidArgument,
     Unavailable,
 )
-from bms.core.retry_after import passed_on, seconds_asked
+from bms.core.retry_after import bounded_retry_after, parse_retry_after
 from bms.core.serving.upstreams import Allowed, Place, refusal
 from bms.serving.engines.threads import CancellationHook
 
@@ -353,7 +353,7 @@ def failure(host: str, status: int, body: bytes, head: Head) -> BmsError:
         return DeadlineExceeded(f"the upstream {host!r} took too long (status {status})")
     if status in (400, 413, 415, 422):
         return InvalidArgument(f"the upstream {host!r} refuses this request (status {status}){said}")
-    asked = passed_on(seconds_asked(head.get("retry-after", ""), datetime.now(UTC)))
+    asked = bounded_retry_after(parse_retry_after(head.get("retry-after", ""), datetime.now(UTC)))
     wait = 1.0 if asked is None else asked
     return Unavailable(f"the upstream {host!r} can't answer now (status {status})", retry_after_s=wait)
 

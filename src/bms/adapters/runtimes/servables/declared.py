@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from msgspec import structs
 
 from bms.core.errors import BmsError, FailedPrecondition, InvalidArgument
-from bms.core.tensors.class_names import settled_names
+from bms.core.tensors.class_names import resolve_class_names
 from bms.core.tensors.signature import Signature, TensorSpec, shape_text
 
 
 def completed_signature(name: str, declared: Signature, found: Signature) -> Signature:
     """Completes `declared` with the outputs and the classes' names of `found` where it says none, and of its columns
     the levels that the model has. It is batched only where both are; a model that takes one row has one row in the
-    signature, too. Raises as `check_declared` and `settled_names` do."""
+    signature, too. Raises as `check_declared` and `resolve_class_names` do."""
     if declared.batched and not found.batched:
         inputs = tuple(_one_row_where(spec, found) for spec in declared.inputs)
         declared = structs.replace(declared, inputs=inputs, batched=False, method="predict", scores=None)
@@ -24,7 +24,7 @@ def completed_signature(name: str, declared: Signature, found: Signature) -> Sig
         declared = structs.replace(declared, outputs=found.outputs, method=found.method, scores=scores)
     check_declared(name, declared, found)
     if declared.scores is not None and declared.scores == found.scores:
-        declared = structs.replace(declared, labels=settled_names(declared.labels, found.labels))
+        declared = structs.replace(declared, labels=resolve_class_names(declared.labels, found.labels))
     inputs = with_found(declared.inputs, found)
     predicted = declared.predicted or found.predicted
     return structs.replace(declared, inputs=inputs, params=found.params, predicted=predicted)

@@ -15,7 +15,7 @@ from bms.core.tensors.preprocessing import ImagePreprocess, target_of
 from bms.core.tensors.signature import DEFAULT, Signature, is_table, shape_text
 from bms.core.tensors.tensor import Array
 from bms.core.workloads.programs import ServableConfig
-from bms.serving.inference.preparation.images import made_up_images
+from bms.serving.inference.preparation.images import synthetic_images
 from bms.serving.inference.probe import ObservedSignature, observed, runnable
 from bms.serving.lifecycle.examples import rows_of
 from bms.serving.lifecycle.servable import Servable
@@ -83,7 +83,7 @@ def _made_up(options: ImagePreprocess, asked: Mapping[str, Signature]) -> dict[s
     if target is None:
         return {}
     try:
-        return {target: made_up_images(options, asked[target])}
+        return {target: synthetic_images(options, asked[target])}
     except FailedPrecondition:
         return {}
 

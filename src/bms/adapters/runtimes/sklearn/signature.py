@@ -11,7 +11,7 @@ from bms.core.errors import BmsError, FailedPrecondition
 from bms.core.tensors.signature import Signature, TensorSpec, is_table
 from bms.core.tensors.tensor import Array, dtype_of
 from bms.serving.inference.reasons import reason
-from bms.serving.inference.row_independence import LARGE, companies
+from bms.serving.inference.row_independence import LARGE, batches_to_test
 from bms.serving.lifecycle.examples import constant, rows_of, varied
 from bms.serving.lifecycle.synthetic_rows import QUESTIONS
 
@@ -135,7 +135,7 @@ def _independent(run: Run, example: Mapping[str, Array], together: dict[str, Arr
         return False
     try:
         alone = [run(rows_of(rows, [row])) for row in range(min(count, QUESTIONS))]
-        for order in companies(len(alone), LARGE):
+        for order in batches_to_test(len(alone), LARGE):
             company = run(rows_of(rows, order))
             if any(len(array) != len(order) for array in company.values()):
                 return False

@@ -5,7 +5,7 @@ from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, Strin
 from bms.adapters.sql.tables.columns import Number, Packed, UtcTime
 from bms.adapters.sql.tables.metadata import metadata
 from bms.control.jobs.nouns import JobSpec
-from bms.core.formats.figures import Figure
+from bms.core.formats.json_numbers import JsonNumber
 
 jobs = Table(
     "jobs",
@@ -28,7 +28,7 @@ jobs = Table(
     Column("cancel_requested", Boolean, nullable=False),
     Column("progress", Float, nullable=False),
     Column("message", String, nullable=False),
-    Column("metrics", Packed(dict[str, Figure]), nullable=False),
+    Column("metrics", Packed(dict[str, JsonNumber]), nullable=False),
     Column("error", String, nullable=False),
     Column("report", Packed(dict[str, object]), nullable=False),
     Column("output", String),

@@ -16,7 +16,7 @@ from sqlalchemy import (
 from bms.adapters.sql.tables.columns import Number, Packed, UtcTime
 from bms.adapters.sql.tables.metadata import metadata
 from bms.control.models.nouns import Gate, GateResult, Lineage, Measurement
-from bms.core.formats.figures import Figure
+from bms.core.formats.json_numbers import JsonNumber
 from bms.core.tensors.preprocessing import Preprocess
 from bms.core.tensors.signature import Signature
 from bms.core.workloads.environments import EnvironmentSpec
@@ -54,7 +54,7 @@ versions = Table(
     Column("labels", Packed(tuple[str, ...]), nullable=False),
     Column("environment", Packed(EnvironmentSpec), nullable=False),
     Column("allow_pickle", Boolean, nullable=False),
-    Column("metrics", Packed(dict[str, Figure]), nullable=False),
+    Column("metrics", Packed(dict[str, JsonNumber]), nullable=False),
     Column("metadata", Packed(dict[str, str]), nullable=False),
     Column("lineage", Packed(Lineage), nullable=False),
     Column("measurement", Packed(Measurement)),

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol v2 over gRPC: infer messages to requests and answers to messages.
+"""ModelInfer messages of the Open Inference Protocol v2: decodes requests and encodes answers.
 
 Source: https://github.com/kserve/open-inference-protocol (inference_grpc.md) and Triton's grpc_service.proto. Clients
 decode numbers from `raw_output_contents` alone, so that is what is always sent.
@@ -14,7 +14,7 @@ from bms.core.tensors.request import InferRequest, InferResponse
 from bms.core.tensors.signature import Signature
 from bms.core.tensors.tensor import Tensor, dtype_of, to_raw
 from bms.protocols.client_memory import refuse_shared_memory
-from bms.protocols.client_names import understood
+from bms.protocols.client_names import map_client_names
 from bms.protocols.content_types import content_of, decoded_content
 from bms.protocols.oip.classes import NO_CLASSES, TopClasses, best_classes, classes_of
 from bms.protocols.oip.grpc.outline import InferMessage
@@ -33,8 +33,8 @@ _NOT_FINAL = field(4, field(1, b"triton_final_response") + field(2, varint_field
 
 
 class _Plan(NamedTuple):
-    """What an outline means to a version: all of a request but its id and the tensors' bytes. A name, data type and
-    shape for every tensor; the same bytes mean the same until the signatures are others."""
+    """How to decode requests with one outline: all of a request but its id and the tensors' bytes. A name, data type
+    and shape for every tensor; the same bytes mean the same until the signatures are others."""
 
     signatures: Mapping[str, Signature]
     model: str
@@ -49,14 +49,14 @@ class _Plan(NamedTuple):
 
 
 def read_version(text: str) -> tuple[int | None, str | None]:
-    """The number, or else the alias, that `model_version` is; None for both where it is empty."""
+    """Returns the number, or else the alias, that `model_version` is; None for both where it is empty."""
     if text.isascii() and text.isdigit() and len(text) <= 18:
         return int(text), None
     return None, text or None
 
 
 def decode_infer(given: InferMessage, signatures: Mapping[str, Signature]) -> DecodedInfer:
-    """Raises InvalidArgument for what does not fit the signature it means."""
+    """Decodes a request. Raises InvalidArgument for what does not fit the signature it means."""
     outline, id, raws = given
     plan = outline.plan
     if not isinstance(plan, _Plan) or plan.signatures is not signatures or len(plan.specs) != len(raws):
@@ -70,7 +70,7 @@ def decode_infer(given: InferMessage, signatures: Mapping[str, Signature]) -> De
 
 
 def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> DecodedInfer:
-    """As `decode_infer`, and remembers what an outline means to these signatures, where all its tensors are raw."""
+    """Decodes a request and caches its plan, where all its tensors are raw. Otherwise as `decode_infer`."""
     request, raws = given.outline.message, given.raws
     inputs = request.inputs
     if not 1 <= len(inputs) <= MAX_TENSORS:
@@ -81,13 +81,15 @@ def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> Dec
     for index, each in enumerate(inputs):
         tensors += _tensors(each, raws[index] if raws else None, request.model_name, signatures)
     parameters, notes = read_parameters(request.parameters), list[str]()
-    chosen, placed = understood(signatures, signature_name(parameters), tensors, parameters.get(CONTENT_TYPE), notes)
+    chosen, placed = map_client_names(
+        signatures, signature_name(parameters), tensors, parameters.get(CONTENT_TYPE), notes
+    )
     fitted = fit_inputs(signatures[chosen], placed)
     rows, told = fitted.rows, (*notes, *fitted.notes)
     infer = InferRequest(model=request.model_name, inputs=fitted.tensors, signature=chosen, id=given.id, notes=told)
     set_parameters(infer, parameters, signatures)
     infer.outputs, classes = _outputs(request.outputs, signatures[chosen])
-    said = any(each.parameters for each in inputs)  # which may say that the bytes mean others
+    said = any(each.parameters for each in inputs)  # which may declare another meaning of the bytes
     alone = said or infer.sequence is not None or bool(infer.notes)
     if raws and fitted.tensors is tensors and not alone:  # as they came: nothing was cast, renamed or filled in
         given.outline.plan = _Plan(
@@ -108,9 +110,9 @@ def _decode_new(given: InferMessage, signatures: Mapping[str, Signature]) -> Dec
 def encode_infer(
     response: InferResponse, classes: Mapping[str, TopClasses] = NO_CLASSES, notes: tuple[str, ...] = ()
 ) -> bytes:
-    """A ModelInferResponse. By hand: it is a few small numbers around raw bytes, which are so copied once.
+    """Encodes a ModelInferResponse. By hand: it is a few small numbers around raw bytes, which are so copied once.
 
-    What its sender is to be told is in the parameter `warning`.
+    Notes for its sender are in the parameter `warning`.
     """
     return _encode(response, classes, _warning(notes) if notes else b"")
 
@@ -118,18 +120,19 @@ def encode_infer(
 def encode_stream_part(
     response: InferResponse, classes: Mapping[str, TopClasses] = NO_CLASSES, notes: tuple[str, ...] = ()
 ) -> bytes:
-    """A ModelStreamInferResponse. Its parameter `triton_final_response` says whether it is the request's last."""
+    """Encodes a ModelStreamInferResponse. Its parameter `triton_final_response` says whether it is the request's
+    last."""
     final = _FINAL if response.final else _NOT_FINAL
     return field(2, _encode(response, classes, final + _warning(notes) if notes else final))
 
 
 def encode_stream_end(model: str, version: int, id: str | None) -> bytes:
-    """The ModelStreamInferResponse without outputs that ends the parts of one request."""
+    """Encodes the ModelStreamInferResponse without outputs that ends the parts of one request."""
     return encode_stream_part(InferResponse(model=model, version=version, outputs=[], id=id))
 
 
 def encode_stream_error(error: BmsError, id: str | None) -> bytes:
-    """A ModelStreamInferResponse for one request that failed; the stream goes on."""
+    """Encodes a ModelStreamInferResponse for one request that failed; the stream goes on."""
     answer: bytes = _StreamResponse(
         error_message=f"{error.code}: {error.message}", infer_response={"id": id or ""}
     ).SerializeToString()
@@ -137,13 +140,13 @@ def encode_stream_error(error: BmsError, id: str | None) -> bytes:
 
 
 def wants_empty_final(given: InferMessage) -> bool:
-    """Whether the client of a stream wants to be told by an empty answer that there are no more parts."""
+    """Whether the client of a stream wants an empty answer after the last part."""
     parameters = given.outline.message.parameters
     return _EMPTY_FINAL in parameters and bool(parameters[_EMPTY_FINAL].bool_param)
 
 
 def read_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain values of InferParameters. Raises InvalidArgument for one that has none."""
+    """Returns plain values of InferParameters. Raises InvalidArgument for one that has none."""
     values = {}
     for name, parameter in given.items():
         choice = parameter.WhichOneof(_CHOICE)
@@ -154,7 +157,7 @@ def read_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tensors(given: Any, raw: memoryview | None, model: str, signatures: Mapping[str, Signature]) -> list[Tensor]:
-    """One, and a mask of what is missing where its content type tells that."""
+    """Returns the tensors, and masks of what is missing where their content types say so."""
     name, shape = given.name, tuple(given.shape)
     if shape and min(shape) < 0:
         raise InvalidArgument(f"input {name[:80]!r} has shape {list(shape)}: dimensions must not be negative")
@@ -174,7 +177,7 @@ def _tensors(given: Any, raw: memoryview | None, model: str, signatures: Mapping
 
 
 def _outputs(wanted: Any, signature: Signature) -> tuple[tuple[str, ...], Mapping[str, TopClasses]]:
-    """The outputs that are asked for, and of which the best classes alone."""
+    """Returns the outputs that are asked for, and those of which the best classes alone."""
     if len(wanted) > MAX_TENSORS:
         raise InvalidArgument(f"the request names {len(wanted)} outputs, expected {MAX_TENSORS} at most")
     names: dict[str, None] = {}
@@ -224,5 +227,5 @@ def _output(name: str, dtype: str, shape: tuple[int, ...]) -> bytes:
 
 
 def _text(number: int, text: str) -> bytes:
-    """What is empty is not written."""
+    """Encodes a text field; an empty one is left out."""
     return field(number, text.encode()) if text else b""

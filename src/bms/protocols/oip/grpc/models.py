@@ -1,4 +1,4 @@
-"""What the Open Inference Protocol says over gRPC of a server and its models: what it says over REST, as messages."""
+"""Metadata of a server and its models as messages of the Open Inference Protocol v2."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""A ModelInferRequest in two parts: its outline, which a client sends again and again byte for byte and which is parsed
+"""Splits a ModelInferRequest into its outline, which a client sends again and again byte for byte and which is parsed
 once, and what is new each time: the request's id and the tensors' bytes, which are not copied.
 
 The order of fields is free in protocol buffers, but every writer puts `raw_input_contents`, the field with the largest
@@ -22,7 +22,8 @@ _FIELDS = range(4 * MAX_TENSORS)  # that are walked over: of more it is quicker 
 
 
 class InferOutline:
-    """`message` is a ModelInferRequest without id and raw tensors; `plan` belongs to whoever reads it."""
+    """A parsed outline: `message` is a ModelInferRequest without id and raw tensors; `plan` belongs to whoever reads
+    it."""
 
     __slots__ = ("message", "plan")
 
@@ -32,7 +33,7 @@ class InferOutline:
 
 
 class InferMessage(NamedTuple):
-    """A request as it came."""
+    """A request split into outline, id and raw tensors."""
 
     outline: InferOutline
     id: str | None
@@ -43,7 +44,7 @@ _known: dict[bytes, InferOutline] = {}
 
 
 def read_infer(data: bytes | memoryview) -> InferMessage:
-    """Raises InvalidArgument for bytes that are no ModelInferRequest."""
+    """Splits a message. Raises InvalidArgument for bytes that are no ModelInferRequest."""
     try:
         parts = _split(data)
     except IndexError:
@@ -68,7 +69,8 @@ def read_infer(data: bytes | memoryview) -> InferMessage:
 
 
 def _split(data: bytes | memoryview) -> tuple[bytes, str | None, list[memoryview]] | None:
-    """None for what is not in the usual order. Raises IndexError for what ends within a field's head."""
+    """Splits a message by its fields; None for what is not in the usual order. Raises IndexError for what ends within a
+    field's head."""
     at, end, id, head = 0, len(data), None, b""
     begin = 0  # of what is not in `head` yet
     for _ in _FIELDS:

@@ -1,4 +1,4 @@
-"""The trace and logging extensions over gRPC: what `oip.settings` says, as messages."""
+"""The trace and logging extensions over gRPC: the settings of `oip.settings` as messages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ _PARAMETERS = {bool: "bool_param", int: "uint32_param", str: "string_param"}
 
 
 def trace_settings(request: Any) -> bytes:
-    """The answer of TraceSetting, whose `request` names no setting, or those that are so already. Raises
+    """Encodes the answer of TraceSetting, whose `request` names no setting, or current values only. Raises
     InvalidArgument for a setting that there is not, Unimplemented for a change."""
     given = {name: list(value.value) or None for name, value in request.settings.items()}
     check_same("trace", given)
@@ -21,7 +21,7 @@ def trace_settings(request: Any) -> bytes:
 
 
 def log_settings(request: Any) -> bytes:
-    """The answer of LogSettings, likewise."""
+    """Encodes the answer of LogSettings, likewise."""
     check_same("log", {name: _chosen(value) for name, value in request.settings.items()})
     return _answer(
         "LogSettingsResponse", {name: {_PARAMETERS[type(value)]: value} for name, value in SETTINGS["log"].items()}

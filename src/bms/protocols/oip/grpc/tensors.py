@@ -1,4 +1,4 @@
-"""Typed contents of the Open Inference Protocol over gRPC: `InferTensorContents` to arrays."""
+"""Converts typed contents of the Open Inference Protocol over gRPC, `InferTensorContents`, to arrays."""
 
 from typing import Any
 
@@ -25,7 +25,8 @@ _FIELDS = {
 
 
 def typed_array(name: str, datatype: str, shape: tuple[int, ...], contents: Any) -> Array:
-    """The elements in row-major order. Raises InvalidArgument where they are not what is declared."""
+    """Returns the elements as an array in row-major order. Raises InvalidArgument where they are not what is
+    declared."""
     field = _FIELDS.get(datatype)
     if field is None:
         if datatype in ("FP16", "BF16"):

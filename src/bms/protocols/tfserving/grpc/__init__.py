@@ -1,4 +1,4 @@
-"""TensorFlow Serving's gRPC, both ways: messages to requests, outputs to messages.
+"""TensorFlow Serving's gRPC API: messages to requests, outputs to messages.
 
 Read in this order: data_types (the numbers of types, and the field that each is written in), read_tensor and
 write_tensor (a TensorProto), model_spec (which model is meant), predict_outline (a PredictRequest whose outline is

@@ -10,7 +10,7 @@ from bms.protocols.protobuf.pool import POOL
 
 
 class DataType(NamedTuple):
-    """`dtype` is our name; `field` holds the values that are not in `tensor_content`."""
+    """One data type: `dtype` is our name; `field` holds the values that are not in `tensor_content`."""
 
     dtype: str
     field: str
@@ -44,7 +44,7 @@ FIELD_OF = {each.dtype: FIELDS[each.field] for each in _TYPES.values()}
 
 
 def data_type(number: int, what: str) -> DataType:
-    """Raises InvalidArgument for a type that no model here takes."""
+    """Returns a data type by its number. Raises InvalidArgument for a type that no model here takes."""
     name = _NAMES.get(number)
     found = _TYPES.get(name or "")
     if found is None:

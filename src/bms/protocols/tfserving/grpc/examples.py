@@ -1,4 +1,4 @@
-"""Classify, Regress and MultiInference: messages of `tf.train.Example`s to requests.
+"""Decodes Classify, Regress and MultiInference: messages of `tf.train.Example`s to requests.
 
 A model that parses examples itself is given them as they came, each behind the context that all share, as TensorFlow
 Serving does; any other gets their features as its inputs.
@@ -30,12 +30,12 @@ _Example = message("tensorflow.Example")
 
 
 def read_examples(data: bytes | memoryview) -> Any:
-    """A ClassificationRequest or RegressionRequest, whose examples are bytes."""
+    """Parses a ClassificationRequest or RegressionRequest, whose examples are bytes."""
     return parse(_Request, data)
 
 
 def read_tasks(data: bytes | memoryview) -> Any:
-    """A MultiInferenceRequest, whose examples are bytes. Raises InvalidArgument for none, and for too many."""
+    """Parses a MultiInferenceRequest, whose examples are bytes. Raises InvalidArgument for none, and for too many."""
     request = parse(_MultiRequest, data)
     if not 1 <= len(request.tasks) <= MOST_TASKS:
         raise InvalidArgument(f"the request has {len(request.tasks)} tasks, expected 1 to {MOST_TASKS}")
@@ -43,7 +43,8 @@ def read_tasks(data: bytes | memoryview) -> Any:
 
 
 def examples_of(request: Any) -> list[bytes]:
-    """Each example as it came, behind the context: parsed as one, what the example says goes before what is shared.
+    """Returns each example as it came, behind the context: parsed as one, what the example says goes before what is
+    shared.
 
     Raises InvalidArgument for none, and for what is no example.
     """
@@ -67,7 +68,8 @@ def examples_of(request: Any) -> list[bytes]:
 def decode_examples(
     examples: list[bytes], model: str, named: str | None, signatures: Mapping[str, Signature], verb: Verb
 ) -> DecodedPredict:
-    """Raises InvalidArgument for features that are missing, unknown, or do not fill the input's shape."""
+    """Decodes examples. Raises InvalidArgument for features that are missing, unknown, or do not fill the input's
+    shape."""
     first = decode_example(examples[0])
     chosen = choose_signature(signatures, named, first.keys(), verb)
     signature = signatures[chosen]

@@ -1,5 +1,5 @@
-"""Features of `tf.train.Example`s to the inputs of a model that does not parse examples itself: an input for each
-feature, a row for each example."""
+"""Converts features of `tf.train.Example`s to the inputs of a model that does not parse examples itself: an input for
+each feature, a row for each example."""
 
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -21,7 +21,8 @@ _FILLERS: dict[str, Value] = {
 
 
 def tensors_of(examples: Sequence[Features], signature: Signature) -> list[Tensor]:
-    """Of a table, what an example does not have is missing there, if it may be; else all have the same features.
+    """Converts features to tensors. Of a table, what an example does not have is missing there, if it may be; else all
+    have the same features.
 
     Raises InvalidArgument naming the example and the feature.
     """
@@ -37,7 +38,7 @@ def tensors_of(examples: Sequence[Features], signature: Signature) -> list[Tenso
 
 
 def _column(name: str, examples: Sequence[Features]) -> list[Tensor]:
-    """One value of each example, and beside it where there is none."""
+    """Returns one value of each example, and a mask of missing ones."""
     values = [example.get(name) for example in examples]
     sizes = [0 if value is None else len(value) for value in values]
     if max(sizes) > 1:

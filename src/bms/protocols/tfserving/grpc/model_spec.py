@@ -1,4 +1,4 @@
-"""Which model a message means, and which one answered: TensorFlow Serving's ModelSpec.
+"""TensorFlow Serving's ModelSpec: the model that a message means, and the one that answered.
 
 Texts are TensorFlow Serving's own, to the letter, where clients compare them.
 """
@@ -11,7 +11,8 @@ from bms.protocols.protobuf.wire import field, varint_field
 
 
 class Meant(NamedTuple):
-    """`number` and `label` exclude each other; neither: whatever takes traffic. `signature` None: not named."""
+    """The model that a message means. `number` and `label` exclude each other; neither: whatever takes traffic.
+    `signature` None: not named."""
 
     name: str
     number: int | None
@@ -19,7 +20,7 @@ class Meant(NamedTuple):
     signature: str | None
 
     def unknown(self) -> NotFound:
-        """No such model, or no such version of it."""
+        """Returns the error for an unknown model, or an unknown version of it."""
         number = self.number
         which = f"Latest({self.name})" if number is None else f"Specific({self.name}, {number})"
         return NotFound(f"Servable not found for request: {which}")
@@ -29,7 +30,7 @@ class Meant(NamedTuple):
 
 
 def read_spec(message: Any) -> Meant:
-    """Of any message with a `model_spec`. Raises InvalidArgument where it names no model."""
+    """Reads the ModelSpec of any message with a `model_spec`. Raises InvalidArgument where it names no model."""
     if not message.HasField("model_spec"):
         raise InvalidArgument("Missing ModelSpec")
     spec = message.model_spec
@@ -46,6 +47,6 @@ def read_spec(message: Any) -> Meant:
 
 @lru_cache(maxsize=1024)
 def write_spec(number: int, name: str, version: int, signature: str | None) -> bytes:
-    """The ModelSpec that answered, as field `number`."""
+    """Encodes the ModelSpec that answered, as field `number`."""
     said = field(1, name.encode()) + field(2, varint_field(1, version))
     return field(number, said + (field(3, signature.encode()) if signature else b""))

@@ -1,4 +1,4 @@
-"""What TensorFlow Serving says over gRPC of its models: the states of versions, and the signatures of one."""
+"""TensorFlow Serving's GetModelStatus and GetModelMetadata: the states of versions, and the signatures of one."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,14 +19,14 @@ _FIELD = "signature_def"
 
 
 def status_unknown(meant: Meant) -> NotFound:
-    """No such model, or version of it, in the words of GetModelStatus."""
+    """Returns the error for an unknown model, or version of it, in the words of GetModelStatus."""
     if meant.number is None:
         return NotFound(f"Could not find any versions of model {meant.name}")
     return NotFound(f"Could not find version {meant.number} of model {meant.name}")
 
 
 def model_status(versions: Iterable[ServedVersion]) -> bytes:
-    """A GetModelStatusResponse, newest version first."""
+    """Encodes a GetModelStatusResponse, newest version first."""
     response = _Status()
     for version in sorted(versions, key=lambda version: -version.number):
         told = response.model_version_status.add(version=version.number, state=_STATES[version.state].number)
@@ -47,7 +47,7 @@ def check_fields(fields: Iterable[str]) -> None:
 
 
 def model_metadata(model: str, version: ServedVersion) -> bytes:
-    """A GetModelMetadataResponse with all signatures, packed as TensorFlow Serving does."""
+    """Encodes a GetModelMetadataResponse with all signatures, packed as TensorFlow Serving does."""
     signatures = _SignatureDefs()
     for name, signature in version.signatures.items():
         _define(signatures.signature_def[name], signature)

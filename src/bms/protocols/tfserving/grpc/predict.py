@@ -1,4 +1,4 @@
-"""Predict: messages to requests, answers to messages."""
+"""TensorFlow Serving's Predict over gRPC: decodes requests and encodes answers."""
 
 from collections.abc import Mapping
 from math import prod
@@ -29,8 +29,8 @@ class DecodedGrpcPredict(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """What an outline means to a version: all of a request but the tensors' bytes. The same bytes mean the same until
-    the signatures are others."""
+    """How to decode requests with one outline: all of a request but the tensors' bytes. The same bytes mean the same
+    until the signatures are others."""
 
     signatures: Mapping[str, Signature]
     signature: str
@@ -39,8 +39,8 @@ class _Plan(NamedTuple):
 
 
 def decode_predict(given: PredictMessage, signatures: Mapping[str, Signature]) -> DecodedGrpcPredict:
-    """Raises InvalidArgument for what does not fit the signature it means, FailedPrecondition where there is no
-    signature of that name."""
+    """Decodes a request. Raises InvalidArgument for what does not fit the signature it means, FailedPrecondition where
+    there is no signature of that name."""
     outline, raws, _, _ = given
     plan = outline.plan
     if not isinstance(plan, _Plan) or plan.signatures is not signatures:
@@ -51,7 +51,7 @@ def decode_predict(given: PredictMessage, signatures: Mapping[str, Signature]) -
 
 
 def _decode_new(given: PredictMessage, signatures: Mapping[str, Signature]) -> DecodedGrpcPredict:
-    """As `decode_predict`, and remembers what an outline means to these signatures, where all its tensors are raw."""
+    """Decodes a request and caches its plan, where all its tensors are raw. Otherwise as `decode_predict`."""
     outline, message = given.outline, given.parsed()
     inputs, named = message.inputs, outline.meant.signature
     if len(inputs) > MAX_TENSORS:
@@ -83,7 +83,7 @@ def _decode_new(given: PredictMessage, signatures: Mapping[str, Signature]) -> D
 
 
 def _is_raw(tensor: Any) -> bool:
-    """Whether all its values are there, and as they are."""
+    """Whether a tensor holds all its values, as raw numbers."""
     dtype = data_type(tensor.dtype, "").dtype
     if tensor.tensor_content:
         return dtype != "BYTES"
@@ -93,7 +93,7 @@ def _is_raw(tensor: Any) -> bool:
 
 
 def encode_predict(response: InferResponse, signature: str) -> bytes:
-    """A PredictResponse. By hand: it is a few small numbers around raw bytes, which are so copied once."""
+    """Encodes a PredictResponse. By hand: it is a few small numbers around raw bytes, which are so copied once."""
     parts: Parts = []
     for name, array in response.outputs:
         write_entry(1, name, array, parts)

@@ -1,4 +1,4 @@
-"""A PredictRequest in two parts: its outline, which a client sends again and again byte for byte, and the values of its
+"""Splits a PredictRequest into its outline, which a client sends again and again byte for byte, and the values of its
 tensors, which are not copied.
 
 The values are what `tensor_content`, or packed `float_val` or `double_val`, hold: raw little-endian numbers. Where they
@@ -32,7 +32,7 @@ Spans = Sequence[tuple[int, int]]  # where values begin and end, in the order of
 
 
 class PredictOutline:
-    """What a request says but for the values, which stand at `spans`. `plan` belongs to whoever reads it."""
+    """A parsed outline: a request but for the values, which stand at `spans`. `plan` belongs to whoever reads it."""
 
     __slots__ = ("filter", "meant", "plan", "spans")
 
@@ -47,8 +47,8 @@ class PredictOutline:
 
 
 class PredictMessage(NamedTuple):
-    """A request as it came. `raws` are the values of all its tensors, or none, where one is not in the usual form;
-    `message` is it parsed, where it had to be."""
+    """A request split into outline and values. `raws` are the values of all its tensors, or none, where one is not in
+    the usual form; `message` is it parsed, where it had to be."""
 
     outline: PredictOutline
     raws: list[memoryview]
@@ -64,7 +64,8 @@ _usual: dict[int, Spans] = {}  # of the last known message of that many bytes
 
 
 def read_predict(data: bytes | memoryview) -> PredictMessage:
-    """Raises InvalidArgument for bytes that are no PredictRequest, or do not say which model is meant."""
+    """Splits a message. Raises InvalidArgument for bytes that are no PredictRequest, or do not say which model is
+    meant."""
     spans = _usual.get(len(data))
     if spans is not None:
         outline = _known.get(_around(data, spans))
@@ -74,7 +75,7 @@ def read_predict(data: bytes | memoryview) -> PredictMessage:
 
 
 def _walked(data: bytes | memoryview) -> PredictMessage:
-    """As `read_predict`, of a message that is not cut as the one before it."""
+    """Splits a message by its fields, since it is not cut as the one before it. Otherwise as `read_predict`."""
     try:
         spans = _spans(data)
     except IndexError:
@@ -104,7 +105,7 @@ def _cut(outline: PredictOutline, data: bytes | memoryview) -> PredictMessage:
 
 
 def _around(data: bytes | memoryview, spans: Spans) -> bytes:
-    """All but the values: where they stood, the lengths say that stay."""
+    """Returns all but the values: where they stood, the lengths say that stay."""
     pieces: list[bytes | memoryview] = []
     begin = 0
     for start, after in spans:
@@ -115,13 +116,13 @@ def _around(data: bytes | memoryview, spans: Spans) -> bytes:
 
 
 def input_names(data: bytes | memoryview) -> list[str]:
-    """The names of the inputs of a request that has raws, in their order."""
+    """Returns the names of the inputs of a request that has raws, in their order."""
     return [parse(_Entry, memoryview(data)[start:after]).key for tag, start, after in _fields(data) if tag == _INPUT]
 
 
 def _spans(data: bytes | memoryview) -> Spans | None:
-    """Where the values of each tensor are. None for what is not in the usual form. Raises IndexError for what ends
-    within a field's head."""
+    """Returns where the values of each tensor are. None for what is not in the usual form. None for what is not in the
+    usual form. Raises IndexError for what ends within a field's head."""
     spans: list[tuple[int, int]] = []
     at, end = 0, len(data)
     for _ in _FIELDS:
@@ -143,7 +144,7 @@ def _spans(data: bytes | memoryview) -> Spans | None:
 
 
 def _values(data: bytes | memoryview, at: int, end: int) -> int:
-    """Where the values of an entry of `inputs` begin that end where it does; 0 where it is not so."""
+    """Returns where the values of an entry of `inputs` begin that end where it does; 0 where it is not so."""
     start, after = content_at(data, at)
     if data[at] != _KEY or after >= end:
         return 0

@@ -1,4 +1,4 @@
-"""A TensorProto to an array, in each of the forms that TensorFlow reads.
+"""Decodes a TensorProto to an array, in each of the forms that TensorFlow reads.
 
 `tensor_content` are the raw bytes (of texts: their lengths as varints, then the texts); else the field of the data type
 holds the values, of which the last stands for all that follow, and none is zeros. Source: tensorflow/core/framework/
@@ -21,8 +21,8 @@ _HALVES = ("FP16", "BF16")
 
 
 def read_tensor(name: str, given: Any) -> Array:
-    """Raises InvalidArgument where the values are not those that type and shape declare. Nothing is made in proportion
-    to a shape but up to MOST_FILLED elements."""
+    """Decodes a tensor. Raises InvalidArgument where the values are not those that type and shape declare. Nothing is
+    made in proportion to a shape but up to MOST_FILLED elements."""
     what = f"input {name[:80]!r}"
     kind = data_type(given.dtype, what)
     shape = read_shape(what, given.tensor_shape)
@@ -39,7 +39,7 @@ def read_tensor(name: str, given: Any) -> Array:
 
 
 def read_shape(what: str, given: Any) -> tuple[int, ...]:
-    """Raises InvalidArgument for a shape that no tensor has."""
+    """Returns a shape. Raises InvalidArgument for one that no tensor has."""
     if given.unknown_rank:
         raise InvalidArgument(f"{what} has a tensor_shape of unknown rank: send the shape that the values have")
     if len(given.dim) > MOST_DIMENSIONS:
@@ -74,7 +74,7 @@ def _typed(what: str, dtype: str, shape: tuple[int, ...], values: Any) -> Array:
 
 
 def _numbers(what: str, dtype: str, values: Any) -> Array:
-    """Halves as their bits."""
+    """Returns the values as numbers, halves as their bits."""
     if dtype not in ("INT8", "INT16", "UINT8", "UINT16", *_HALVES):
         return np.fromiter(values, NUMPY[dtype], len(values))
     kind = np.dtype("<u2") if dtype in _HALVES else NUMPY[dtype]
@@ -86,7 +86,7 @@ def _numbers(what: str, dtype: str, values: Any) -> Array:
 
 
 def _texts(what: str, shape: tuple[int, ...], content: bytes) -> Array:
-    """TensorFlow's list of strings: all lengths as varints, then all texts."""
+    """Decodes TensorFlow's list of strings: all lengths as varints, then all texts."""
     count, at, end = prod(shape), 0, len(content)
     check_texts(count)
     if count > end:

@@ -1,8 +1,8 @@
-"""HandleReloadConfigRequest: a list of models that are to be served, and what it would change.
+"""TensorFlow Serving's HandleReloadConfigRequest: compares a list of models to be served with what is served.
 
-TensorFlow Serving makes of such a list all that it serves. Here deployments say what is served, so that a list which
-says what they do is done, and of any other it is told what it would change. Where a model's versions lie on a disk,
-`base_path`, and which of those are taken by a policy that names none, has no meaning here.
+TensorFlow Serving makes of such a list all that it serves. Here deployments say what is served: a list that equals them
+succeeds, and any other is refused with what it would change. Where a model's versions lie on a disk, `base_path`, and
+which of those are taken by a policy that names none, has no meaning here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,8 +24,8 @@ class WantedModel(NamedTuple):
 
 
 def read_config(request: Any) -> list[WantedModel]:
-    """Of a ReloadConfigRequest. Raises InvalidArgument, in TensorFlow Serving's words, for one without a list, and for
-    a model that is listed twice."""
+    """Parses a ReloadConfigRequest. Raises InvalidArgument, in TensorFlow Serving's words, for one without a list, and
+    for a model that is listed twice."""
     if request.config.WhichOneof("config") != "model_config_list":
         raise InvalidArgument(
             "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently "
@@ -42,7 +42,7 @@ def read_config(request: Any) -> list[WantedModel]:
 
 
 def changes(wanted: Sequence[WantedModel], entries: Iterable[DeploymentEntry]) -> list[str]:
-    """What would be served otherwise than it is, in words; nothing where the list says what these deployments do.
+    """Describes what would be served otherwise than it is; empty where the list equals what is served.
 
     Labels that it does not name stay: they are the models' aliases.
     """

@@ -1,4 +1,4 @@
-"""Classes and regressions of a model's outputs, as messages.
+"""Encodes classes and regressions of a model's outputs as messages.
 
 What they are is found as over REST (`tfserving.examples`). By hand: it is a few octets around each number.
 """
@@ -21,7 +21,7 @@ _FLOAT = 4  # bytes
 
 
 def classification_result(response: InferResponse, decoded: DecodedPredict, signature: Signature) -> bytes:
-    """A ClassificationResult. Errors as in `class_scores`."""
+    """Encodes a ClassificationResult. Errors as in `class_scores`."""
     scores, named, labels = class_scores(response, decoded, signature)
     rows: Iterable[Iterable[bytes]]
     if named is None:
@@ -36,17 +36,17 @@ def classification_result(response: InferResponse, decoded: DecodedPredict, sign
 
 
 def regression_result(response: InferResponse, decoded: DecodedPredict) -> bytes:
-    """A RegressionResult. Errors as in `regressions`."""
+    """Encodes a RegressionResult. Errors as in `regressions`."""
     return b"".join([field(1, _VALUE + number) for number in _floats(regressions(response, decoded))])
 
 
 def result_response(result: bytes, response: InferResponse, signature: str) -> bytes:
-    """A ClassificationResponse or RegressionResponse."""
+    """Encodes a ClassificationResponse or RegressionResponse."""
     return field(1, result) + write_spec(2, response.model, response.version, signature)
 
 
 def task_result(result: bytes, number: int, response: InferResponse, signature: str) -> bytes:
-    """One of the results of a MultiInferenceResponse; `number` is 2 for classes, 3 for regressions."""
+    """Encodes one of the results of a MultiInferenceResponse; `number` is 2 for classes, 3 for regressions."""
     return field(1, write_spec(1, response.model, response.version, signature) + field(number, result))
 
 
@@ -56,7 +56,7 @@ def _heads(labels: tuple[str, ...]) -> list[bytes]:
 
 
 def _head(name: object) -> bytes:
-    """A Class but for its score. What is no text in UTF-8 is made such: a label is a string."""
+    """Encodes a Class but for its score. What is no text in UTF-8 is made such: a label is a string."""
     label = name if isinstance(name, bytes) else str(name).encode()
     label = label.decode(errors="replace").encode()
     named = field(1, label) + _SCORE

@@ -1,4 +1,4 @@
-"""An array to a TensorProto.
+"""Encodes an array as a TensorProto.
 
 Values are written in the field of their type, as TensorFlow Serving does: clients read `float_val` and the like. By
 hand: packed floats and doubles are their raw bytes, which are so copied once.
@@ -38,7 +38,7 @@ def write_entry(number: int, name: str, array: Array, parts: Parts) -> None:
 
 @lru_cache(maxsize=1024)
 def _head(number: int, name: str, dtype: str, shape: tuple[int, ...], size: int) -> bytes:
-    """All that stands before `size` bytes of packed values."""
+    """Encodes all that stands before `size` bytes of packed values."""
     described = _described(dtype, shape)
     if size:
         described += field(FIELD_OF[dtype], b"", size)
@@ -48,13 +48,13 @@ def _head(number: int, name: str, dtype: str, shape: tuple[int, ...], size: int)
 
 @lru_cache(maxsize=1024)
 def _described(dtype: str, shape: tuple[int, ...]) -> bytes:
-    """Data type and shape."""
+    """Encodes data type and shape."""
     dims = b"".join(field(2, varint_field(1, size)) for size in shape)
     return varint_field(1, NUMBERS[dtype]) + field(2, dims)
 
 
 def _packed(dtype: str, array: Array) -> bytes:
-    """Varints, of halves their bits."""
+    """Encodes values as varints, of halves their bits."""
     if dtype == "BOOL":  # a client's own bytes, passed through, may be others than 0 and 1
         return np.not_equal(np.ascontiguousarray(array).view(np.uint8), 0).tobytes()
     flat = array.ravel()

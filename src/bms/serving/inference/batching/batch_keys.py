@@ -1,4 +1,4 @@
-"""Kinds: which parcels are alike, so that what holds for all of a kind is checked and measured once."""
+"""Batch keys: which micro-batches may share a run; what holds for all of one key is checked and measured once."""
 
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
@@ -17,11 +17,11 @@ from bms.serving.lifecycle.servable import Servable, StatefulServable, Streaming
 
 Prepare = Callable[[dict[str, Array]], dict[str, Array]]
 RATE_WINDOW_S = 0.5
-_MOST_KINDS = 1024  # clients choose shapes; what is beyond is forgotten, oldest first
+_MOST_KEYS = 1024  # clients choose shapes; what is beyond is forgotten, oldest first
 
 
 class SignatureTarget(NamedTuple):
-    """What a signature's name leads to: `target` is run, after `prepare` where there is one, by its `engine` or in
+    """What runs for a signature's name: signature `target`, after `prepare` where there is one, by its `engine` or in
     batches."""
 
     signature: Signature
@@ -33,19 +33,19 @@ class SignatureTarget(NamedTuple):
 
 
 class RunProfile:
-    """What was measured of runs of one signature with rows of about one size."""
+    """Measured run times of one signature, for rows of about one size."""
 
     def __init__(self) -> None:
         self.times = ServiceTimes()
-        self.shortness = InlineRunPolicy()
+        self.inline = InlineRunPolicy()
 
 
 class BatchKey:
-    """Parcels of one kind have the same signature, parameters, outputs wanted, types, and shapes but for the rows:
-    where `batched` they may share a run. `answers` are the shapes of outputs that were seen, but for the rows, by
+    """What must be equal for micro-batches to share a run (where `batched`): signature, parameters, wanted outputs,
+    types, and shapes but for the number of rows. `answers` are the outputs' shapes seen so far, without rows, by
     name."""
 
-    __slots__ = ("answers", "batched", "experience", "outputs", "params", "profile", "rate", "route", "target")
+    __slots__ = ("answers", "batched", "outputs", "params", "profile", "rate", "route", "target", "wait_statistics")
 
     def __init__(
         self,
@@ -64,21 +64,20 @@ class BatchKey:
         self.answers: dict[str, tuple[int, ...]] = {}
         self.profile = profile
         self.rate = Rate(RATE_WINDOW_S)
-        self.experience = WaitStatistics()
+        self.wait_statistics = WaitStatistics()
 
 
 class BatchKeys:
-    """The kinds of one servable."""
+    """All batch keys of one servable."""
 
     def __init__(self) -> None:
         self._routes: dict[str, SignatureTarget] = {}
-        self._seen: dict[object, BatchKey] = {}  # by what a frame says
-        self._kinds: dict[object, BatchKey] = {}  # by what it means
+        self._frames: dict[object, BatchKey] = {}  # by what a frame says
+        self._batch_keys: dict[object, BatchKey] = {}  # by what it means
         self._profiles: dict[tuple[str, int], RunProfile] = {}
 
     def serve(self, servable: Servable, plan: Plan | None = None, engine: Collection[str] = ()) -> None:
-        """Makes the routes to the servable's signatures, some of which are an engine's, and to the one that a plan
-        adds."""
+        """Registers the servable's signatures, of which an engine may run some, and the one that a plan adds."""
         streaming = servable.streaming if isinstance(servable, StreamingServable) else frozenset[str]()
         for name, signature in servable.signatures.items():
             streams = servable if isinstance(servable, StreamingServable) and name in streaming else None
@@ -90,12 +89,12 @@ class BatchKeys:
             self._routes[DEFAULT] = self._routes[next(iter(servable.signatures))]
 
     def find(self, meta: InferMeta, tensors: Sequence[Tensor]) -> tuple[BatchKey, int]:
-        """The kind of what was sent, and its rows. Raises NotFound or InvalidArgument."""
+        """Returns the batch key of a call's inputs, and their number of rows. Raises NotFound or InvalidArgument."""
         shapes = tuple([(one.name, one.dtype, one.shape[1:] if one.shape else None) for one in meta.tensors])
         key: object = (meta.signature, meta.outputs, shapes, meta.params)
-        kind = self._seen.get(key)
-        if kind is not None and (rows := _common_rows(tensors)):
-            return kind, rows
+        batch_key = self._frames.get(key)
+        if batch_key is not None and (rows := _common_rows(tensors)):
+            return batch_key, rows
         route = self._routes.get(meta.signature or DEFAULT)
         if route is None:
             raise NotFound(f"no signature {meta.signature!r}: this model has {', '.join(map(repr, self._routes))}")
@@ -104,28 +103,30 @@ class BatchKeys:
             route.signature.output(name)
         if meta.params:
             _check_parameters(route, meta.params)
-        kind = self._kind(route, meta.outputs, {tensor.name: tensor.array for tensor in tensors}, rows, meta.params)
+        batch_key = self._batch_key(
+            route, meta.outputs, {tensor.name: tensor.array for tensor in tensors}, rows, meta.params
+        )
         if route.signature.batched and tensors:
-            _keep(self._seen, key, kind)
-        return kind, rows
+            _keep(self._frames, key, batch_key)
+        return batch_key, rows
 
-    def prepared(self, kind: BatchKey, inputs: dict[str, Array], rows: int) -> BatchKey:
-        """The kind of what the preparation of `kind` made."""
-        return self._kind(self._routes[kind.target], kind.outputs, inputs, rows, kind.params)
+    def prepared(self, batch_key: BatchKey, inputs: dict[str, Array], rows: int) -> BatchKey:
+        """Returns the batch key of inputs that the preparation of `batch_key` made."""
+        return self._batch_key(self._routes[batch_key.target], batch_key.outputs, inputs, rows, batch_key.params)
 
     def warmed(self, target: str, rows: int, seconds: float, elements: int) -> None:
-        """A warm-up run of rows of so many elements took so long."""
+        """Records that a warm-up run took so long; `elements` are of the inputs, in each row."""
         self._profile(target, elements).times.note(rows, seconds)
 
     def _profile(self, target: str, elements: int) -> RunProfile:
-        """Of runs of a signature whose rows have about so many elements."""
+        """Returns the run times of a signature whose rows have about so many elements."""
         key = (target, elements.bit_length())
         found = self._profiles.get(key)
         if found is None:
             found = self._profiles[key] = RunProfile()
         return found
 
-    def _kind(
+    def _batch_key(
         self, route: SignatureTarget, outputs: tuple[str, ...], inputs: dict[str, Array], rows: int, params: bytes
     ) -> BatchKey:
         batched = route.signature.batched
@@ -135,22 +136,22 @@ class BatchKeys:
         if len(inputs) != len(shapes) or len(shapes) != len(specs):  # with masks, or without what is optional
             key = (key, tuple(sorted(inputs)))
         key = (route.prepare is None, route.target, outputs, key, params)
-        found = self._kinds.get(key)
+        found = self._batch_keys.get(key)
         if found is None:
             elements = sum(array.size for array in inputs.values()) // rows
             found = BatchKey(route, outputs, self._profile(route.target, elements), batched=batched, params=params)
-            _keep(self._kinds, key, found)
+            _keep(self._batch_keys, key, found)
         return found
 
 
-def _keep(kinds: dict[object, BatchKey], key: object, kind: BatchKey) -> None:
-    if len(kinds) >= _MOST_KINDS:
-        del kinds[next(iter(kinds))]
-    kinds[key] = kind
+def _keep(batch_keys: dict[object, BatchKey], key: object, batch_key: BatchKey) -> None:
+    if len(batch_keys) >= _MOST_KEYS:
+        del batch_keys[next(iter(batch_keys))]
+    batch_keys[key] = batch_key
 
 
 def _check_parameters(route: SignatureTarget, params: bytes) -> None:
-    """Raises InvalidArgument for parameters that the signature does not have, and for what can't be read."""
+    """Raises InvalidArgument for parameters that the signature does not have, or that can't be read."""
     try:
         given: Any = read_parameters(params)
     except (ValueError, RecursionError) as error:
@@ -161,7 +162,7 @@ def _check_parameters(route: SignatureTarget, params: bytes) -> None:
 
 
 def _common_rows(tensors: Sequence[Tensor]) -> int:
-    """The first dimension of all tensors, 0 where they differ."""
+    """Returns the first dimension of all tensors, 0 where they differ."""
     rows: int = tensors[0].array.shape[0]
     for tensor in tensors[1:]:
         if tensor.array.shape[0] != rows:
@@ -169,7 +170,7 @@ def _common_rows(tensors: Sequence[Tensor]) -> int:
     return rows
 
 
-def check_together(kind: BatchKey, calls: int) -> None:
-    """Raises InvalidArgument where several calls of this kind can't travel together."""
-    if calls > 1 and not kind.route.signature.batched:
-        raise InvalidArgument(f"signature {kind.target!r} is not batched: send its calls one by one")
+def check_together(batch_key: BatchKey, calls: int) -> None:
+    """Raises InvalidArgument where several calls of this key can't travel in one frame."""
+    if calls > 1 and not batch_key.route.signature.batched:
+        raise InvalidArgument(f"signature {batch_key.target!r} is not batched: send its calls one by one")

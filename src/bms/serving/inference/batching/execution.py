@@ -1,4 +1,4 @@
-"""Running a batch: rows of several parcels become one run, and its answer is cut up again."""
+"""Runs a batch: joins the rows of several micro-batches into one run, or runs them one by one where that fails."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -15,8 +15,7 @@ from bms.serving.lifecycle.servable import ParameterizedServable, Servable
 
 
 class Run(NamedTuple):
-    """One run of the servable: how many rows and how many more to fill it up, how long in nanoseconds, and whether it
-    gave an answer."""
+    """One run of the servable: its rows and padding rows, nanoseconds, and whether it gave an answer."""
 
     rows: int
     padded: int
@@ -25,7 +24,7 @@ class Run(NamedTuple):
 
 
 class CallResult(NamedTuple):
-    """What became of one call that ran by itself, and how long it took in nanoseconds."""
+    """The outcome of one call that ran by itself, and how long it took in nanoseconds."""
 
     outputs: dict[str, Array]
     error: BmsError | None
@@ -33,10 +32,10 @@ class CallResult(NamedTuple):
 
 
 class Executed(NamedTuple):
-    """What became of a batch: the outputs of all its rows, or where no run gave them, `alone`.
+    """The outcome of a batch: the outputs of all its rows, or where no run gave them, `alone`.
 
-    `alone` has for each parcel what became of it: one Executed of this parcel, or the results of its calls. `began` is
-    when the run began, in monotonic seconds; `rows` and `compute_ns` are those of all parcels.
+    `alone` has for each micro-batch what became of it: one Executed of this micro-batch, or the results of its calls.
+    `began` is when the run began, in monotonic seconds; `rows` and `compute_ns` are those of all micro-batches.
     """
 
     outputs: dict[str, Array]
@@ -50,29 +49,29 @@ class Executed(NamedTuple):
 def execute(
     servable: Servable, batch: Sequence[MicroBatch], monotonic: Callable[[], float], sizes: tuple[int, ...] = ()
 ) -> Executed:
-    """Runs `batch`, whose parcels are of one kind, with one of `sizes` rows at a time (empty: any number).
+    """Runs `batch`, whose micro-batches have one key, with one of `sizes` rows at a time (empty: any number).
 
-    Where a run of several parcels fails, each is run alone, and where that fails, each of its calls, so that only the
-    call at fault fails; unless all are cancelled. So it is from then on for a kind whose answers were seen not to be
-    what batching assumes: one for each row, of a shape that is the kind's.
+    Where a run of several micro-batches fails, each is run alone, and where that fails, each of its calls, so that
+    only the call at fault fails; unless all are cancelled. The same goes, from then on, for a batch key whose answers
+    were found not to be what batching assumes: one for each row, all of one shape.
     """
     began = monotonic()
     first = batch[0]
-    kind = first.kind
-    rows = first.rows if len(batch) == 1 else sum([parcel.rows for parcel in batch])
+    batch_key = first.batch_key
+    rows = first.rows if len(batch) == 1 else sum([micro_batch.rows for micro_batch in batch])
     runs: list[Run] = []
     several = len(batch) > 1 or len(first.parts) > 1
     try:
-        if several and not kind.batched:
-            raise Internal("rows of this kind don't share runs")  # told to nobody: each call is run alone
+        if several and not batch_key.batched:
+            raise Internal("rows of this batch key don't share runs")  # nobody sees it: each call is run alone
         outputs = _run(servable, first, _joined(batch), rows, runs, monotonic, sizes)
-        if several and not kind.batched:
-            raise Internal("the shape of an answer depends on its company")
+        if several and not batch_key.batched:
+            raise Internal("the shape of an answer depends on the other rows of its batch")
     except BmsError as error:
-        if all(parcel.cancelled for parcel in batch):  # it may have been stopped for that; nobody asks what became
+        if all(each.cancelled for each in batch):  # it may have been stopped for that; nobody waits for its answer
             return Executed({}, began, rows, 0, runs, [()] * len(batch))
         if len(batch) > 1:
-            parts = [execute(servable, [parcel], monotonic, sizes) for parcel in batch]
+            parts = [execute(servable, [micro_batch], monotonic, sizes) for micro_batch in batch]
             return Executed({}, began, rows, 0, [run for part in parts for run in part.runs], parts)
         return _call_by_call(servable, first, error, began, runs, monotonic, sizes)
     return Executed(outputs, began, rows, sum([run.compute_ns for run in runs]), runs)
@@ -80,32 +79,32 @@ def execute(
 
 def _call_by_call(
     servable: Servable,
-    parcel: MicroBatch,
+    micro_batch: MicroBatch,
     error: BmsError,
     began: float,
     runs: list[Run],
     monotonic: Callable[[], float],
     sizes: tuple[int, ...],
 ) -> Executed:
-    """`error` is that of the parcel as a whole."""
+    """Runs each call of a micro-batch by itself; `error` is that of the micro-batch as a whole."""
     results: list[CallResult] = []
-    if len(parcel.parts) == 1:
+    if len(micro_batch.parts) == 1:
         results.append(CallResult({}, error, sum([run.compute_ns for run in runs])))
-        return Executed({}, began, parcel.rows, 0, runs, [results])
+        return Executed({}, began, micro_batch.rows, 0, runs, [results])
     runs = []
     at = 0
-    for rows in parcel.parts:
-        inputs = {name: array[at : at + rows] for name, array in parcel.inputs.items()}
+    for rows in micro_batch.parts:
+        inputs = {name: array[at : at + rows] for name, array in micro_batch.inputs.items()}
         made: list[Run] = []
         at += rows
         try:
-            outputs = _run(servable, parcel, aligned(inputs), rows, made, monotonic, sizes)
+            outputs = _run(servable, micro_batch, aligned(inputs), rows, made, monotonic, sizes)
         except BmsError as raised:
             results.append(CallResult({}, raised, sum([run.compute_ns for run in made])))
         else:
             results.append(CallResult(outputs, None, sum([run.compute_ns for run in made])))
         runs += made
-    return Executed({}, began, parcel.rows, 0, runs, [results])
+    return Executed({}, began, micro_batch.rows, 0, runs, [results])
 
 
 def _run(
@@ -117,8 +116,8 @@ def _run(
     monotonic: Callable[[], float],
     sizes: tuple[int, ...],
 ) -> dict[str, Array]:
-    """The outputs of all rows; what was run is added to `runs`. Raises BmsError."""
-    if not sizes or not like.kind.batched:
+    """Returns the outputs of all rows, and adds the runs to `runs`. Raises BmsError."""
+    if not sizes or not like.batch_key.batched:
         return _timed(servable, like, inputs, rows, 0, runs, monotonic)
     answers = []
     for at in range(0, rows, sizes[-1]):
@@ -152,28 +151,30 @@ def _timed(
     began = monotonic()
     well = False
     try:
-        if like.kind.params:
-            outputs = call_foreign("running the model", _with_parameters, servable, like.kind, inputs)
+        if like.batch_key.params:
+            outputs = call_foreign("running the model", _with_parameters, servable, like.batch_key, inputs)
         else:
-            outputs = call_foreign("running the model", servable.infer, like.kind.target, inputs, like.kind.outputs)
-        if like.kind.route.signature.batched:
-            check_answers(like.kind, outputs, rows + padding)
+            outputs = call_foreign(
+                "running the model", servable.infer, like.batch_key.target, inputs, like.batch_key.outputs
+            )
+        if like.batch_key.route.signature.batched:
+            check_answers(like.batch_key, outputs, rows + padding)
         well = True
     finally:
         runs.append(Run(rows, padding, int((monotonic() - began) * 1e9), well))
     return outputs
 
 
-def _with_parameters(servable: Servable, kind: BatchKey, inputs: dict[str, Array]) -> dict[str, Array]:
+def _with_parameters(servable: Servable, batch_key: BatchKey, inputs: dict[str, Array]) -> dict[str, Array]:
     if not isinstance(servable, ParameterizedServable):
         raise InvalidArgument("this model takes no parameters")
-    return servable.infer_with(kind.target, inputs, kind.outputs, read_parameters(kind.params))
+    return servable.infer_with(batch_key.target, inputs, batch_key.outputs, read_parameters(batch_key.params))
 
 
 def _joined(batch: Sequence[MicroBatch]) -> dict[str, Array]:
     if len(batch) == 1:
         return aligned(batch[0].inputs)
-    return {name: np.concatenate([parcel.inputs[name] for parcel in batch]) for name in batch[0].inputs}
+    return {name: np.concatenate([micro_batch.inputs[name] for micro_batch in batch]) for name in batch[0].inputs}
 
 
 def aligned(inputs: dict[str, Array]) -> dict[str, Array]:
@@ -182,23 +183,23 @@ def aligned(inputs: dict[str, Array]) -> dict[str, Array]:
 
 
 def _filled_up(array: Array, padding: int) -> Array:
-    """`array` and its last row so many times more: content that the model is known to take."""
+    """Pads `array` with copies of its last row: content that the model is known to take."""
     return np.concatenate([array, np.repeat(array[-1:], padding, axis=0)]) if padding else array
 
 
-def check_answers(kind: BatchKey, outputs: dict[str, Array], rows: int) -> None:
-    """Whether a run's answers are what batching assumes; else the kind's rows share no run any more. Raises Internal
-    where there are not as many as rows: whose they are is not known then."""
-    seen = kind.answers
+def check_answers(batch_key: BatchKey, outputs: dict[str, Array], rows: int) -> None:
+    """Checks that outputs have one row for each row of the inputs; where not, rows of this batch key share no run any
+    more. Raises Internal where the numbers of rows differ, since it is unknown which row belongs to which call."""
+    seen = batch_key.answers
     for name, array in outputs.items():
         shape = array.shape
         if shape[:1] != (rows,):
-            kind.batched = False
+            batch_key.batched = False
             raise Internal(
                 f"output {name!r} has shape {list(shape)} for {rows} rows: the signature is batched, which promises "
                 "one answer for each row; push the model again as one that is not (`--no-batched`)"
             )
         if seen.get(name) != shape[1:]:
             if name in seen:
-                kind.batched = False
+                batch_key.batched = False
             seen[name] = shape[1:]

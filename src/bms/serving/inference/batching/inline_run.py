@@ -1,4 +1,5 @@
-"""Which runs are so short that handing them to the model's thread would cost more than running them in the loop's."""
+"""Decides which runs are so short that handing them to the model's thread would cost more than running them in the
+event loop."""
 
 SHORT_S = 300e-6  # median below which runs move to the loop
 LONG_S = 450e-6  # and above which they leave it
@@ -8,7 +9,7 @@ _MOST_WINDOWS = 32
 
 
 class _Class:
-    """One size class: where its runs are now, and what was measured since it was last decided."""
+    """One size class: where its runs are now, and what was measured since the last decision."""
 
     __slots__ = ("clean", "needed", "seconds", "short", "windows")
 
@@ -21,7 +22,7 @@ class _Class:
 
 
 class InlineRunPolicy:
-    """By size class (powers of two), decided by measurement only.
+    """Decides by measurement, for each size class (powers of two), whether runs happen in the event loop.
 
     Runs begin in the model's thread. They move to the loop when the median of a window is short, and back when it is
     long, or at once when one run took so long that everybody in the loop had to wait for it: never two such runs in a
@@ -32,12 +33,12 @@ class InlineRunPolicy:
         self._classes: dict[int, _Class] = {}
 
     def short(self, rows: int) -> bool:
-        """Whether a run of so many rows belongs into the loop."""
+        """Whether a run of so many rows should happen in the event loop."""
         found = self._classes.get((rows - 1).bit_length())
         return found is not None and found.short
 
     def note(self, rows: int, seconds: float) -> None:
-        """A run of `rows` rows took so long, wherever it ran."""
+        """Records how long a run of `rows` rows took, wherever it ran."""
         key = (rows - 1).bit_length()
         found = self._classes.get(key)
         if found is None:

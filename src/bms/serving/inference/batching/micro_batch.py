@@ -1,4 +1,4 @@
-"""A parcel: what one INFER frame brings, on its way through the model server: one call, or several that go together."""
+"""A micro-batch: the calls of one INFER frame, one or several, on their way through the model server."""
 
 from typing import NamedTuple, Protocol
 
@@ -7,8 +7,8 @@ from bms.serving.inference.batching.batch_keys import BatchKey
 from bms.serving.inference.batching.policy import Reason
 
 
-class Asker(Protocol):
-    """Whoever waits for answers; one connection. `open` holds its unanswered parcels by id."""
+class Caller(Protocol):
+    """The connection that sent calls and gets their answers. `open` holds its unanswered micro-batches by id."""
 
     open: "dict[int, MicroBatch]"
 
@@ -18,7 +18,7 @@ class Asker(Protocol):
 
 
 class MicroBatch:
-    """Checked calls that wait, run and are answered as one. Times are the clock's monotonic seconds.
+    """Calls of one frame, checked, that wait, run and are answered together. Times are the clock's monotonic seconds.
 
     `parts` are the rows of each call, one after another in `inputs`; `rows` is their sum. `numbers` says which of the
     frame's calls they are, None while they are all of them. Mutable, without ceremony: it is made once per frame on
@@ -27,12 +27,12 @@ class MicroBatch:
 
     __slots__ = (
         "arrived",
-        "asker",
+        "batch_key",
+        "caller",
         "cancelled",
         "deadline",
         "id",
         "inputs",
-        "kind",
         "latest",
         "numbers",
         "order",
@@ -44,9 +44,9 @@ class MicroBatch:
 
     def __init__(
         self,
-        asker: Asker,
+        caller: Caller,
         id: int,
-        kind: BatchKey,
+        batch_key: BatchKey,
         inputs: dict[str, Array],
         rows: int,
         arrived: float,
@@ -54,9 +54,9 @@ class MicroBatch:
         parts: tuple[int, ...],
         priority: int = 0,
     ) -> None:
-        self.asker = asker
+        self.caller = caller
         self.id = id
-        self.kind = kind
+        self.batch_key = batch_key
         self.inputs = inputs
         self.rows = rows
         self.arrived = arrived
@@ -64,15 +64,15 @@ class MicroBatch:
         self.parts = parts
         self.priority = priority
         self.numbers: tuple[int, ...] | None = None
-        self.order = arrived  # in which the batcher lets parcels go
+        self.order = arrived  # in which the batcher lets micro-batches go
         self.latest = deadline  # moment at which a run may begin
         self.waiting = False  # in the batcher, neither taken nor cancelled
-        self.cancelled = False  # its asker is gone or gave up
+        self.cancelled = False  # its caller is gone or gave up
 
 
 class Batch(NamedTuple):
-    """Parcels of one kind that run together, their rows in all, and why they left the waiting room."""
+    """Micro-batches of one batch key that run together, their rows in all, and why they left the queue."""
 
-    parcels: list[MicroBatch]
+    micro_batches: list[MicroBatch]
     rows: int
     reason: Reason

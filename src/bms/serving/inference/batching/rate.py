@@ -1,4 +1,4 @@
-"""How fast rows arrive, as a moving average."""
+"""The arrival rate of rows, as a moving average."""
 
 from math import exp
 
@@ -15,7 +15,7 @@ class Rate:
         self._at: float | None = None
 
     def add(self, rows: int) -> None:
-        """So many have arrived."""
+        """Records that `rows` rows have arrived."""
         self._new += rows
 
     def per_s(self, now: float) -> float:

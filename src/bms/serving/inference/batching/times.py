@@ -1,4 +1,4 @@
-"""How long runs take, by their number of rows: measured while serving, robust to a single odd run."""
+"""Run times by number of rows: measured while serving, robust to a single odd run."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ _FORGET = 0.98
 
 
 class _Point:
-    """One size class: mean rows and seconds of its runs, how far they stray, and about the shortest of late."""
+    """The figures of one size class: mean rows and seconds, mean deviation, and about the shortest recent run."""
 
     __slots__ = ("deviation", "least", "rows", "seconds")
 
@@ -23,7 +23,7 @@ class _Point:
 
 
 class ServiceTimes:
-    """Estimates for one kind of parcel. Sizes are classed by powers of two; between classes time is linear.
+    """Estimates run times for one batch key. Sizes are classed by powers of two; between classes time is linear.
 
     Mean and deviation are moving averages as TCP keeps them of round trips (RFC 6298), with the one difference that
     a run counts as no more than twice the mean: a pause of the machine moves the estimate a little, a model that
@@ -34,7 +34,7 @@ class ServiceTimes:
         self._classes: list[_Point | None] = [None] * 33
 
     def note(self, rows: int, seconds: float) -> None:
-        """A run of `rows` rows took so long."""
+        """Records how long a run of `rows` rows took."""
         seconds = max(seconds, _LEAST_S)
         at = (rows - 1).bit_length()
         point = self._classes[at]
@@ -54,7 +54,7 @@ class ServiceTimes:
 
     @property
     def known(self) -> bool:
-        """Whether any run was noted."""
+        """Whether any run was recorded."""
         return any(point is not None for point in self._classes)
 
     def sizes(self, most: int) -> Iterator[int]:
@@ -72,12 +72,12 @@ class ServiceTimes:
         return self._interpolated(rows, _LIKELY)
 
     def least(self, rows: int) -> float:
-        """Seconds below which no such run has been of late; zero while this size was not seen."""
+        """Seconds that every recent run of this size took at least; zero while none of this size was seen."""
         point = self._classes[(rows - 1).bit_length()]
         return 0.0 if point is None else point.least
 
-    def doubt(self, rows: int) -> None:
-        """The least time kept a run from being tried: trust it a little less, so that one is tried again some day."""
+    def lower_least(self, rows: int) -> None:
+        """Lowers the least time after it kept a call from running, so that one is tried again some day."""
         point = self._classes[(rows - 1).bit_length()]
         if point is not None:
             point.least *= _FORGET

@@ -1,4 +1,5 @@
-"""Whether two answers to the same rows are the same, beyond rounding: who runs together changes the last digits."""
+"""Tolerance for rounding: whether two answers to the same rows are equal but for the last digits, which change with the
+batch."""
 
 from typing import Any, cast
 
@@ -10,8 +11,9 @@ _RELATIVE, _RELATIVE_HALF = 1e-3, 1e-2  # of FP16
 
 
 def close(one: Array, other: Array, relative: float | None = None, floor: float = 1.0) -> bool:
-    """Rounding is as large as the largest number of the rows, at least `floor`, allows; all but floating-point numbers
-    must be equal. `relative`: the difference that may be rounding, beside `loosest`."""
+    """Whether two arrays are equal but for rounding, which is judged by the largest number of the rows, at least
+    `floor`; all but floating-point numbers must be equal. `relative`: the difference that may be rounding, beside
+    `loosest`."""
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
     if one.dtype.kind != "f":
@@ -24,7 +26,7 @@ def close(one: Array, other: Array, relative: float | None = None, floor: float 
 
 
 def loosest(dtype: np.dtype[Any]) -> float:
-    """The largest relative difference between floating-point numbers that may be rounding."""
+    """Returns the largest relative difference between floating-point numbers that may be rounding."""
     return _RELATIVE_HALF if dtype.itemsize == 2 else _RELATIVE
 
 

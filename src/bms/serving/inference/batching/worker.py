@@ -1,4 +1,4 @@
-"""The one thread in which a model is loaded and run, so that the loop stays free to read and write."""
+"""The one thread in which a model is loaded and run, so that the event loop stays free to read and write."""
 
 import asyncio
 import threading
@@ -14,7 +14,8 @@ Done = Callable[[T | None, BmsError | None], None]  # exactly one of them is giv
 
 
 class Worker:
-    """Runs functions one after the other and tells `done`, back in the loop, what they returned or raised.
+    """Runs functions one after the other in its thread, and calls `done`, back in the loop, with what each returned or
+    raised.
 
     The thread is a daemon: a run that never returns can't keep the process alive.
     """
@@ -32,7 +33,7 @@ class Worker:
         self._work.put(lambda: self._step(doing, function, done))
 
     def stop(self, timeout_s: float) -> bool:
-        """Ends the thread after the work submitted so far; whether it ended within the timeout."""
+        """Ends the thread after the work submitted so far; returns whether it ended within the timeout."""
         self._work.put(None)
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
@@ -49,8 +50,8 @@ class Worker:
         except BmsError as raised:
             error = raised
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._tell, done, result, error)
+            self._loop.call_soon_threadsafe(self._notify, done, result, error)
 
-    def _tell(self, done: Done[T], result: T | None, error: BmsError | None) -> None:
+    def _notify(self, done: Done[T], result: T | None, error: BmsError | None) -> None:
         self.busy -= 1
         done(result, error)

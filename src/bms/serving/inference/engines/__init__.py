@@ -1,3 +1,2 @@
-"""Calls of a servable that has an engine, `bms.serving.engines`, and is not batched: `requests` hands them over,
-`call` is one on its way.
-"""
+"""Calls of a servable that has an engine (`bms.serving.engines`), which are not batched: `requests` queues and submits
+them, `call` is one of them."""

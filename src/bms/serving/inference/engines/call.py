@@ -1,4 +1,4 @@
-"""One call on its way through an engine: what it asks, where it stands, and how events come to the loop."""
+"""One call that an engine runs: its request, its state, and the engine's events brought to the event loop."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ MOST_FINISH = 40  # characters of an engine's own word for why it ended
 
 
 class Requests(Protocol):
-    """Whoever hands calls to an engine; told in the loop's thread, with the time at which the engine told it."""
+    """Receives the events of engine calls, in the loop's thread, each with the time at which the engine reported it."""
 
     loop: asyncio.AbstractEventLoop
     monotonic: Callable[[], float]
@@ -29,15 +29,16 @@ class Requests(Protocol):
 
 
 class EngineCall:
-    """`Events` of one call. `number` is its place among those of its frame, None: it is the only one."""
+    """Receives the `Events` of one call. `number` is its place among the calls of its frame, None: it is the only
+    one."""
 
     __slots__ = (
         "handle",
         "inputs",
+        "micro_batch",
         "number",
         "outputs",
         "over",
-        "parcel",
         "requests",
         "rows",
         "start",
@@ -46,23 +47,23 @@ class EngineCall:
     )
 
     def __init__(
-        self, requests: Requests, parcel: MicroBatch, number: int | None, rows: int, inputs: dict[str, Array]
+        self, requests: Requests, micro_batch: MicroBatch, number: int | None, rows: int, inputs: dict[str, Array]
     ) -> None:
         self.requests = requests
-        self.parcel = parcel
+        self.micro_batch = micro_batch
         self.number = number
         self.rows = rows
         self.inputs = inputs
         self.outputs: dict[str, Array] | None = None
         self.handle: object = None
-        self.start = parcel.arrived  # of its run
+        self.start = micro_batch.arrived  # of its run
         self.timer: asyncio.TimerHandle | None = None
         self.waiting = False
         self.over = False  # answered, or given up
 
     @property
     def queue_ns(self) -> int:
-        return max(0, int((self.start - self.parcel.arrived) * 1e9))
+        return max(0, int((self.start - self.micro_batch.arrived) * 1e9))
 
     def began(self) -> None:
         self._bring(self.requests.began)
@@ -77,28 +78,30 @@ class EngineCall:
         self._bring(self.requests.failed, error)
 
     def _bring(self, told: Callable[..., None], *what: object) -> None:
-        """To the loop, with the time at which it was told."""
+        """Passes an event to the loop, with the time at which the engine reported it."""
         loop = self.requests.loop
         if not loop.is_closed():
             loop.call_soon_threadsafe(told, self, self.requests.monotonic(), *what)
 
 
-def calls_of(parcel: MicroBatch, requests: Requests) -> list[EngineCall]:
-    """Each call of a parcel by itself."""
-    parts, numbers = parcel.parts, parcel.numbers
+def calls_of(micro_batch: MicroBatch, requests: Requests) -> list[EngineCall]:
+    """Returns each call of a micro-batch by itself."""
+    parts, numbers = micro_batch.parts, micro_batch.numbers
     if len(parts) == 1:
-        return [EngineCall(requests, parcel, numbers[0] if numbers else None, parcel.rows, parcel.inputs)]
+        return [
+            EngineCall(requests, micro_batch, numbers[0] if numbers else None, micro_batch.rows, micro_batch.inputs)
+        ]
     calls: list[EngineCall] = []
     at = 0
     for number, rows in zip(numbers or range(len(parts)), parts, strict=True):
-        inputs = {name: array[at : at + rows] for name, array in parcel.inputs.items()}
-        calls.append(EngineCall(requests, parcel, number, rows, inputs))
+        inputs = {name: array[at : at + rows] for name, array in micro_batch.inputs.items()}
+        calls.append(EngineCall(requests, micro_batch, number, rows, inputs))
         at += rows
     return calls
 
 
-def told_end(end: End) -> AnswerEnd | None:
-    """What the gateway is told of it; counts that can't be true are left out."""
+def answer_end(end: End) -> AnswerEnd | None:
+    """Returns the end of an answer as the gateway gets it; counts that can't be true are left out."""
     given, made = (
         tokens if tokens is not None and 0 <= tokens <= MOST_TOKENS else None
         for tokens in (end.input_tokens, end.output_tokens)

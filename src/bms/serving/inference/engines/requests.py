@@ -1,4 +1,4 @@
-"""Between the calls of one servable and its engine: as many in progress as the engine takes, the others in their order.
+"""Submits calls to a servable's engine: as many at once as it takes, the others wait in order of priority and arrival.
 
 The service knows no difference between engines: whoever steps a generator (`engines.generators`) and whoever asks a
 server elsewhere (`engines.threads`) tell the same events.
@@ -21,7 +21,7 @@ from bms.serving.inference.batching.execution import CallResult, aligned, check_
 from bms.serving.inference.batching.inflight_calls import InflightCalls
 from bms.serving.inference.batching.micro_batch import MicroBatch
 from bms.serving.inference.batching.worker import Worker
-from bms.serving.inference.engines.call import EngineCall, calls_of, told_end
+from bms.serving.inference.engines.call import EngineCall, answer_end, calls_of
 from bms.serving.inference.metrics import EngineCounts
 from bms.serving.inference.model_errors import call_foreign
 from bms.serving.lifecycle.servable import Servable, StreamingServable
@@ -30,21 +30,27 @@ _FEW = 64  # that were given up are left in the heap
 
 
 class EngineRequests:
-    """Runs in the loop's thread; an engine's events are brought there.
+    """Queues and submits the calls of one servable with an engine. Runs in the loop's thread; an engine's events are
+    brought there.
 
-    Each call of a parcel is a request of its own. Who waits is let go by priority and time of arrival, as the batcher
-    does; beyond what the engine lets wait, calls are refused. A request that is given up keeps its place until the
-    engine says that it has ended. `left` is set when nothing but such requests is in progress.
+    Each call of a micro-batch is a request of its own. Who waits is let go by priority and time of arrival, as the
+    batcher does; beyond what the engine lets wait, calls are refused. A request that is given up keeps its place until
+    the engine says that it has ended. `left` is set when nothing but such requests is in progress.
     """
 
     def __init__(
-        self, engine: Engine, loop: asyncio.AbstractEventLoop, clock: Clock, ledger: InflightCalls, left: asyncio.Event
+        self,
+        engine: Engine,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        inflight: InflightCalls,
+        left: asyncio.Event,
     ) -> None:
         self.loop = loop
         self.monotonic = clock.monotonic
         self._engine = engine
-        self._ledger = ledger
-        self._counts = ledger.metrics.engine = EngineCounts()
+        self._inflight = inflight
+        self._counts = inflight.metrics.engine = EngineCounts()
         self._waiting: list[tuple[float, int, EngineCall]] = []  # a heap, with calls that were given up since
         self._numbers = count()
         self._running: set[EngineCall] = set()
@@ -54,55 +60,59 @@ class EngineRequests:
 
     @property
     def unattended_s(self) -> float:
-        """For how long every place has been held by requests that nobody waits for."""
+        """Seconds for which every place has been held by requests that nobody waits for."""
         return 0.0 if self._left_at is None else self.monotonic() - self._left_at
 
-    def add(self, parcel: MicroBatch) -> None:
-        calls = self._open[parcel] = calls_of(parcel, self)
+    def add(self, micro_batch: MicroBatch) -> None:
+        calls = self._open[micro_batch] = calls_of(micro_batch, self)
         for call in list(calls):
             capacity = self._engine.capacity()
             if self._counts.waiting >= capacity.waiting and len(self._running) >= capacity.at_once:
                 self._refuse(call, capacity)
                 continue
-            if parcel.deadline is not None:
-                left = max(0.0, parcel.deadline - self.monotonic())
+            if micro_batch.deadline is not None:
+                left = max(0.0, micro_batch.deadline - self.monotonic())
                 call.timer = self.loop.call_later(left, self._late, call)
             call.waiting = True
             self._counts.waiting += 1
-            heappush(self._waiting, (order_of(parcel.arrived, parcel.priority), next(self._numbers), call))
+            heappush(self._waiting, (order_of(micro_batch.arrived, micro_batch.priority), next(self._numbers), call))
             self._next()
 
-    def cancel(self, parcel: MicroBatch) -> None:
-        """Its asker does not wait any more, or was told that it need not."""
-        parcel.cancelled = True
-        for call in list(self._open.get(parcel, ())):
+    def cancel(self, micro_batch: MicroBatch) -> None:
+        """Cancels the calls of a micro-batch: its sender is gone, or got an error."""
+        micro_batch.cancelled = True
+        for call in list(self._open.get(micro_batch, ())):
             self._forget(call)
 
     def close(self) -> None:
-        for parcel in list(self._open):
-            self.cancel(parcel)
+        for micro_batch in list(self._open):
+            self.cancel(micro_batch)
         self._engine.close()
 
     # --- on the way there ---
 
     def _next(self) -> None:
-        """Begins what waits, as far as there are places."""
+        """Submits waiting calls, as far as there are places."""
         while self._counts.waiting and len(self._running) < self._engine.capacity().at_once:
             call = heappop(self._waiting)[2]
             if call.waiting:
                 self._start(call)
 
     def _start(self, call: EngineCall) -> None:
-        parcel = call.parcel
+        micro_batch = call.micro_batch
         call.waiting = False
         self._counts.waiting -= 1
         call.start = self.monotonic()
-        if parcel.deadline is not None and parcel.deadline <= call.start:
+        if micro_batch.deadline is not None and micro_batch.deadline <= call.start:
             self._late(call)
             return
-        kind = parcel.kind
+        batch_key = micro_batch.batch_key
         request = EngineRequest(
-            kind.target, aligned(call.inputs), kind.outputs, read_parameters(kind.params), parcel.deadline
+            batch_key.target,
+            aligned(call.inputs),
+            batch_key.outputs,
+            read_parameters(batch_key.params),
+            micro_batch.deadline,
         )
         call.inputs = {}
         self._running.add(call)
@@ -134,13 +144,13 @@ class EngineRequests:
     def part(self, call: EngineCall, at: float, outputs: Mapping[str, Array]) -> None:
         if call.over:
             return
-        parcel = call.parcel
-        if parcel.kind.target in self._engine.streaming:
-            self._ledger.part(parcel, dict(outputs), call.queue_ns, int((at - call.start) * 1e9))
+        micro_batch = call.micro_batch
+        if micro_batch.batch_key.target in self._engine.streaming:
+            self._inflight.part(micro_batch, dict(outputs), call.queue_ns, int((at - call.start) * 1e9))
         elif call.outputs is None:
             call.outputs = dict(outputs)
         else:
-            error = Internal(f"the engine gave a second answer of {parcel.kind.target!r}, which answers once")
+            error = Internal(f"the engine gave a second answer of {micro_batch.batch_key.target!r}, which answers once")
             self._answer(call, CallResult({}, error, int((at - call.start) * 1e9)))
 
     def ended(self, call: EngineCall, at: float, end: End) -> None:
@@ -153,7 +163,7 @@ class EngineRequests:
                 result = CallResult(self._checked(call), None, compute_ns)
             except BmsError as error:
                 result = CallResult({}, error, compute_ns)
-            self._answer(call, result, told_end(end))
+            self._answer(call, result, answer_end(end))
         self._next()
 
     def failed(self, call: EngineCall, at: float, error: BmsError) -> None:
@@ -170,30 +180,30 @@ class EngineRequests:
     def _ran(self, call: EngineCall, compute_ns: int) -> None:
         self._running.discard(call)
         self._counts.in_progress -= 1
-        self._ledger.metrics.ran(call.rows, compute_ns)
-        self._look()
+        self._inflight.metrics.ran(call.rows, compute_ns)
+        self._note_unattended()
 
     def _checked(self, call: EngineCall) -> dict[str, Array]:
-        kind = call.parcel.kind
-        if kind.target in self._engine.streaming:
+        batch_key = call.micro_batch.batch_key
+        if batch_key.target in self._engine.streaming:
             return {}
         if call.outputs is None:
-            raise Internal(f"the engine ended a request of {kind.target!r} without an answer")
-        if kind.route.signature.batched:
-            check_answers(kind, call.outputs, call.rows)
+            raise Internal(f"the engine ended a request of {batch_key.target!r} without an answer")
+        if batch_key.route.signature.batched:
+            check_answers(batch_key, call.outputs, call.rows)
         return call.outputs
 
     def _answer(self, call: EngineCall, result: CallResult, end: AnswerEnd | None = None) -> None:
-        """Whoever asked is told, whatever becomes of the request."""
+        """Ends a call with its answer or its error."""
         self._forget(call)
-        self._ledger.end_call(call.parcel, call.number, call.rows, result, call.queue_ns, end)
+        self._inflight.end_call(call.micro_batch, call.number, call.rows, result, call.queue_ns, end)
 
     def _forget(self, call: EngineCall) -> None:
         call.over = True
-        calls = self._open[call.parcel]
+        calls = self._open[call.micro_batch]
         calls.remove(call)
         if not calls:
-            del self._open[call.parcel]
+            del self._open[call.micro_batch]
         if call.timer is not None:
             call.timer.cancel()
         if call.waiting:
@@ -204,9 +214,9 @@ class EngineRequests:
                 heapify(self._waiting)
         elif call in self._running and call.handle is not None:
             self._engine.cancel(call.handle)
-            self._look()
+            self._note_unattended()
 
-    def _look(self) -> None:
+    def _note_unattended(self) -> None:
         held = len(self._running)
         if held and held >= self._engine.capacity().at_once and all(call.over for call in self._running):
             if self._left_at is None:
@@ -217,7 +227,8 @@ class EngineRequests:
 
 
 def engine_of(servable: Servable, worker: Worker, clock: Clock) -> tuple[Engine | None, frozenset[str]]:
-    """The engine of a servable, and the names of the signatures that are its; None where it runs batches alone."""
+    """Returns the engine of a servable and the names of the signatures that it runs; None where the servable runs
+    batches alone."""
     if isinstance(servable, EngineServable):
         return servable.engine, frozenset(servable.signatures)
     if isinstance(servable, StreamingServable) and servable.streaming:

@@ -1,1 +1,2 @@
-"""Inputs that are made from what was sent: `servable` does it, `images`, `texts` and `tokens` are how."""
+"""Preparation of inputs before the model runs, from images (`images`) or texts (`texts`, `tokens`), beside the model's
+thread (`servable`) or in a job (`prepared`)."""

@@ -1,4 +1,4 @@
-"""From decoded pixels to a model's input: the arithmetic of `ImagePreprocess`, and the signature it adds."""
+"""Image preparation: from decoded pixels to a model's input by `ImagePreprocess`, and the signature that this adds."""
 
 from typing import Protocol
 
@@ -14,13 +14,15 @@ from bms.serving.lifecycle.synthetic_rows import QUESTIONS
 _SEED = 20260101
 # Of darkest and lightest pixels: what is scaled by the largest of its batch shows beside a row of another brightness.
 _BRIGHTNESS = ((0, 256), (0, 32), (192, 256), (96, 160), (0, 256), (0, 128), (128, 256), (0, 8))
-_FEWEST, _MOST = 3, 1 << 22  # made-up images; elements of all of them
+_FEWEST, _MOST = 3, 1 << 22  # synthetic images; elements of all of them
+_MOST_PIXELS = 1 << 26  # of one prepared image
 Pixels = npt.NDArray[np.uint8]
 
 
 class ImageDecoder(Protocol):
-    """Contract: uint8 [height, width, channels] of the size and mode that `options` ask for, from an encoded JPEG,
-    PNG or WebP. Raises InvalidArgument, saying what is wrong, for anything else; never more than a bounded memory."""
+    """The port to image decoders. Contract: uint8 [height, width, channels] of the size and mode that `options` ask
+    for, from an encoded JPEG, PNG or WebP. Raises InvalidArgument, saying what is wrong, for anything else; never more
+    than a bounded memory."""
 
     def __call__(self, data: bytes, options: ImagePreprocess) -> Pixels: ...
 
@@ -43,7 +45,7 @@ class ImagePlan:
         self.signature = fed(options, wrapped)
 
     def prepare(self, inputs: dict[str, Array]) -> dict[str, Array]:
-        """The target's inputs, one row per image. Raises InvalidArgument naming the first bad image, from 1."""
+        """Returns the target's inputs, one row per image. Raises InvalidArgument naming the first bad image, from 1."""
         rows = []
         images = inputs[IMAGE]
         for number, data in enumerate(images.tolist(), start=1):
@@ -54,13 +56,13 @@ class ImagePlan:
         return {self._input: np.stack(rows)}
 
     def decoded(self, data: bytes) -> Array:
-        """One row of the target's input from one encoded image. Raises InvalidArgument for a bad one."""
+        """Returns one row of the target's input from one encoded image. Raises InvalidArgument for a bad one."""
         return arranged(self._decode(data, self._options), self._table, self._options)
 
 
 def arranged(pixels: Pixels, table: Array, options: ImagePreprocess) -> Array:
-    """One row of the model's input from uint8 [height, width, channels]; `table` is [channels, 256] of the input's
-    type and holds what each pixel value becomes."""
+    """Normalises and lays out one image, uint8 [height, width, channels], as a row of the model's input; `table` is
+    [channels, 256] of the input's type and holds what each pixel value becomes."""
     planes: list[Array] = [table[channel][pixels[:, :, channel]] for channel in range(pixels.shape[2])]
     if options.layout == "CHW":
         return np.stack(planes)
@@ -70,9 +72,9 @@ def arranged(pixels: Pixels, table: Array, options: ImagePreprocess) -> Array:
     return row.reshape(row.size) if options.layout == "flat" else row
 
 
-def made_up_images(options: ImagePreprocess, signature: Signature) -> dict[str, Array]:
-    """Rows of the model's input as pictures of coarser and finer blocks become, bright and dark, of much contrast and
-    of little: callers send what is like them, not like numbers about zero. Raises FailedPrecondition where `options`
+def synthetic_images(options: ImagePreprocess, signature: Signature) -> dict[str, Array]:
+    """Returns synthetic images as rows of the model's input: coarse and fine blocks, bright and dark, of high and low
+    contrast, since callers send what is like them, not numbers about zero. Raises FailedPrecondition where `options`
     don't fit."""
     spec = signature.inputs[0]
     _check_fit(options, spec, signature)
@@ -117,7 +119,7 @@ def _channels(options: ImagePreprocess) -> int:
 def _target(options: ImagePreprocess, signatures: dict[str, Signature]) -> str:
     found = target_of(options, signatures)
     if found is None and not options.input:
-        raise FailedPrecondition("preprocess.input is not said, and no signature takes just one input: say which it is")
+        raise FailedPrecondition("preprocess.input is not set, and no signature has exactly one input: set it")
     if found is None:
         raise FailedPrecondition(f"preprocess.input is {options.input!r}, but no signature takes just that input")
     return found
@@ -125,8 +127,8 @@ def _target(options: ImagePreprocess, signatures: dict[str, Signature]) -> str:
 
 def _check_fit(options: ImagePreprocess, spec: TensorSpec, signature: Signature) -> None:
     height, width, channels = options.height, options.width, _channels(options)
-    if min(height, width) < 1 or height * width > 1 << 26:
-        raise FailedPrecondition(f"preprocess makes images of {height} × {width} pixels, which can't be")
+    if min(height, width) < 1 or height * width > _MOST_PIXELS:
+        raise FailedPrecondition(f"preprocess makes images of {height} × {width} pixels, expected 1 to {_MOST_PIXELS}")
     if options.resize == "crop" and options.shorter and options.shorter < max(height, width):
         raise FailedPrecondition(
             f"preprocess.shorter is {options.shorter}, from which {height} × {width} pixels can't be cut: say at least "

@@ -1,4 +1,4 @@
-"""A servable that also takes what its version prepares: the signature of `Preprocess` beside the model's own."""
+"""A servable with its preparation: it has the signature that `Preprocess` adds beside the model's own."""
 
 from msgspec import structs
 
@@ -11,7 +11,8 @@ from bms.serving.lifecycle.servable import Arrays, Servable
 
 
 class PreparedServable:
-    """Keeps `Servable`'s contract. A model server prepares outside the model's thread instead; jobs use this."""
+    """Prepares inputs in the thread that calls it. A model server prepares outside the model's thread instead; jobs use
+    this."""
 
     def __init__(self, servable: Servable, plan: Plan) -> None:
         self._servable = servable
@@ -35,7 +36,8 @@ class PreparedServable:
 
 
 def for_runtime(config: ServableConfig) -> ServableConfig:
-    """The config without the signature that `preprocess` adds: the runtime knows nothing of images and texts."""
+    """Returns the config without the signature that `preprocess` adds: the runtime knows nothing of images and
+    texts."""
     added = None if config.preprocess is None else kind_of(config.preprocess)
     if added is None or added not in config.signatures:
         return config

@@ -1,4 +1,4 @@
-"""Inputs that are made from what was sent, tensors from images or texts, beside the loop and the model's thread."""
+"""Prepares inputs (images, texts) in threads of their own, beside the event loop and the model's thread."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,74 +17,74 @@ from bms.serving.inference.model_errors import call_foreign
 
 
 class PreparedInputs(NamedTuple):
-    """What became of a parcel: the inputs of all its calls but those, by their numbers, that can't be prepared."""
+    """A prepared micro-batch: the inputs of all its calls but those, by their numbers, that failed."""
 
     inputs: dict[str, Array]
     errors: dict[int, BmsError]
 
 
 class Preparation:
-    """Prepares parcels in `executor` and hands them to `ready`, which may be set anew.
+    """Prepares micro-batches in `executor` and hands them to `ready`, which may be replaced.
 
-    A call whose content can't be prepared is told so and leaves its parcel; the others go on without it.
+    A call whose content can't be prepared gets the error and leaves its micro-batch; the others go on without it.
     """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         executor: Executor,
-        ledger: InflightCalls,
-        kinds: BatchKeys,
+        inflight: InflightCalls,
+        batch_keys: BatchKeys,
         ready: Callable[[MicroBatch], None],
     ) -> None:
         self._loop = loop
         self._executor = executor
-        self._ledger = ledger
-        self._kinds = kinds
+        self._inflight = inflight
+        self._batch_keys = batch_keys
         self.ready = ready
 
-    def start(self, parcel: MicroBatch, prepare: Prepare) -> None:
-        running = self._loop.run_in_executor(self._executor, _prepared, parcel, prepare)
-        running.add_done_callback(partial(self._done, parcel))
+    def start(self, micro_batch: MicroBatch, prepare: Prepare) -> None:
+        running = self._loop.run_in_executor(self._executor, _prepared, micro_batch, prepare)
+        running.add_done_callback(partial(self._done, micro_batch))
 
-    def _done(self, parcel: MicroBatch, future: "asyncio.Future[PreparedInputs]") -> None:
-        if parcel.cancelled or future.cancelled():
+    def _done(self, micro_batch: MicroBatch, future: "asyncio.Future[PreparedInputs]") -> None:
+        if micro_batch.cancelled or future.cancelled():
             return
         made = future.result()
-        if made.errors and not self._keep_good(parcel, made.errors):
+        if made.errors and not self._keep_good(micro_batch, made.errors):
             return
-        parcel.inputs = made.inputs
-        parcel.kind = self._kinds.prepared(parcel.kind, parcel.inputs, parcel.rows)
-        self.ready(parcel)
+        micro_batch.inputs = made.inputs
+        micro_batch.batch_key = self._batch_keys.prepared(micro_batch.batch_key, micro_batch.inputs, micro_batch.rows)
+        self.ready(micro_batch)
 
-    def _keep_good(self, parcel: MicroBatch, errors: dict[int, BmsError]) -> bool:
-        """Whether any call of the parcel is left once those that failed are told."""
-        good = [number for number in range(len(parcel.parts)) if number not in errors]
+    def _keep_good(self, micro_batch: MicroBatch, errors: dict[int, BmsError]) -> bool:
+        """Answers the calls that failed with their errors; returns whether any call is left."""
+        good = [number for number in range(len(micro_batch.parts)) if number not in errors]
         *others, last = errors.items()
-        parcel.numbers = tuple(good) or (last[0],)  # the last one ends the parcel
-        kept = tuple(parcel.parts[number] for number in parcel.numbers)
+        micro_batch.numbers = tuple(good) or (last[0],)  # the last one ends the micro-batch
+        kept = tuple(micro_batch.parts[number] for number in micro_batch.numbers)
         for number, error in errors.items() if good else others:
-            self._ledger.fail_call(parcel, number, error)
-        parcel.parts, parcel.rows = kept, sum(kept)
+            self._inflight.fail_call(micro_batch, number, error)
+        micro_batch.parts, micro_batch.rows = kept, sum(kept)
         if not good:
-            self._ledger.fail(parcel, last[1])
+            self._inflight.fail(micro_batch, last[1])
         return bool(good)
 
 
-def _prepared(parcel: MicroBatch, prepare: Prepare) -> PreparedInputs:
-    """Runs in the executor. Call by call only where the whole fails and there are several."""
-    if parcel.cancelled:
+def _prepared(micro_batch: MicroBatch, prepare: Prepare) -> PreparedInputs:
+    """Prepares a micro-batch, in the executor. Call by call only where the whole fails and there are several."""
+    if micro_batch.cancelled:
         return PreparedInputs({}, {})
-    whole = _tried(prepare, parcel.inputs)
+    whole = _tried(prepare, micro_batch.inputs)
     if not isinstance(whole, BmsError):
         return PreparedInputs(whole, {})
-    if len(parcel.parts) == 1:
+    if len(micro_batch.parts) == 1:
         return PreparedInputs({}, {0: whole})
     errors: dict[int, BmsError] = {}
     good: list[dict[str, Array]] = []
     at = 0
-    for number, rows in enumerate(parcel.parts):
-        inputs = {name: array[at : at + rows] for name, array in parcel.inputs.items()}
+    for number, rows in enumerate(micro_batch.parts):
+        inputs = {name: array[at : at + rows] for name, array in micro_batch.inputs.items()}
         at += rows
         tried = _tried(prepare, inputs)
         if isinstance(tried, BmsError):
@@ -93,10 +93,10 @@ def _prepared(parcel: MicroBatch, prepare: Prepare) -> PreparedInputs:
             good.append(inputs)
     if not good:
         return PreparedInputs({}, errors)
-    # Once more together: what is made of a call, e.g. the length of its rows, may depend on its company.
-    together = _tried(prepare, {name: np.concatenate([inputs[name] for inputs in good]) for name in parcel.inputs})
+    # Once more together: what is made of a call, e.g. the length of its rows, may depend on the other calls.
+    together = _tried(prepare, {name: np.concatenate([inputs[name] for inputs in good]) for name in micro_batch.inputs})
     if isinstance(together, BmsError):
-        return PreparedInputs({}, {number: errors.get(number, together) for number in range(len(parcel.parts))})
+        return PreparedInputs({}, {number: errors.get(number, together) for number in range(len(micro_batch.parts))})
     return PreparedInputs(together, errors)
 
 

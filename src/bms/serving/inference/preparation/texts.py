@@ -1,4 +1,4 @@
-"""From texts to a model's token ids, and the signature that `TextPreprocess` adds."""
+"""Text preparation: from texts to a model's token ids by `TextPreprocess`, and the signature that this adds."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -41,11 +41,12 @@ class TextPlan:
         self.signature = fed(options, wrapped)
 
     def prepare(self, inputs: dict[str, Array]) -> dict[str, Array]:
-        """The target's inputs, one row per text. Raises InvalidArgument naming the first bad text, from 1."""
+        """Returns the target's inputs, one row per text. Raises InvalidArgument naming the first bad text, from 1."""
         return self._filled(self._tokenizer.encode(texts_of(inputs[TEXT])), _TOGETHER if self._options.mask else 1)
 
     def check(self, run: Run) -> None:
-        """Tries texts of unequal length, alone and together: `run` is the target's.
+        """Checks that padding changes no answer, with texts of unequal length, alone and together; `run` runs the
+        target.
 
         Raises FailedPrecondition where the padding changes an answer, as it does if the model knows it by another id.
         """
@@ -58,7 +59,7 @@ class TextPlan:
                 one = alone[row][name]
                 if one.shape[1:] == array.shape[1:] and not alike(array[row : row + 1], one):  # else it is of tokens
                     raise FailedPrecondition(
-                        f"the answer to {text!r} ({name}) is another one where it is padded to the length of longer "
+                        f"the answer to {text!r} ({name}) changes when it is padded to the length of longer "
                         f"texts, {'by 0, since no file names a padding' if pad is None else f'by the id {pad}'}: the "
                         "model takes it for a part of the text; say its own in tokenizer_config.json ('pad_token'), or "
                         "give the model a mask"
@@ -72,14 +73,14 @@ class TextPlan:
 
 
 def one_length(options: TextPreprocess, signatures: Mapping[str, Signature]) -> int | None:
-    """The one length that the model takes; None: any, or no signature takes what `options` make."""
+    """Returns the one length that the model takes; None: any, or no signature takes what `options` make."""
     target = target_of(options, signatures)
     sizes = {spec.shape[1] for spec in signatures[target].inputs if len(spec.shape) == 2} if target else set()
     return next(iter(sizes)) if len(sizes) == 1 else None
 
 
 def _length(options: TextPreprocess, signature: Signature) -> int | None:
-    """The one length that the model takes; None: any."""
+    """Returns the one length that the model takes; None: any."""
     longest = options.max_length
     if longest is not None and not 1 <= longest <= MAX_LENGTH:
         raise FailedPrecondition(f"preprocess.max_length is {options.max_length}, expected 1 to {MAX_LENGTH}")

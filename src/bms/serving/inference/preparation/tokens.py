@@ -1,4 +1,4 @@
-"""Texts as a model takes them: token ids of one length, and a mask that says which of them are padding."""
+"""Token ids as models take them: texts encoded, padded to one length, with a mask that says which ids are padding."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -21,7 +21,7 @@ SAMPLES = (  # of unequal length, and of more than one script: what a model of t
 
 
 class Encoding(Protocol):
-    """One text: its token ids and, as long, the segments they belong to."""
+    """One encoded text: its token ids and, as long, the segments they belong to."""
 
     @property
     def ids(self) -> list[int]: ...
@@ -31,10 +31,9 @@ class Encoding(Protocol):
 
 
 class Tokenizer(Protocol):
-    """Contract: `encode` gives an encoding for each text, special tokens included, cut at the length that it was opened
-    with, not padded. It may be called from several threads at once. `pad` is the id that fills up, None: none is known;
-    `unread` what its files say that nobody here knows (`PartlyRead`).
-    """
+    """The port to tokenizers. Contract: `encode` gives an encoding for each text, special tokens included, cut at the
+    length that it was opened with, not padded. It may be called from several threads at once. `pad` is the id that
+    fills up, None: none is known; `unread` what its files say that nobody here knows (`PartlyRead`)."""
 
     @property
     def pad(self) -> int | None: ...
@@ -46,7 +45,8 @@ class Tokenizer(Protocol):
 
 
 class Tokens(NamedTuple):
-    """Each int64 [rows, length]; `mask` is 1 for tokens and 0 for padding, which is always at the end."""
+    """Padded token ids of several texts. Each array is int64 [rows, length]; `mask` is 1 for tokens and 0 for padding,
+    which is always at the end."""
 
     ids: Ids
     mask: Ids
@@ -54,7 +54,8 @@ class Tokens(NamedTuple):
 
 
 def texts_of(array: Array) -> list[str]:
-    """BYTES [rows] as text. Raises InvalidArgument naming the first one, from 1, that is no UTF-8 or too long."""
+    """Decodes BYTES [rows] as UTF-8. Raises InvalidArgument naming the first one, from 1, that is no UTF-8 or too
+    long."""
     texts = []
     for number, content in enumerate(array.tolist(), start=1):
         if len(content) > MAX_BYTES:
@@ -71,8 +72,8 @@ def texts_of(array: Array) -> list[str]:
 
 
 def by_length(lengths: Sequence[int]) -> list[list[int]]:
-    """Which rows to run together, longest first: those that are half as long as their group's longest, or less, go into
-    another, where that saves padding that is worth a run."""
+    """Groups rows by length, longest first, to save padding: rows at most half as long as their group's longest go into
+    another group, where that is worth a run."""
     order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
     groups = [order[:1]]
     for place, row in enumerate(order[1:], start=1):
@@ -86,7 +87,7 @@ def by_length(lengths: Sequence[int]) -> list[list[int]]:
 
 
 def alike(given: Array, wanted: Array) -> bool:
-    """Whether both are the same but for what the order of sums in FP32 changes."""
+    """Whether two answers are equal but for what the order of sums in FP32 changes."""
     if given.shape != wanted.shape:
         return False
     if given.dtype.kind != "f":
@@ -96,7 +97,7 @@ def alike(given: Array, wanted: Array) -> bool:
 
 
 def padded(encodings: Sequence[Encoding], pad: int, *, multiple: int = 1, length: int | None = None) -> Tokens:
-    """All as long as the longest, rounded up to a `multiple`; or just `length`, which none may exceed."""
+    """Pads all to the longest, rounded up to a `multiple`; or to exactly `length`, which none may exceed."""
     lists = [encoding.ids for encoding in encodings]
     if length is None:
         longest = max(1, max(map(len, lists)))

@@ -1,1 +1,2 @@
-"""Requests that belong together in their order: which are open, and the steps that run."""
+"""Stateful models: the open sequences of requests (`sequences`), and the execution of their steps in order
+(`steps`)."""

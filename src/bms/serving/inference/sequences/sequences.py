@@ -1,4 +1,4 @@
-"""Which sequences of one signature are open in this process, what their model keeps, and when they are given up."""
+"""The open sequences of one signature: their state, and when idle ones are given up."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from bms.serving.inference.metrics import SequenceCounts
 
 
 class _Held:
-    """`running` steps of it were taken and have not ended; `used` is when the last one did, in monotonic seconds."""
+    """One open sequence: `running` steps have not ended; `used` is when the last one did, in monotonic seconds."""
 
     __slots__ = ("running", "state", "used")
 
@@ -19,8 +19,8 @@ class _Held:
 
 
 class OpenSequences:
-    """At most `limits.most`; one that nobody went on with for `limits.idle_s` is given up. Pure: time is given.
-    `counts` are kept as it goes; several may share them."""
+    """The table of open sequences: at most `limits.most`; one that is idle for `limits.idle_s` is given up. Pure: time
+    is passed in. `counts` are kept as it goes; several tables may share them."""
 
     def __init__(self, model: str, limits: SequenceLimits, counts: SequenceCounts) -> None:
         self.model = model
@@ -32,14 +32,14 @@ class OpenSequences:
         return len(self._held)
 
     def take(self, step: SequenceStep | None, now: float) -> Sequence:
-        """The sequence that a step is of; `ended` must be called when the step has ended.
+        """Returns the sequence that a step belongs to; `ended` must be called when the step has ended.
 
         Raises InvalidArgument for a step of none, or of one that is not open; ResourceExhausted where no more can be.
         """
         if step is None:
             raise InvalidArgument(
                 f"inference request to model {self.model!r} must specify a non-zero or non-empty correlation ID: it "
-                "keeps something from request to request, so send sequence_id, and sequence_start with the first, by "
+                "keeps state from request to request, so send sequence_id, and sequence_start with the first, by "
                 "the Open Inference Protocol (/v2/models/NAME/infer, or its gRPC): others have no place for them"
             )
         self.expire(now)
@@ -68,7 +68,7 @@ class OpenSequences:
         return Sequence(step.id, step.start, step.end, held.state)
 
     def ended(self, sequence: Sequence, now: float) -> None:
-        """A step that was taken has ended, well or not."""
+        """Records that a step has ended, well or not."""
         held = self._held.get(sequence.id)
         if held is not None and held.state is sequence.state:
             del self._held[sequence.id]
@@ -77,7 +77,7 @@ class OpenSequences:
             self._held[sequence.id] = held
 
     def expire(self, now: float) -> int:
-        """Gives up those that have been idle for too long; how many."""
+        """Gives up sequences that have been idle for too long; returns how many."""
         given_up = [id for id, held in self._held.items() if not held.running and now - held.used >= self.limits.idle_s]
         for id in given_up:
             del self._held[id]

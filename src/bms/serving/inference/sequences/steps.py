@@ -1,4 +1,4 @@
-"""Steps of sequences: each is run by itself, in the order in which they came, with what its sequence keeps."""
+"""Runs the steps of sequences: each by itself, in the order of arrival, with its sequence's state."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,67 +22,66 @@ _LEAST_LOOK_S = 0.05
 class Steps:
     """Runs the calls of stateful signatures."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, worker: Worker, ledger: InflightCalls) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, worker: Worker, inflight: InflightCalls) -> None:
         self._loop = loop
         self._monotonic = clock.monotonic
         self._worker = worker
-        self._ledger = ledger
+        self._inflight = inflight
         self._open: dict[str, OpenSequences] = {}  # by signature
-        self._looking = False
+        self._expiry_scheduled = False
 
-    def start(self, servable: StatefulServable, parcel: MicroBatch, step: SequenceStep | None) -> None:
-        sequences = self._sequences(servable, parcel.kind.target)
+    def start(self, servable: StatefulServable, micro_batch: MicroBatch, step: SequenceStep | None) -> None:
+        sequences = self._sequences(servable, micro_batch.batch_key.target)
         try:
             sequence = sequences.take(step, self._monotonic())
         except BmsError as error:
-            self._ledger.fail(parcel, error)
+            self._inflight.fail(micro_batch, error)
             return
-        self._look()
-        run = _Run(servable, parcel, sequence, self._monotonic)
-        self._worker.submit("running the model", run.step, partial(self._told, sequences, run))
+        self._schedule_expiry()
+        run = _Run(servable, micro_batch, sequence, self._monotonic)
+        self._worker.submit("running the model", run.step, partial(self._step_done, sequences, run))
 
     def _sequences(self, servable: StatefulServable, target: str) -> OpenSequences:
         found = self._open.get(target)
         if found is None:
-            limits, metrics = servable.stateful[target], self._ledger.metrics
+            limits, metrics = servable.stateful[target], self._inflight.metrics
             counts = metrics.sequences = metrics.sequences or SequenceCounts()
             found = self._open[target] = OpenSequences(servable.model, limits, counts)
         return found
 
-    def _told(
+    def _step_done(
         self, sequences: OpenSequences, run: "_Run", outputs: dict[str, Array] | None, error: BmsError | None
     ) -> None:
         sequences.ended(run.sequence, self._monotonic())
-        parcel = run.parcel
+        micro_batch = run.micro_batch
         if error is not None or outputs is None:
-            self._ledger.fail(parcel, error or Cancelled("nobody waited for this step any more"))
+            self._inflight.fail(micro_batch, error or Cancelled("nobody waited for this step any more"))
             return
-        self._ledger.metrics.ran(parcel.rows, run.compute_ns)
-        self._ledger.answer([parcel], Executed(outputs, run.began, parcel.rows, run.compute_ns, ()))
+        self._inflight.metrics.ran(micro_batch.rows, run.compute_ns)
+        self._inflight.answer([micro_batch], Executed(outputs, run.began, micro_batch.rows, run.compute_ns, ()))
 
-    def _look(self) -> None:
-        """From time to time, while any sequence is open, for those that nobody goes on with: what they keep may be
-        large."""
-        if not self._looking:
-            self._looking = True
+    def _schedule_expiry(self) -> None:
+        """Gives up idle sequences, periodically while any is open: their state may be large."""
+        if not self._expiry_scheduled:
+            self._expiry_scheduled = True
             least = min(sequences.limits.idle_s for sequences in self._open.values())
-            self._loop.call_later(max(least / 2, _LEAST_LOOK_S), self._looked)
+            self._loop.call_later(max(least / 2, _LEAST_LOOK_S), self._expire)
 
-    def _looked(self) -> None:
-        self._looking = False
+    def _expire(self) -> None:
+        self._expiry_scheduled = False
         for sequences in self._open.values():
             sequences.expire(self._monotonic())
         if any(self._open.values()):
-            self._look()
+            self._schedule_expiry()
 
 
 class _Run:
     """One step on its way through the worker."""
 
     def __init__(
-        self, servable: StatefulServable, parcel: MicroBatch, sequence: Sequence, monotonic: Callable[[], float]
+        self, servable: StatefulServable, micro_batch: MicroBatch, sequence: Sequence, monotonic: Callable[[], float]
     ) -> None:
-        self.parcel = parcel
+        self.micro_batch = micro_batch
         self.sequence = sequence
         self.began = 0.0
         self.compute_ns = 0
@@ -90,14 +89,14 @@ class _Run:
         self._monotonic = monotonic
 
     def step(self) -> dict[str, Array] | None:
-        """None where nobody waits for it: then it did not run."""
-        parcel = self.parcel
+        """Runs the step in the worker; None where nobody waits for it: then it did not run."""
+        micro_batch = self.micro_batch
         self.began = self._monotonic()
-        if parcel.cancelled:
+        if micro_batch.cancelled:
             return None
-        if parcel.deadline is not None and parcel.deadline <= self.began:
+        if micro_batch.deadline is not None and micro_batch.deadline <= self.began:
             raise DeadlineExceeded("the request's time was used up before this step of its sequence ran")
-        kind = parcel.kind
-        outputs = self._servable.step(kind.target, parcel.inputs, self.sequence, kind.outputs)
+        batch_key = micro_batch.batch_key
+        outputs = self._servable.step(batch_key.target, micro_batch.inputs, self.sequence, batch_key.outputs)
         self.compute_ns = int((self._monotonic() - self.began) * 1e9)
         return outputs

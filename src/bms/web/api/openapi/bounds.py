@@ -1,4 +1,4 @@
-"""What values may be, as JSON Schema says it: patterns, lengths and ranges of parameters and fields.
+"""The bounds of values as JSON Schema writes them: patterns, lengths and ranges of parameters and fields.
 
 The checks themselves are the features' own, in words; what stands here is taken from where they are, so that one can't
 change without the other, or is beside a line that says the same.
@@ -110,7 +110,7 @@ def of_query(name: str, schema: Schema) -> Schema:
 
 
 def of_field(kind: str, name: str, schema: Schema) -> Schema:
-    """Of requests' structs; what is answered is within its bounds or was before there were any."""
+    """Returns the bounds of a field of a request; answers have none, since stored values may be older than a bound."""
     bound = _FIELD.get(f"{kind}.{name}")
     if bound is None and kind in _ASKED:
         bound = _FIELD.get(name)
@@ -118,7 +118,7 @@ def of_field(kind: str, name: str, schema: Schema) -> Schema:
 
 
 def bounded(schema: Schema, bound: Schema) -> Schema:
-    """With the bounds where they belong: beside the type, in whichever form is not null."""
+    """Adds bounds to a schema, beside the type, in whichever form is not null."""
     if not bound:
         return schema
     if "anyOf" in schema:

@@ -1,4 +1,4 @@
-"""The document: every endpoint of control as its row says it, and the gateway's paths."""
+"""Builds the OpenAPI document: every endpoint of control, and the gateway's inference paths."""
 
 import re
 from collections.abc import Sequence
@@ -41,7 +41,8 @@ class Problem(msgspec.Struct, kw_only=True):
 
 
 def describe(endpoints: Sequence[Endpoint], version: str, prefix: str = "") -> dict[str, Any]:
-    """The OpenAPI document of `endpoints` and of the gateway, as plain builtins. `prefix` stands before every path."""
+    """Returns the OpenAPI document of `endpoints` and of the gateway, as plain builtins. `prefix` stands before every
+    path."""
     bodies = [endpoint.body for endpoint in endpoints if endpoint.body not in (None, bytes)]
     answers = [Problem, *(endpoint.answer for endpoint in endpoints if endpoint.answer not in (None, bytes))]
     kinds = [*bodies, *answers]
@@ -80,14 +81,14 @@ def describe(endpoints: Sequence[Endpoint], version: str, prefix: str = "") -> d
 
 
 def _anything(kind: type) -> dict[str, Any]:
-    """The schema of `object`, which stands where any JSON value may."""
+    """Returns the schema of `object`, which stands where any JSON value may."""
     if kind is object:
         return {"description": "any JSON value"}
     raise NotImplementedError
 
 
 def _titled(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """With words of its own, on one line for each paragraph."""
+    """Sets the description of a schema, on one line for each paragraph."""
     about = UNTITLED.get(name) or schema.get("description", "")
     paragraphs = [" ".join(part.split()) for part in about.split("\n\n")]
     return {**schema, "description": "\n\n".join(paragraphs)}
@@ -161,7 +162,7 @@ def _parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 
 def _guarded(endpoint: Endpoint) -> bool:
-    """Whether its handler looks at the revision that the caller saw."""
+    """Whether the endpoint's handler checks If-Match, the revision that the caller saw."""
     return "if_match" in endpoint.handler.__code__.co_names
 
 

@@ -1,4 +1,4 @@
-"""Which errors an operation answers with, by what it is; named once, as components."""
+"""The error answers of an operation, as shared components of the OpenAPI document."""
 
 from typing import Any
 
@@ -27,12 +27,12 @@ _MEDIA = {PROBLEM: "application/problem+json", **dict.fromkeys((PLAIN, OPENAI, M
 
 
 def responses() -> dict[str, Any]:
-    """All of them, as components."""
+    """Returns all error answers, as components."""
     return {_name(status, style): _response(status, style) for style in _MEDIA for status in _WORDS}
 
 
 def of(endpoint: Endpoint) -> dict[str, Any]:
-    """By HTTP status. What any request may meet is among them."""
+    """Returns the errors of an operation by HTTP status. Those of any request are among them."""
     found = {500, 503, 504}
     if endpoint.permission != PUBLIC:
         found |= {401, 403}
@@ -50,7 +50,7 @@ def of(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def named(statuses: set[int], style: str) -> dict[str, Any]:
-    """References to the components."""
+    """Returns references to the components."""
     return {str(status): {"$ref": f"#/components/responses/{_name(status, style)}"} for status in sorted(statuses)}
 
 

@@ -1,6 +1,6 @@
-"""Examples of bodies and answers, by operation: of a story that a test plays against the API, which gives just these.
+"""Examples of bodies and answers, by operation, recorded from a scenario that a test runs against the API.
 
-`examples.json` is what it was last told, with identifiers, times and digests that say nothing;
+`examples.json` is what it was last examples, with identifiers, times and digests that say nothing;
 `BMS_WRITE_EXAMPLES=1 pytest tests/integration/api/test_openapi_examples.py` writes it.
 """
 
@@ -14,13 +14,13 @@ FILE = "examples.json"
 
 
 @cache
-def _told() -> dict[str, dict[str, Any]]:
-    told: dict[str, dict[str, Any]] = msgspec.json.decode(files(__package__).joinpath(FILE).read_bytes())
-    return told
+def _examples() -> dict[str, dict[str, Any]]:
+    examples: dict[str, dict[str, Any]] = msgspec.json.decode(files(__package__).joinpath(FILE).read_bytes())
+    return examples
 
 
 def of_body(operation: str) -> dict[str, Any]:
-    """`example` for the body of `operation`, empty where the story has none."""
+    """Returns the `example` for the body of `operation`, empty where the scenario has none."""
     return _example(operation, "body")
 
 
@@ -29,5 +29,5 @@ def of_answer(operation: str) -> dict[str, Any]:
 
 
 def _example(operation: str, side: str) -> dict[str, Any]:
-    told = _told().get(operation, {})
-    return {"example": told[side]} if side in told else {}
+    examples = _examples().get(operation, {})
+    return {"example": examples[side]} if side in examples else {}

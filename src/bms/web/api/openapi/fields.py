@@ -1,4 +1,4 @@
-"""What each field and parameter is, in words: by `Type.field` where a name means something special there, else by name.
+"""Descriptions of fields and parameters: by `Type.field` where a name means something special there, else by name.
 
 A test fails while any field of the API has none.
 """
@@ -130,7 +130,7 @@ _OWN = {
     "Source.tree": "digest of the uploaded files",
     "Split.files": "its TFRecord files in the version's tree",
     "StartedUpload.version": "the version, uploading",
-    "SystemStatus.unseen": "why it can't be told now which models and jobs run, empty where it can",
+    "SystemStatus.unseen": "why it is unknown now which models and jobs run, empty where it is known",
     "SystemStatus.unread_usage": "usage events that a later release wrote, kept until one is there that reads them",
     "SystemStatus.version": "of the program",
     "TensorSpec.format": "how images lie in an input, `NCHW` or `NHWC`, which Triton's clients read",
@@ -155,7 +155,7 @@ _OWN = {
     "UsageEntry.revision": "of the deployment's route in force: which versions had which share of the traffic",
     "UsageEntry.quantities": "what the request adds to each meter; left out are those it adds nothing to",
     "UsageSum.quantities": "sums by meter, in each meter's unit; left out are meters of which nothing was used",
-    "UsageSum.revision": "of the deployment's route, where it was grouped by; 0 where the books do not say",
+    "UsageSum.revision": "of the deployment's route, where it was grouped by; 0 where it is unknown",
     "UsageSum.meter": "where it was grouped by: the one that this row is of",
     "UsageSum.errors": "requests that ended with a status of 400 or more",
     "Version.state": "`uploading`, `verifying`, `ready`, `rejected`, `offline` or `deleted`",
@@ -274,7 +274,7 @@ _ANYWHERE = {
     "max_in_flight": "requests of each gateway that may wait and run; more are refused with 429",
     "max_length": "tokens at most; left out: as long as model and tokenizer say",
     "max_rows": "rows that may run together",
-    "max_wait_s": "seconds that the oldest request waits for company",
+    "max_wait_s": "seconds that the oldest request waits for others to run with",
     "maximum": "at most this, of a metric that is better when lower",
     "mean": "of each channel, subtracted",
     "measurement": "what verification measured",
@@ -317,10 +317,10 @@ _ANYWHERE = {
     "previous": "the number it named before",
     "processes": "processes with their threads",
     "progress": "0 to 1",
-    "protections": "each kind of wall",
+    "protections": "each protection",
     "python": "a version of Python, e.g. `3.11`; left out: the platform's",
     "rate_per_s": "inference requests a second; left out: not limited",
-    "reading": "how the files are read; what is left out is told from them",
+    "reading": "how the files are read; what is left out is detected from them",
     "ready": "replicas that answer",
     "ready_at": "when it could answer first",
     "reason": "why, in words",
@@ -328,7 +328,7 @@ _ANYWHERE = {
     "reference": "what it is, for people, e.g. `digits@3`",
     "relation": "what was done to the parent",
     "removed": "what was removed",
-    "removed_at": "since when nothing that it owned is left but its books",
+    "removed_at": "since when nothing that it owned is left but its usage",
     "replicas": "how many model servers run",
     "report": "the task's own answer",
     "request": "how it was imported",
@@ -407,7 +407,7 @@ _ANYWHERE = {
 
 
 def described(schema: dict[str, Any], kind: str) -> dict[str, Any]:
-    """`schema` of the object `kind`, each of its fields with its words."""
+    """Adds descriptions to all fields of `schema`, the object `kind`."""
     fields = schema.get("properties")
     if fields is None:
         return schema
@@ -420,7 +420,7 @@ def described(schema: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def words(kind: str, field: str) -> str:
-    """Of `field` of `kind`; empty where nobody has written any."""
+    """Returns the description of `field` of `kind`; empty where there is none."""
     return _OWN.get(f"{kind}.{field}") or _ANYWHERE.get(field, "")
 
 

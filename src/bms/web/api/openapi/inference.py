@@ -1,4 +1,4 @@
-"""The paths of inference, which gateways answer by themselves: those of TensorFlow Serving, KServe, OpenAI, MLflow."""
+"""The inference paths, which gateways answer by themselves: those of TensorFlow Serving, KServe, OpenAI, MLflow."""
 
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ _ROW_BODIES = {  # beside JSON
 
 
 class _Path(NamedTuple):
-    """One operation. `forms` are put in place of `{at}`: the same, of a version or of an alias."""
+    """One operation of the gateway. `forms` are put in place of `{at}`: the same, of a version or of an alias."""
 
     method: str
     path: str
@@ -227,7 +227,7 @@ _TABLE = (
 
 
 def paths() -> dict[str, dict[str, Any]]:
-    """Operations by path and method."""
+    """Returns operations by path and method."""
     found: dict[str, dict[str, Any]] = {}
     for each in _TABLE:
         for form in each.forms:

@@ -1,4 +1,4 @@
-"""What each operation of the API does, in a sentence or two beside its summary. A test fails while one has none."""
+"""Descriptions of the API's operations, one or two sentences beside each summary. A test fails while one is missing."""
 
 TAGS = {
     "inference": "Asking models: TensorFlow Serving and KServe V1, the Open Inference Protocol v2, OpenAI's "
@@ -17,7 +17,7 @@ TAGS = {
     "environments": "Packages that models and jobs run with.",
     "deployments": "Names that clients call, and what is served there.",
     "secrets": "Credentials for upstreams, encrypted; nobody reads them.",
-    "usage": "The books: every answered request, exactly once, and the time that replicas, jobs and storage were held.",
+    "usage": "Every answered request, exactly once, and the time for which replicas, jobs and storage were held.",
     "audit": "Every change: who did what, when.",
     "system": "The platform itself.",
     "openapi.json": "This description.",
@@ -28,8 +28,8 @@ OPERATIONS = {
     "post_tenants": "Makes a tenant, its first owner and that owner's key, which is shown this once.",
     "get_tenants": "All tenants for the operator's owners; for others, their own.",
     "get_tenants_tenant": "Any tenant for the operator's owners, deleted ones too; for others, their own.",
-    "delete_tenants_tenant": "Ends its users and keys at once, then what serves and runs, then all that it owned; the "
-    "books stay, and the name stays taken. Refused while it is at work, unless forced. `removed_at` says when all "
+    "delete_tenants_tenant": "Ends its users and keys at once, then what serves and runs, then all that it owned; its "
+    "usage stays, and the name stays taken. Refused while it is at work, unless forced. `removed_at` says when all "
     "is gone.",
     "post_users": "A user can do nothing before it has a key. Nobody gives a role above their own.",
     "get_users": "Users of the key's tenant.",

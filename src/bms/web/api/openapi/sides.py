@@ -1,5 +1,5 @@
-"""Which schemas are of bodies and which of answers, and what follows: a body's members are all that it may have, an
-answer's are all there."""
+"""Distinguishes schemas of bodies from those of answers: a body has no further members, an answer has all of its
+own."""
 
 from collections.abc import Iterable
 from typing import Any, get_args, get_origin
@@ -10,7 +10,7 @@ Schema = dict[str, Any]
 
 
 def sided(components: dict[str, Schema], bodies: Iterable[Any], answers: Iterable[Any]) -> dict[str, Schema]:
-    """`components` by name, of these kinds of bodies and answers. What is in both is as bodies are."""
+    """Adapts `components`, by name, to bodies and answers. What is in both is as bodies are."""
     asked, given = _structs(bodies), _structs(answers)
     done = dict(components)
     for name, schema in components.items():
@@ -25,12 +25,12 @@ def sided(components: dict[str, Schema], bodies: Iterable[Any], answers: Iterabl
 
 
 def _without_default(schema: Schema) -> Schema:
-    """A default is for what may be left out."""
+    """Drops a default from what answers always have: it is for what may be left out."""
     return {word: value for word, value in schema.items() if word != "default"}
 
 
 def _structs(kinds: Iterable[Any]) -> dict[str, Any]:
-    """All types that these hold, by the names of their schemas."""
+    """Returns all types that these hold, by the names of their schemas."""
     found: dict[str, Any] = {}
     for kind in kinds:
         _walk(type_info(kind), found)
@@ -54,6 +54,6 @@ def _walk(kind: Type, found: dict[str, Any]) -> None:
 
 
 def _name(kind: Any) -> str:
-    """As msgspec names the schema: `Page[Job]` is `Page_Job_`."""
+    """Returns the name that msgspec gives a schema: `Page[Job]` is `Page_Job_`."""
     inner = "".join(f"_{each.__name__}_" for each in get_args(kind))
     return f"{(get_origin(kind) or kind).__name__}{inner}"

@@ -1,4 +1,4 @@
-"""What goes over the paths of inference: schemas of the protocols' bodies."""
+"""Schemas of the bodies on the inference paths."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ def _list(items: Schema, about: str) -> Schema:
     return {"type": "array", "items": items, "description": about}
 
 
-def _said(schema: Schema, about: str) -> Schema:
+def _described(schema: Schema, about: str) -> Schema:
     return {**schema, "description": about}
 
 
 _PARAMETERS: Schema = {"type": "object", "additionalProperties": True, "description": "the protocol's parameters"}
 _DTYPES = [*NUMPY, "BF16"]
 _TENSOR: dict[str, Schema] = {
-    "name": _said(_TEXT, "the tensor's name"),
+    "name": _described(_TEXT, "the tensor's name"),
     "datatype": {"type": "string", "enum": _DTYPES, "description": "of its elements"},
     "shape": _list({"type": "integer", "minimum": 0}, "its dimensions; the first counts rows"),
     "data": _list(_ANY, "elements in row order, nested or flat; left out where they follow as raw tensors"),
@@ -39,33 +39,33 @@ _PARAMS: Schema = {
     "additionalProperties": True,
     "description": "what the model takes beside its inputs, by name; those left out have their defaults",
 }
-_SIGNATURE_NAME = _said(_TEXT, "which signature is meant; left out: the one that the inputs fit, or the default")
+_SIGNATURE_NAME = _described(_TEXT, "which signature is meant; left out: the one that the inputs fit, or the default")
 
 SCHEMAS: dict[str, Schema] = {
-    "PlainError": _object("An error of inference.", ("error",), error=_said(_TEXT, "what was wrong")),
+    "PlainError": _object("An error of inference.", ("error",), error=_described(_TEXT, "what was wrong")),
     "OpenAIError": _object(
         "An error as OpenAI's clients read it.",
         ("error",),
         error=_object(
             "The error.",
             ("message",),
-            message=_said(_TEXT, "what was wrong"),
-            type=_said(_TEXT, "its kind"),
-            code=_said({"type": ["string", "null"]}, "its code"),
-            param=_said({"type": ["string", "null"]}, "the member that is wrong"),
+            message=_described(_TEXT, "what was wrong"),
+            type=_described(_TEXT, "its kind"),
+            code=_described({"type": ["string", "null"]}, "its code"),
+            param=_described({"type": ["string", "null"]}, "the member that is wrong"),
         ),
     ),
     "MlflowError": _object(
         "An error as MLflow's clients read it.",
         ("error_code", "message"),
-        error_code=_said(_TEXT, "one of MLflow's names, e.g. `BAD_REQUEST`"),
-        message=_said(_TEXT, "what was wrong"),
+        error_code=_described(_TEXT, "one of MLflow's names, e.g. `BAD_REQUEST`"),
+        message=_described(_TEXT, "what was wrong"),
     ),
     "PredictRequest": _object(
         "Rows (`instances`), columns (`inputs`), or a table of MLflow's: exactly one of them.",
         (),
         instances=_list(_ANY, "one element for each row: a value, or an object of values by input"),
-        inputs=_said(_ANY, "a tensor, or an object of tensors by input"),
+        inputs=_described(_ANY, "a tensor, or an object of tensors by input"),
         dataframe_split=_object(
             "A table by columns and rows.",
             ("data",),
@@ -81,23 +81,23 @@ SCHEMAS: dict[str, Schema] = {
         "`predictions` for rows, `outputs` for columns.",
         (),
         predictions=_list(_ANY, "one element for each row: a value, or an object of values by output"),
-        outputs=_said(_ANY, "a tensor, or an object of tensors by output"),
+        outputs=_described(_ANY, "a tensor, or an object of tensors by output"),
     ),
     "InvocationsAnswer": _object(
         "What the library's own `predict` gives: a list of values, the rows of a frame, or arrays by name.",
         ("predictions",),
-        predictions=_said(_ANY, "in the form in which the model gives it"),
+        predictions=_described(_ANY, "in the form in which the model gives it"),
     ),
     "ExplainAnswer": _object(
         "What the model's signature `explain` gives.",
         ("explanations",),
-        explanations=_said(_ANY, "one element for each row, or a tensor, or an object of tensors by output"),
+        explanations=_described(_ANY, "one element for each row, or a tensor, or an object of tensors by output"),
     ),
     "ExamplesRequest": _object(
         "Examples by their features.",
         ("examples",),
         examples=_list({"type": "object"}, "one object of features for each example"),
-        context=_said({"type": "object"}, "features that all examples share"),
+        context=_described({"type": "object"}, "features that all examples share"),
         signature_name=_SIGNATURE_NAME,
     ),
     "ResultsAnswer": _object(
@@ -113,8 +113,8 @@ SCHEMAS: dict[str, Schema] = {
     "ModelMetadata": _object(
         "Signatures, as TensorFlow Serving tells them.",
         ("model_spec", "metadata"),
-        model_spec=_said({"type": "object"}, "name and version"),
-        metadata=_said({"type": "object"}, "`signature_def`"),
+        model_spec=_described({"type": "object"}, "name and version"),
+        metadata=_described({"type": "object"}, "`signature_def`"),
     ),
     "ServedList": _object(
         "The deployments of the key's tenant, for OpenAI and KServe clients.",
@@ -125,33 +125,33 @@ SCHEMAS: dict[str, Schema] = {
     "EmbeddingsRequest": _object(
         "Texts, or token ids.",
         ("model", "input"),
-        model=_said(_TEXT, "a deployment's name; `name@3` or `name@alias` for one of its versions"),
-        input=_said(_ANY, "a text, texts, token ids, or lists of them"),
+        model=_described(_TEXT, "a deployment's name; `name@3` or `name@alias` for one of its versions"),
+        input=_described(_ANY, "a text, texts, token ids, or lists of them"),
         encoding_format={"type": "string", "enum": ["float", "base64"], "description": "how vectors are written"},
-        dimensions=_said({"type": "integer"}, "refused unless it is the model's own"),
+        dimensions=_described({"type": "integer"}, "refused unless it is the model's own"),
     ),
     "EmbeddingsAnswer": _object(
         "A vector for each text, in order.",
         ("object", "data", "model", "usage"),
-        object=_said(_TEXT, "`list`"),
+        object=_described(_TEXT, "`list`"),
         data=_list({"type": "object"}, "`embedding` and `index`"),
-        model=_said(_TEXT, "what answered"),
-        usage=_said({"type": "object"}, "tokens"),
+        model=_described(_TEXT, "what answered"),
+        usage=_described({"type": "object"}, "tokens"),
     ),
     "InferTensor": _object("A tensor that is sent.", ("name", "datatype", "shape"), **_TENSOR),
     "WantedOutput": _object(
         "An output that is wanted.",
         ("name",),
         name=_TENSOR["name"],
-        parameters=_said({"type": "object"}, "`binary_data`; `classification: N` for the N best classes"),
+        parameters=_described({"type": "object"}, "`binary_data`; `classification: N` for the N best classes"),
     ),
     "InferRequest": _object(
         "Tensors in; raw ones follow the JSON, whose length `Inference-Header-Content-Length` says.",
         ("inputs",),
-        id=_said(_TEXT, "yours, in the answer"),
+        id=_described(_TEXT, "yours, in the answer"),
         inputs=_list(ref("InferTensor"), "the inputs"),
         outputs=_list(ref("WantedOutput"), "those that are wanted; left out: all"),
-        parameters=_said(
+        parameters=_described(
             {"type": "object"},
             "`timeout` (µs), `priority`, `binary_data_output`, `signature_name`; `params`: the model's",
         ),
@@ -159,9 +159,9 @@ SCHEMAS: dict[str, Schema] = {
     "InferAnswer": _object(
         "Tensors out.",
         ("model_name", "model_version", "outputs"),
-        id=_said(_TEXT, "the request's"),
-        model_name=_said(_TEXT, "the deployment's name"),
-        model_version=_said(_TEXT, "number of the version that answered"),
+        id=_described(_TEXT, "the request's"),
+        model_name=_described(_TEXT, "the deployment's name"),
+        model_version=_described(_TEXT, "number of the version that answered"),
         outputs=_list(ref("InferTensor"), "the outputs"),
         parameters=_PARAMETERS,
     ),
@@ -170,31 +170,31 @@ SCHEMAS: dict[str, Schema] = {
         "description": "Members that name inputs are inputs, others parameters. A value is one row unless it is nested "
         "as deep as the input has dimensions.",
         "additionalProperties": True,
-        "properties": {"id": _said(_TEXT, "yours, in the answer"), "parameters": _PARAMETERS},
+        "properties": {"id": _described(_TEXT, "yours, in the answer"), "parameters": _PARAMETERS},
     },
     "GenerateAnswer": {
         "type": "object",
         "description": "Outputs by name as plain values.",
         "additionalProperties": True,
         "properties": {
-            "id": _said(_TEXT, "the request's"),
-            "model_name": _said(_TEXT, "the deployment's name"),
-            "model_version": _said(_TEXT, "number of the version that answered"),
+            "id": _described(_TEXT, "the request's"),
+            "model_name": _described(_TEXT, "the deployment's name"),
+            "model_version": _described(_TEXT, "number of the version that answered"),
         },
     },
     "ServerMetadata": _object(
         "The server, as the protocol tells it.",
         ("name", "version", "extensions"),
-        name=_said(_TEXT, "`bms`"),
-        version=_said(_TEXT, "of the program"),
+        name=_described(_TEXT, "`bms`"),
+        version=_described(_TEXT, "of the program"),
         extensions=_list(_TEXT, "extensions of the protocol that are offered"),
     ),
     "OipModel": _object(
         "A model's inputs and outputs, as the protocol tells them.",
         ("name", "platform", "inputs", "outputs"),
-        name=_said(_TEXT, "the deployment's name"),
+        name=_described(_TEXT, "the deployment's name"),
         versions=_list(_TEXT, "numbers of the versions that are served"),
-        platform=_said(_TEXT, "what runs it"),
+        platform=_described(_TEXT, "what runs it"),
         inputs=_list({"type": "object"}, "name, datatype and shape; -1 is a free dimension"),
         outputs=_list({"type": "object"}, "the same of the outputs"),
     ),
@@ -202,9 +202,9 @@ SCHEMAS: dict[str, Schema] = {
         "type": "object",
         "description": "Whether it is ready: 200 if so, else 503.",
         "properties": {
-            "live": _said({"type": "boolean"}, "whether the process answers"),
-            "ready": _said({"type": "boolean"}, "whether requests can be answered"),
-            "name": _said(_TEXT, "the deployment's name"),
+            "live": _described({"type": "boolean"}, "whether the process answers"),
+            "ready": _described({"type": "boolean"}, "whether requests can be answered"),
+            "name": _described(_TEXT, "the deployment's name"),
         },
     },
     "Statistics": _object(
@@ -216,12 +216,12 @@ SCHEMAS: dict[str, Schema] = {
     "IndexRequest": {
         "type": "object",
         "description": "Which are listed.",
-        "properties": {"ready": _said({"type": "boolean"}, "only those that can be asked")},
+        "properties": {"ready": _described({"type": "boolean"}, "only those that can be asked")},
     },
     "RepositoryRequest": {
         "type": "object",
         "description": "As clients of the protocol send it.",
-        "properties": {"parameters": _said({"type": "object"}, "none is needed")},
+        "properties": {"parameters": _described({"type": "object"}, "none is needed")},
     },
     "Anything": {"type": "object", "description": "As the protocol says.", "additionalProperties": True},
 }

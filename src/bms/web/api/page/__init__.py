@@ -1,1 +1,1 @@
-"""`/docs`: the API's description for people, a page of our own that fetches nothing from elsewhere."""
+"""The page `/docs`, which shows the API's description; it fetches nothing from other servers."""

@@ -1,4 +1,4 @@
-"""The page's files over HTTP, with a policy that lets it load these and the description, and nothing else."""
+"""Serves the page's files, with a content security policy that allows these and the description alone."""
 
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
@@ -28,7 +28,7 @@ HEADERS = {
 
 
 def routes() -> list[Route]:
-    """Open to all, as the description is."""
+    """Returns the page's routes; open to all, as the description is."""
     return [Route(AT + path, _serve(*file), methods=["GET"]) for path, file in _FILES.items()]
 
 

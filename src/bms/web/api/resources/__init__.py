@@ -1,1 +1,1 @@
-"""The endpoints, a file per resource. `repository` alone has paths of another protocol."""
+"""The endpoints of the API, a file per resource. `repository` alone has paths of another protocol."""

@@ -1,15 +1,15 @@
-"""The audit over HTTP: who changed what, newest first."""
+"""Audit endpoints: who changed what, newest first."""
 
 from bms.api_types.audit import AuditEntry
 from bms.api_types.pages import Page
 from bms.control.audit.service import AuditService
 from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
-from bms.web.api.shown.audit import entry
-from bms.web.api.shown.pages import page
+from bms.web.api.views.audit import entry
+from bms.web.api.views.pages import page
 
 
 class AuditListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`name` is an event's, e.g. `key.revoked`; `subject` the id or name of the thing."""
+    """Query parameters: `name` is an event's, e.g. `key.revoked`; `subject` the id or name of what changed."""
 
     name: str | None = None
     subject: str | None = None

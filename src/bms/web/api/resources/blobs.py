@@ -1,4 +1,4 @@
-"""Blobs over HTTP: contents sent by digest, before whatever names them."""
+"""Blob endpoints: contents uploaded by digest, before a tree refers to them."""
 
 from collections.abc import AsyncIterator
 
@@ -12,7 +12,7 @@ from bms.core.errors import InvalidArgument, NotFound, PayloadTooLarge
 from bms.core.workloads.resources import size_text
 from bms.web.api.dispatch import body_chunks
 from bms.web.api.endpoint import ApiCall, Endpoint
-from bms.web.api.shown import blobs as shown
+from bms.web.api.views import blobs as view
 
 MAX_BLOB = 20 << 30
 
@@ -28,13 +28,13 @@ def endpoints(objects: ObjectStore, max_blob: int = MAX_BLOB) -> list[Endpoint]:
         return Response(headers={"content-length": str(blob.size), "etag": f'"{digest}"'})
 
     async def put(call: ApiCall[bytes]) -> Response:
-        """Verified while it streams; a content that is there already is read and checked all the same, which
-        keeps it from being collected as old before it is named."""
+        """Verifies the content while it streams; a blob that is stored already is read and checked all the same, which
+        keeps it from being collected as old before a tree refers to it."""
         tenant, digest = call.principal.tenant, check_digest(call.path["digest"])
         _check_length(call.request.headers.get("content-length"), max_blob)
         before = await objects.stat(tenant, digest)
         blob = await objects.put(tenant, _limited(body_chunks(call.request), max_blob), digest)
-        return _stored(shown.blob(blob), 200 if before else 201)
+        return _stored(view.blob(blob), 200 if before else 201)
 
     blob = "/blobs/{digest}"
     return [
@@ -49,7 +49,7 @@ def _stored(blob: Blob, status: int) -> Response:
 
 
 def _check_length(declared: str | None, limit: int) -> None:
-    """Refuses by what the client says before anything is read."""
+    """Raises for a content length over the limit, before anything is read."""
     if declared is None:
         return
     if not (declared.isascii() and declared.isdecimal()):

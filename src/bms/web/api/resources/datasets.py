@@ -1,4 +1,4 @@
-"""Data sets over HTTP."""
+"""Data set endpoints."""
 
 from starlette.responses import Response
 
@@ -10,17 +10,17 @@ from bms.control.datasets.nouns import ImportRequest, Source
 from bms.control.datasets.service import DatasetService
 from bms.control.platform.objects import ObjectStore
 from bms.core.errors import InvalidArgument
-from bms.core.formats.reading import Reading
+from bms.core.formats.text_options import Reading
 from bms.web.api.as_noun import as_noun
 from bms.web.api.downloads import download
 from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
-from bms.web.api.shown import blobs
-from bms.web.api.shown import datasets as shown
-from bms.web.api.shown.pages import page
+from bms.web.api.views import blobs
+from bms.web.api.views import datasets as view
+from bms.web.api.views.pages import page
 
 
 class DatasetVersionListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Deleted versions are left out unless `all` asks for them."""
+    """Query parameters. Deleted versions are left out unless `all` asks for them."""
 
     all: bool = False
 
@@ -31,26 +31,26 @@ def endpoints(service: DatasetService, deletion: DatasetDeletion, objects: Objec
         started = await service.start_import(
             by.tenant, by.user, call.path["dataset"], _request(body), description=body.description
         )
-        return shown.version(started)
+        return view.version(started)
 
     async def datasets(call: ApiCall[None]) -> Page[ListedDataset]:
-        return page(await service.datasets(call.principal.tenant, listing(call)), shown.listed)
+        return page(await service.datasets(call.principal.tenant, listing(call)), view.listed)
 
     async def dataset(call: ApiCall[None]) -> Dataset:
-        return shown.dataset(await service.dataset(call.principal.tenant, call.path["dataset"]))
+        return view.dataset(await service.dataset(call.principal.tenant, call.path["dataset"]))
 
     async def versions(call: ApiCall[None]) -> Page[DatasetVersion]:
         tenant, name = call.principal.tenant, call.path["dataset"]
-        return page(await service.versions(tenant, name, listing(call), every=call.query.all), shown.version)
+        return page(await service.versions(tenant, name, listing(call), every=call.query.all), view.version)
 
     async def version(call: ApiCall[None]) -> DatasetVersion:
-        return shown.version(await service.version(call.principal.tenant, call.path["dataset"], _number(call)))
+        return view.version(await service.version(call.principal.tenant, call.path["dataset"], _number(call)))
 
     async def delete(call: ApiCall[None]) -> Dataset:
-        return shown.dataset(await deletion.delete(call.principal, call.path["dataset"], call.if_match))
+        return view.dataset(await deletion.delete(call.principal, call.path["dataset"], call.if_match))
 
     async def delete_version(call: ApiCall[None]) -> DatasetVersion:
-        return shown.version(await deletion.delete_version(call.principal, call.path["dataset"], _number(call)))
+        return view.version(await deletion.delete_version(call.principal, call.path["dataset"], _number(call)))
 
     async def statistics(call: ApiCall[None]) -> dict[str, object]:
         return await service.statistics(call.principal.tenant, call.path["dataset"], _number(call))
@@ -84,7 +84,7 @@ def endpoints(service: DatasetService, deletion: DatasetDeletion, objects: Objec
 
 
 def _request(body: StartImport) -> ImportRequest:
-    """Raises InvalidArgument."""
+    """Builds the request of an import. Raises InvalidArgument."""
     return ImportRequest(
         source=as_noun(body.source, Source, "source"),
         label=body.label,

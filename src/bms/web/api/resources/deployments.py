@@ -1,4 +1,4 @@
-"""Deployments over HTTP."""
+"""Deployment endpoints."""
 
 from bms.api_types.deployments import (
     CreateDeployment,
@@ -18,51 +18,53 @@ from bms.core.workloads.programs import Batching
 from bms.core.workloads.resources import Resources
 from bms.web.api.as_noun import as_noun
 from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
-from bms.web.api.shown import deployments as shown
-from bms.web.api.shown.pages import page
+from bms.web.api.views import deployments as view
+from bms.web.api.views.pages import page
 
 DEFAULT_ALIAS = "production"
 
 
 class DeploymentListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Query parameters of a listing of deployments."""
+
     model: str | None = None
 
 
 def endpoints(service: DeploymentService, views: DeploymentViews) -> list[Endpoint]:
     async def create(call: ApiCall[CreateDeployment]) -> Deployment:
         body = call.body
-        return shown.deployment(await service.create(call.principal, body.name, _spec(body), force=body.force))
+        return view.deployment(await service.create(call.principal, body.name, _spec(body), force=body.force))
 
     async def deployments(call: ApiCall[None]) -> Page[ListedDeployment]:
-        return page(await views.page(call.principal.tenant, listing(call), call.query.model), shown.listed)
+        return page(await views.page(call.principal.tenant, listing(call), call.query.model), view.listed)
 
     async def deployment(call: ApiCall[None]) -> Deployment:
-        return shown.deployment(await service.get(call.principal.tenant, call.path["deployment"]))
+        return view.deployment(await service.get(call.principal.tenant, call.path["deployment"]))
 
     async def deploy(call: ApiCall[Deploy]) -> Deployment:
         name, body = call.path["deployment"], call.body
         deployed = await service.deploy(call.principal, name, _spec(body), call.if_match, force=body.force)
-        return shown.deployment(deployed)
+        return view.deployment(deployed)
 
     async def delete(call: ApiCall[None]) -> Deployment:
-        return shown.deployment(await service.delete(call.principal, call.path["deployment"], call.if_match))
+        return view.deployment(await service.delete(call.principal, call.path["deployment"], call.if_match))
 
     async def rollback(call: ApiCall[Rollback]) -> Deployment:
         name, to = call.path["deployment"], call.body.to
-        return shown.deployment(await service.rollback(call.principal, name, to, call.if_match))
+        return view.deployment(await service.rollback(call.principal, name, to, call.if_match))
 
     async def stop(call: ApiCall[None]) -> Deployment:
-        return shown.deployment(await service.stop(call.principal, call.path["deployment"], call.if_match))
+        return view.deployment(await service.stop(call.principal, call.path["deployment"], call.if_match))
 
     async def start(call: ApiCall[None]) -> Deployment:
-        return shown.deployment(await service.start(call.principal, call.path["deployment"], call.if_match))
+        return view.deployment(await service.start(call.principal, call.path["deployment"], call.if_match))
 
     async def revisions(call: ApiCall[None]) -> Page[DeploymentRevision]:
         name = call.path["deployment"]
-        return page(await service.revisions(call.principal.tenant, name, listing(call)), shown.revision)
+        return page(await service.revisions(call.principal.tenant, name, listing(call)), view.revision)
 
     async def status(call: ApiCall[None]) -> DeploymentStatus:
-        return shown.status(await views.status(call.principal.tenant, call.path["deployment"]))
+        return view.status(await views.status(call.principal.tenant, call.path["deployment"]))
 
     listed = Page[ListedDeployment]
     read, write, one = "deployments:read", "deployments:write", "/deployments/{deployment}"
@@ -92,7 +94,7 @@ def endpoints(service: DeploymentService, views: DeploymentViews) -> list[Endpoi
 
 
 def _spec(body: Deploy) -> DeploymentSpec:
-    """Raises InvalidArgument for a contradiction, and for what is out of range."""
+    """Builds the spec of a deployment. Raises InvalidArgument for a contradiction, and for what is out of range."""
     return DeploymentSpec(
         model=body.model,
         targets=_targets(body),

@@ -1,4 +1,4 @@
-"""Environments over HTTP: look, follow a build, take the lock, remove what nobody needs."""
+"""Environment endpoints: inspect, follow a build, fetch the lock file, remove what nobody needs."""
 
 from starlette.responses import Response
 
@@ -7,16 +7,16 @@ from bms.api_types.pages import Page
 from bms.control.environments.service import EnvironmentService
 from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
 from bms.web.api.log_pieces import LogPlace, log_piece, offset_of, plain_text
-from bms.web.api.shown import environments as shown
-from bms.web.api.shown.pages import page
+from bms.web.api.views import environments as view
+from bms.web.api.views.pages import page
 
 
 def endpoints(service: EnvironmentService) -> list[Endpoint]:
     async def environments(call: ApiCall[None]) -> Page[Environment]:
-        return page(await service.page(call.principal, listing(call)), shown.environment)
+        return page(await service.page(call.principal, listing(call)), view.environment)
 
     async def environment(call: ApiCall[None]) -> Environment:
-        return shown.environment(await service.get(call.principal, call.path["environment"]))
+        return view.environment(await service.get(call.principal, call.path["environment"]))
 
     async def lock(call: ApiCall[None]) -> Response:
         return plain_text(await service.lock(call.principal, call.path["environment"]))
@@ -26,13 +26,20 @@ def endpoints(service: EnvironmentService) -> list[Endpoint]:
         return log_piece(piece.content, piece.next, environment_state=piece.state)
 
     async def prune(call: ApiCall[None]) -> Pruned:
-        return shown.pruned(await service.prune(call.principal))
+        return view.pruned(await service.prune(call.principal))
 
     one, read = "/environments/{environment}", "environments:read"
-    views, view = Page[Environment], Environment
     return [
-        Endpoint("GET", "/environments", read, environments, "Those one's models and jobs use", views, query=Listing),
-        Endpoint("GET", one, read, environment, "One environment, by its digest", view),
+        Endpoint(
+            "GET",
+            "/environments",
+            read,
+            environments,
+            "Those one's models and jobs use",
+            Page[Environment],
+            query=Listing,
+        ),
+        Endpoint("GET", one, read, environment, "One environment, by its digest", Environment),
         Endpoint("GET", one + "/lock", read, lock, "The lock file it was installed from", bytes, media="text/plain"),
         Endpoint(
             "GET", one + "/log", read, log, "A piece of what its build says", bytes, query=LogPlace, media="text/plain"

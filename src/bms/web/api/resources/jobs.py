@@ -1,4 +1,5 @@
-"""Jobs over HTTP: look, cancel, repeat, follow the log, fetch what was made. What starts them is elsewhere."""
+"""Job endpoints: inspect, cancel, repeat, follow the log, download outputs. What starts jobs is in `training` and
+`datasets`."""
 
 import msgspec
 from starlette.responses import Response
@@ -12,19 +13,21 @@ from bms.control.platform.objects import ObjectStore
 from bms.web.api.downloads import download, file_of
 from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
 from bms.web.api.log_pieces import LogPlace, log_piece, not_negative, offset_of
-from bms.web.api.shown import blobs
-from bms.web.api.shown import jobs as shown
-from bms.web.api.shown.pages import page
+from bms.web.api.views import blobs
+from bms.web.api.views import jobs as view
+from bms.web.api.views.pages import page
 
 
 class JobListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Query parameters of a listing of jobs."""
+
     state: JobState | None = None
     kind: str | None = None
     subject: str | None = None
 
 
 class EventsPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`after` is the number of events read so far."""
+    """Query parameters: `after` is the number of events read so far."""
 
     after: int = 0
 
@@ -35,18 +38,18 @@ def endpoints(service: JobService, objects: ObjectStore) -> list[Endpoint]:
         found = await service.jobs(
             call.principal.tenant, listing(call), state=query.state, kind=query.kind, subject=query.subject
         )
-        return page(found, shown.job)
+        return page(found, view.job)
 
     async def job(call: ApiCall[None]) -> Job:
-        return shown.job(await service.get(call.principal.tenant, call.path["job"]))
+        return view.job(await service.get(call.principal.tenant, call.path["job"]))
 
     async def cancel(call: ApiCall[None]) -> Job:
         by = call.principal
-        return shown.job(await service.cancel(by.tenant, by.user, call.path["job"]))
+        return view.job(await service.cancel(by.tenant, by.user, call.path["job"]))
 
     async def retry(call: ApiCall[None]) -> Job:
         by = call.principal
-        return shown.job(await service.retry(by.tenant, by.user, call.path["job"]))
+        return view.job(await service.retry(by.tenant, by.user, call.path["job"]))
 
     async def log(call: ApiCall[None]) -> Response:
         part = await service.log(call.principal.tenant, call.path["job"], offset_of(call))
@@ -55,7 +58,7 @@ def endpoints(service: JobService, objects: ObjectStore) -> list[Endpoint]:
     async def events(call: ApiCall[None]) -> list[JobEvent]:
         after = not_negative("after", call.query.after)
         found = await service.events(call.principal.tenant, call.path["job"], after)
-        return [shown.event(each) for each in found]
+        return [view.event(each) for each in found]
 
     async def files(call: ApiCall[None]) -> FileTree:
         return blobs.tree(await service.output(call.principal.tenant, call.path["job"]))

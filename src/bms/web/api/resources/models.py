@@ -1,4 +1,4 @@
-"""Models, their versions and aliases over HTTP."""
+"""Endpoints of models, their versions and aliases."""
 
 import base64
 
@@ -25,19 +25,21 @@ from bms.core.workloads.environments import EnvironmentSpec
 from bms.web.api.as_noun import as_noun
 from bms.web.api.downloads import download
 from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
-from bms.web.api.shown import blobs, gates, models, versions
-from bms.web.api.shown.pages import page
+from bms.web.api.views import blobs, gates, models, versions
+from bms.web.api.views.pages import page
 
 READ, WRITE = "models:read", "models:write"
 
 
 class ModelListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Query parameters of a listing of models."""
+
     prefix: str = ""
     search: str = ""
 
 
 class VersionListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Unfinished uploads and deleted versions are left out unless `state` or `all` asks for them."""
+    """Query parameters. Unfinished uploads and deleted versions are left out unless `state` or `all` asks for them."""
 
     state: VersionState | None = None
     all: bool = False
@@ -191,7 +193,7 @@ def _of_aliases(service: AliasService) -> list[Endpoint]:
 
 
 def _new(body: CreateVersion) -> NewVersion:
-    """Raises InvalidArgument for a word that there is not."""
+    """Builds the request for a new version. Raises InvalidArgument for an unknown word."""
     return NewVersion(
         runtime=body.runtime,
         signatures=as_noun(body.signatures, dict[str, Signature], "signatures"),
@@ -217,5 +219,5 @@ def _version(call: ApiCall[None]) -> tuple[str, int]:
 
 
 def _repr_digest(digest: str) -> str:
-    """The digest as HTTP writes it (RFC 9530)."""
+    """Returns the digest as HTTP writes it (RFC 9530)."""
     return f"sha-256=:{base64.b64encode(bytes.fromhex(digest.removeprefix('sha256:'))).decode()}:"

@@ -1,15 +1,15 @@
-"""Reactions that did not go well over HTTP, for the operator: look, try again, forget."""
+"""Endpoints of failed reactions to events, for the operator: list, retry, drop."""
 
 from bms.api_types.pages import Page
 from bms.api_types.reactions import Reaction
 from bms.control.monitoring.reactions import MAY, ReactionService
 from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
-from bms.web.api.shown.pages import page
-from bms.web.api.shown.reactions import reaction
+from bms.web.api.views.pages import page
+from bms.web.api.views.reactions import reaction
 
 
 class ReactionListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`state` is `waiting` or `dead`."""
+    """Query parameters: `state` is `waiting` or `dead`."""
 
     state: str | None = None
 

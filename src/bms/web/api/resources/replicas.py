@@ -1,4 +1,4 @@
-"""Replicas of a deployment over HTTP: which there are and were, and what each of them said."""
+"""Replica endpoints of a deployment: present and past replicas, and their logs."""
 
 from starlette.responses import Response
 
@@ -6,7 +6,7 @@ from bms.api_types.replicas import Replica
 from bms.control.deployments.logs import ReplicaLogService
 from bms.web.api.endpoint import ApiCall, Endpoint
 from bms.web.api.log_pieces import LogPlace, log_piece, offset_of
-from bms.web.api.shown.replicas import replica
+from bms.web.api.views.replicas import replica
 
 
 def endpoints(service: ReplicaLogService) -> list[Endpoint]:

@@ -16,7 +16,8 @@ MODEL = "/v2/repository/models/{deployment}"
 
 
 class RepositoryCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What clients of the protocol send. `unload_dependents` is taken, since nothing depends on a deployment."""
+    """The body that clients of the protocol send. `unload_dependents` is accepted, since nothing depends on a
+    deployment."""
 
     parameters: dict[str, Any] = {}
     repository_name: str | None = None
@@ -25,14 +26,14 @@ class RepositoryCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 def endpoints(repository: ModelRepository) -> list[Endpoint]:
     async def load(call: ApiCall[RepositoryCall]) -> Response:
         name = call.path["deployment"]
-        with _told("load", name):
+        with _triton_errors("load", name):
             _refuse_content(call.body.parameters)
             await repository.load(call.principal, name, _wait_s(call))
         return _done()
 
     async def unload(call: ApiCall[RepositoryCall]) -> Response:
         name = call.path["deployment"]
-        with _told("unload", name):
+        with _triton_errors("unload", name):
             await repository.unload(call.principal, name, _wait_s(call))
         return _done()
 
@@ -44,8 +45,8 @@ def endpoints(repository: ModelRepository) -> list[Endpoint]:
 
 
 @contextlib.contextmanager
-def _told(verb: str, name: str) -> Iterator[None]:
-    """Errors in the words that Triton's clients look for."""
+def _triton_errors(verb: str, name: str) -> Iterator[None]:
+    """Translates errors into the texts that Triton's clients look for."""
     try:
         yield
     except BmsError as error:
@@ -53,7 +54,7 @@ def _told(verb: str, name: str) -> Iterator[None]:
 
 
 def _wait_s(call: ApiCall[RepositoryCall]) -> float:
-    """How long the caller waits for the end, in seconds."""
+    """Returns how long the caller waits for the end, in seconds."""
     given = call.request.headers.get("x-request-timeout")
     if given is None:
         return MOST_WAIT_S
@@ -72,7 +73,7 @@ def _done() -> Response:
 
 def _refuse_content(parameters: dict[str, Any]) -> None:
     if any(name.startswith("file:") for name in parameters):
-        raise Unimplemented("models are brought by `bms model push` or the API's versions, not by loading them")
+        raise Unimplemented("models are added by `bms model push` or as versions by the API, not by loading them")
     if "config" in parameters:
         raise Unimplemented(
             "a configuration is not taken here: a version says its own when it is pushed (`bms model push "

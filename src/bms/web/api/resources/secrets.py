@@ -1,20 +1,20 @@
-"""Secrets over HTTP: set, list, delete. No path gives a value."""
+"""Secret endpoints: set, list, delete. No path returns a value."""
 
 from bms.api_types.pages import Page
 from bms.api_types.secrets import Secret, SetSecret
 from bms.control.secrets.service import SecretService
 from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
-from bms.web.api.shown import secrets as shown
-from bms.web.api.shown.pages import page
+from bms.web.api.views import secrets as view
+from bms.web.api.views.pages import page
 
 
 def endpoints(service: SecretService) -> list[Endpoint]:
     async def put(call: ApiCall[SetSecret]) -> Secret:
         body = call.body
-        return shown.secret(await service.put(call.principal, call.path["secret"], body.value, body.hosts))
+        return view.secret(await service.put(call.principal, call.path["secret"], body.value, body.hosts))
 
     async def secrets(call: ApiCall[None]) -> Page[Secret]:
-        return page(await service.secrets(call.principal, listing(call)), shown.secret)
+        return page(await service.secrets(call.principal, listing(call)), view.secret)
 
     async def delete(call: ApiCall[None]) -> None:
         await service.delete(call.principal, call.path["secret"])

@@ -1,4 +1,4 @@
-"""Tenants, users and keys over HTTP."""
+"""Endpoints of tenants, users and keys."""
 
 from collections.abc import Awaitable, Callable
 
@@ -11,29 +11,32 @@ from bms.api_types.users import ChangeUser, CreateUser, Identity, User
 from bms.control.tenants.deletion import TenantDeletion
 from bms.control.tenants.service import TenantService
 from bms.web.api.endpoint import ApiCall, Endpoint, Listing, listing
-from bms.web.api.shown import tenants as shown
-from bms.web.api.shown.pages import page
+from bms.web.api.views import tenants as view
+from bms.web.api.views.pages import page
 
 
 class TenantListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Deleted tenants are left out unless `all` asks for them."""
+    """Query parameters. Deleted tenants are left out unless `all` asks for them."""
 
     all: bool = False
 
 
 class Deleting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`force` ends what serves and runs, and takes even the last who could administer a tenant."""
+    """Query parameters: `force` ends what serves and runs, and removes even the last user who could administer a
+    tenant."""
 
     force: bool = False
 
 
 class Revocation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`force` also where it is the last key with which anybody could administer the tenant."""
+    """Query parameters: `force` revokes also the last key with which anybody could administer the tenant."""
 
     force: bool = False
 
 
 class KeyListing(Listing, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Query parameters of a listing of keys."""
+
     user: str | None = None
 
 
@@ -42,11 +45,11 @@ Told = Callable[[], Awaitable[object]]
 
 
 async def _nobody_to_tell() -> None:
-    """Where there are no gateways."""
+    """Does nothing: there are no gateways to wait for."""
 
 
 def _nothing() -> None:
-    """Where nobody removes what a tenant owned."""
+    """Does nothing: no other feature has to remove what a tenant owned."""
 
 
 def endpoints(
@@ -55,34 +58,34 @@ def endpoints(
     told: Told = _nobody_to_tell,
     deleted: Callable[[], None] = _nothing,
 ) -> list[Endpoint]:
-    """`deleted` is told when there is a tenant to be removed."""
+    """Returns the endpoints; `deleted` is called when a tenant is to be removed."""
 
     async def who(call: ApiCall[None]) -> Identity:
-        return shown.identity(call.principal)
+        return view.identity(call.principal)
 
     async def create_tenant(call: ApiCall[CreateTenant]) -> NewTenant:
-        return shown.new_tenant(await service.create_tenant(call.principal, call.body.id, call.body.owner))
+        return view.new_tenant(await service.create_tenant(call.principal, call.body.id, call.body.owner))
 
     async def tenants(call: ApiCall[None]) -> Page[Tenant]:
-        return page(await service.tenants(call.principal, listing(call), every=call.query.all), shown.tenant)
+        return page(await service.tenants(call.principal, listing(call), every=call.query.all), view.tenant)
 
     async def tenant(call: ApiCall[None]) -> Tenant:
-        return shown.tenant(await deletion.tenant(call.principal, call.path["tenant"]))
+        return view.tenant(await deletion.tenant(call.principal, call.path["tenant"]))
 
     async def delete_tenant(call: ApiCall[None]) -> Tenant:
         gone = await deletion.delete_tenant(call.principal, call.path["tenant"], force=call.query.force)
         deleted()
         await told()
-        return shown.tenant(gone)
+        return view.tenant(gone)
 
     async def create_user(call: ApiCall[CreateUser]) -> User:
-        return shown.user(await service.create_user(call.principal, call.body.name, call.body.role))
+        return view.user(await service.create_user(call.principal, call.body.name, call.body.role))
 
     async def users(call: ApiCall[None]) -> Page[User]:
-        return page(await service.users(call.principal, listing(call)), shown.user)
+        return page(await service.users(call.principal, listing(call)), view.user)
 
     async def user(call: ApiCall[None]) -> User:
-        return shown.user(await service.user(call.principal, call.path["user"]))
+        return view.user(await service.user(call.principal, call.path["user"]))
 
     async def change_user(call: ApiCall[ChangeUser]) -> User:
         body = call.body
@@ -94,12 +97,12 @@ def endpoints(
             revision=call.if_match,
             force=body.force,
         )
-        return shown.user(changed)
+        return view.user(changed)
 
     async def delete_user(call: ApiCall[None]) -> User:
         gone = await deletion.delete_user(call.principal, call.path["user"], force=call.query.force)
         await told()
-        return shown.user(gone)
+        return view.user(gone)
 
     async def create_key(call: ApiCall[CreateKey]) -> NewKey:
         body = call.body
@@ -113,18 +116,18 @@ def endpoints(
             burst=body.burst,
         )
         await told()
-        return shown.new_key(made)
+        return view.new_key(made)
 
     async def keys(call: ApiCall[None]) -> Page[Key]:
-        return page(await service.keys(call.principal, listing(call), call.query.user), shown.key)
+        return page(await service.keys(call.principal, listing(call), call.query.user), view.key)
 
     async def key(call: ApiCall[None]) -> Key:
-        return shown.key(await service.key(call.principal, call.path["key"]))
+        return view.key(await service.key(call.principal, call.path["key"]))
 
     async def revoke_key(call: ApiCall[None]) -> Key:
         revoked = await service.revoke_key(call.principal, call.path["key"], force=call.query.force)
         await told()
-        return shown.key(revoked)
+        return view.key(revoked)
 
     return [
         Endpoint("GET", "/whoami", "tenants:read", who, "Who this key acts as", Identity),

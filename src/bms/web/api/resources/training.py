@@ -1,4 +1,4 @@
-"""Training, conversion and evaluation over HTTP: what starts jobs."""
+"""Endpoints that start jobs: training, conversion and evaluation."""
 
 from bms.api_types.jobs import Convert, Evaluation, Job, Training
 from bms.api_types.pages import Page
@@ -12,8 +12,8 @@ from bms.core.workloads.environments import EnvironmentSpec
 from bms.core.workloads.resources import Resources
 from bms.web.api.as_noun import as_noun
 from bms.web.api.endpoint import ApiCall, Endpoint
-from bms.web.api.shown.jobs import evaluation, job
-from bms.web.api.shown.recipes import recipe
+from bms.web.api.views.jobs import evaluation, job
+from bms.web.api.views.recipes import recipe
 
 
 def endpoints(training: TrainingService, conversion: ConversionService, gates: Gates) -> list[Endpoint]:
@@ -46,7 +46,7 @@ def endpoints(training: TrainingService, conversion: ConversionService, gates: G
 
 
 def _training(body: Training) -> nouns.Training:
-    """Raises InvalidArgument for limits that are none."""
+    """Builds the request of a training. Raises InvalidArgument for impossible limits."""
     environment, resources = body.environment, body.resources
     return nouns.Training(
         recipe=body.recipe,

@@ -12,7 +12,8 @@ _LARGE = 1 << 16  # bytes
 
 
 class RpcCall:
-    """Mutable, without ceremony: it is made once per call on the hot path. Nothing is written once it is `over`."""
+    """One gRPC call: its messages, and the ways to answer it. Mutable, a plain class: it is made once per call on the
+    hot path. Nothing is written once it is `over`."""
 
     __slots__ = (
         "caller", "deadline", "head", "id", "kept", "over", "read_on", "reader", "size", "started", "state", "stream",
@@ -36,7 +37,7 @@ class RpcCall:
         self.state: object = None  # the method's own
 
     def respond(self, message: bytes, fields: bytes = b"") -> None:
-        """The whole answer: one message and success. `fields` are more of its head, encoded."""
+        """Sends the whole answer: one message and success. `fields` are more of its head, encoded."""
         if not self.over:
             self.close()
             stream, writer = self.stream, self.stream.writer
@@ -52,7 +53,7 @@ class RpcCall:
             writer.end(stream, OK_TAIL)
 
     def send(self, message: bytes) -> None:
-        """One message of many."""
+        """Sends one message of many."""
         if not self.over:
             if not self.started:
                 self.started = True
@@ -60,32 +61,32 @@ class RpcCall:
             self.stream.writer.data(self.stream, framed(message))
 
     def finish(self) -> None:
-        """Success, after all that was sent."""
+        """Ends the call with success, after all that was sent."""
         if not self.over:
             self.close()
             self.stream.writer.end(self.stream, OK_TAIL if self.started else answer_head(self.id) + OK_TAIL)
 
     def fail(self, error: BmsError) -> None:
-        """The error, after all that was sent."""
+        """Ends the call with the error, after all that was sent."""
         if not self.over:
             self.close()
             tail = error_tail(error) if self.started else error_only(self.id, error)
             self.stream.writer.end(self.stream, tail)
 
     def close(self) -> None:
-        """Nothing more is given or taken."""
+        """Stops taking messages and sending answers."""
         self.over = True
         if self.kept:
             self.keep(0)
             self.reader = None
 
     def keep(self, size: int) -> None:
-        """Counts what is kept of this call on its connection."""
+        """Counts the bytes that are buffered for this call on its connection."""
         self.stream.table.buffered += size - self.kept
         self.kept = size
 
     def hold(self, yes: bool) -> None:
-        """Takes no more messages until told so: what comes is kept, up to the stream's window."""
+        """Stops or resumes taking messages: what comes meanwhile is buffered, up to the stream's window."""
         if yes != self.stream.held:
             self.stream.table.hold(self.stream, yes)
             if not yes:
@@ -93,5 +94,5 @@ class RpcCall:
 
     @property
     def congested(self) -> bool:
-        """Whether messages wait for the client to take them; `writable` is told when none does."""
+        """Whether messages wait for the client to take them; `writable` is called when none does."""
         return bool(self.stream.queue)

@@ -1,4 +1,4 @@
-"""What a gRPC call's head asks, understood once for all calls that come with the same head."""
+"""The head of a gRPC call, parsed once for all calls that come with the same head."""
 
 import re
 
@@ -15,8 +15,8 @@ _ONCE = frozenset((b"authorization", b"x-api-key", b"content-type", b"grpc-timeo
 
 
 class CallHead:
-    """`status` is an HTTP status for what is no gRPC call, else 200. `error` is what to answer at once. `known` says
-    whether there is a method at the head's path."""
+    """A parsed head. `status` is an HTTP status for what is no gRPC call, else 200. `error` is what to answer at once.
+    `known` says whether there is a method at the head's path."""
 
     __slots__ = ("api_key", "authorization", "encoding", "error", "memory", "request_id", "status", "timeout_s")
 
@@ -63,7 +63,7 @@ def speaks_grpc(head: Http2Head) -> bool:
 
 
 def read_timeout(value: bytes) -> float:
-    """Seconds. Raises InvalidArgument for what is no grpc-timeout."""
+    """Parses a grpc-timeout into seconds. Raises InvalidArgument."""
     found = _TIMEOUT.fullmatch(value)
     if found is None:
         raise InvalidArgument("grpc-timeout must be up to 8 digits and one of H, M, S, m, u, n")

@@ -1,4 +1,4 @@
-"""The host of a gateway's HTTP/2 connections: gRPC's calls, and what is none."""
+"""The handler of a gateway's HTTP/2 connections: gRPC calls, and other requests."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -13,8 +13,9 @@ from bms.web.inference.http2.table import Http2Handler
 
 
 class GrpcConnectionHandler:
-    """`connections` is the site's own set, which holds those of HTTP/1.1 too; `refused` counts by HTTP status; `others`
-    has the streams that are no gRPC, and is made with how many bytes one connection may keep there."""
+    """Makes HTTP/2 connections for accepted sockets. `connections` is the gateway's own set, which holds those of
+    HTTP/1.1 too; `refused` counts by HTTP status; `others` handles the streams that are not gRPC, and is made with how
+    many bytes one connection may buffer there."""
 
     def __init__(
         self,
@@ -42,12 +43,12 @@ class GrpcConnectionHandler:
         )
 
     def connection(self) -> asyncio.Protocol:
-        """A protocol for one accepted socket."""
+        """Returns a protocol for one accepted socket."""
         return Http2Connection(self)
 
 
 def of_http(limits: HttpLimits) -> Http2Limits:
-    """What a site allows over HTTP/1.1, for HTTP/2."""
+    """Translates the limits of HTTP/1.1 into those of HTTP/2."""
     return Http2Limits(
         header_bytes=limits.header_bytes,
         header_count=limits.header_count,

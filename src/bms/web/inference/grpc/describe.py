@@ -1,4 +1,4 @@
-"""The calls that ask no model: what is served, told to those who may call it, and health, told to all."""
+"""gRPC methods that ask no model: descriptions of what is served, for those who may call it, and health, for all."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,8 @@ from bms.web.inference.grpc.method import QuietMethod
 
 
 class DescribeMethod(QuietMethod):
-    """A call that is answered at once; `tell` makes the answer of the key (None where all may ask) and the request."""
+    """A method that is answered at once; `tell` makes the answer from the key (None where all may ask) and the
+    request."""
 
     def __init__(
         self, name: str, pipeline: Pipeline, tell: Callable[[KeyEntry | None, Any], bytes], *, public: bool
@@ -40,7 +41,8 @@ class DescribeMethod(QuietMethod):
 
 
 class GrpcDescriber:
-    """`ready` says whether a snapshot is there, `version` is this software's."""
+    """The descriptive methods of the Open Inference Protocol. `ready` says whether a snapshot is there, `version` is
+    this software's."""
 
     def __init__(self, pipeline: Pipeline, ready: Callable[[], bool], version: str) -> None:
         self._pipeline = pipeline
@@ -48,7 +50,7 @@ class GrpcDescriber:
         self._version = version
 
     def methods(self) -> dict[str, DescribeMethod]:
-        """By the names of the service's methods."""
+        """Returns the methods by their names in the service."""
         public: dict[str, Callable[[KeyEntry | None, Any], bytes]] = {
             "ServerLive": lambda key, request: models.server_live(),
             "ServerReady": lambda key, request: models.server_ready(self._ready()),
@@ -69,7 +71,7 @@ class GrpcDescriber:
         }
 
     def _model_ready(self, key: KeyEntry | None, request: Any) -> bytes:
-        """What isn't there isn't ready: an error is what clients raise on."""
+        """Answers ModelReady; a model that isn't there isn't ready: an error is what clients raise on."""
         number, alias = read_version(request.version)
         try:
             route = self._route(key, request.name)
@@ -113,7 +115,7 @@ class GrpcDescriber:
         return find_route(self._pipeline.index, key.tenant, name)
 
     def _version_of(self, key: KeyEntry | None, request: Any) -> tuple[Any, ServedVersion]:
-        """The deployment's entry and the version that is asked for, or one that takes traffic."""
+        """Returns the deployment's entry and the version that is asked for, or one that takes traffic."""
         assert key is not None
         number, alias = read_version(request.version)
         if number is not None or alias is not None:

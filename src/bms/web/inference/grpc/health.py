@@ -1,4 +1,4 @@
-"""grpc.health.v1: whether the server serves. Source: https://github.com/grpc/grpc/blob/master/doc/health-checking.md"""
+"""The gRPC health service, grpc.health.v1. Source: https://github.com/grpc/grpc/blob/master/doc/health-checking.md"""
 
 from collections.abc import Callable, Mapping
 
@@ -17,7 +17,7 @@ Services = Mapping[str, Callable[[], bool]]  # whether each service serves, by n
 
 
 def health_methods(services: Services) -> dict[bytes, Method]:
-    """Open to all, as health is over REST."""
+    """Returns the methods; open to all, as health is over REST."""
     path = f"/{SERVICE}/".encode()
     return {path + b"Check": _Check(services), path + b"List": _Listing(services), path + b"Watch": _Watch(services)}
 
@@ -30,6 +30,8 @@ def _status(services: Services, name: str) -> int:
 
 
 class _Check(QuietMethod):
+    """Answers the status once."""
+
     def __init__(self, services: Services) -> None:
         self._services = services
 
@@ -42,6 +44,8 @@ class _Check(QuietMethod):
 
 
 class _Listing(QuietMethod):
+    """Answers the status of all services."""
+
     def __init__(self, services: Services) -> None:
         self._services = services
 
@@ -51,7 +55,7 @@ class _Listing(QuietMethod):
 
 
 class _Watch(QuietMethod):
-    """Tells the status at once, and within a second of each change."""
+    """Sends the status at once, and within a second of each change."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

@@ -1,5 +1,5 @@
-"""ModelStreamInfer: every request of the stream is an exchange of its own, and one that fails does not end the stream,
-unless its client says so: by the metadata `triton_grpc_error: true` the first error is the call's status.
+"""The method ModelStreamInfer: every request of the stream is an exchange of its own, and one that fails does not end
+the stream, unless its client says so: by the metadata `triton_grpc_error: true` the first error is the call's status.
 
 Whole answers come in the order of their requests. The parts of a model that streams come as they are made; their id
 says whose they are.
@@ -25,9 +25,9 @@ _MOST_IN_FLIGHT = 64  # requests of one stream; it is read no further meanwhile
 _MOST_BEHIND = 4 << 20  # bytes of parts that wait for a client which takes them too slowly, beside the largest one
 
 
-class _Turn:
-    """The place of one request in its stream. `answer` None: not there yet; empty: there is nothing more to say. With
-    an `error` the stream ends here."""
+class _Slot:
+    """The place of one request in the order of its stream's answers. `answer` None: not there yet; empty: nothing more
+    follows. With an `error` the stream ends here."""
 
     __slots__ = ("answer", "error", "exchange")
 
@@ -38,21 +38,22 @@ class _Turn:
 
 
 class StreamExchange(GrpcExchange):
-    """Its maker sets `line`, `turn`, and whether the client wants to be told of the end of parts."""
+    """The exchange of one request of a stream. Its maker sets `queue`, `slot`, and whether the client wants an empty
+    final part."""
 
     streams = True
-    line: "_Line"
-    turn: _Turn
+    queue: "_AnswerQueue"
+    slot: _Slot
     empty_final = False
     _behind = 0
     _largest = 0  # part, in bytes
 
     def encode_part(self, outputs: Sequence[Tensor]) -> bytes:
-        response = self.told(outputs)
+        response = self.build_response(outputs)
         response.final = False
         return encode_stream_part(response, self.decoded.classes, self.request.notes)
 
-    def give(self, part: bytes) -> None:
+    def send_part(self, part: bytes) -> None:
         self._largest = max(self._largest, len(part))
         self._behind = self._behind + len(part) if self.call.congested else 0
         if self._behind > _MOST_BEHIND + self._largest:
@@ -68,40 +69,42 @@ class StreamExchange(GrpcExchange):
         return encode_stream_end(self.route.entry.name, self.version.number, self.request.id)
 
     def encode(self, outputs: Sequence[Tensor]) -> ExchangeAnswer:
-        return ExchangeAnswer(encode_stream_part(self.told(outputs), self.decoded.classes, self.request.notes))
+        return ExchangeAnswer(
+            encode_stream_part(self.build_response(outputs), self.decoded.classes, self.request.notes)
+        )
 
     def deliver(self, answer: ExchangeAnswer) -> None:
-        self.line.answered(self.turn, answer.body)
+        self.queue.answered(self.slot, answer.body)
 
     def deliver_error(self, error: BmsError) -> None:
-        self.line.failed(self.turn, error, self.request.id)
+        self.queue.failed(self.slot, error, self.request.id)
 
 
-class _Line:
-    """The requests of one stream that are not answered yet, in their order."""
+class _AnswerQueue:
+    """The unanswered requests of one stream, in their order."""
 
     def __init__(self, call: RpcCall) -> None:
         self.call = call
-        self.turns: deque[_Turn] = deque()
+        self.slots: deque[_Slot] = deque()
         self.strict = call.stream.head.fields.get(_STRICT) == b"true"
 
-    def enter(self) -> _Turn:
-        turn = _Turn()
-        self.turns.append(turn)
-        return turn
+    def enter(self) -> _Slot:
+        slot = _Slot()
+        self.slots.append(slot)
+        return slot
 
-    def failed(self, turn: _Turn, error: BmsError, id: str | None) -> None:
-        """Answers with the error, or ends the stream by it once all before it is answered."""
+    def failed(self, slot: _Slot, error: BmsError, id: str | None) -> None:
+        """Answers with the error, or ends the stream by it once all before it are answered."""
         if self.strict:
-            turn.error = error
-        self.answered(turn, b"" if self.strict else encode_stream_error(error, id))
+            slot.error = error
+        self.answered(slot, b"" if self.strict else encode_stream_error(error, id))
 
-    def answered(self, turn: _Turn, answer: bytes) -> None:
+    def answered(self, slot: _Slot, answer: bytes) -> None:
         """Sends this answer when all before it are sent."""
-        turn.answer, turn.exchange = answer, None
-        call, turns = self.call, self.turns
-        while turns and turns[0].answer is not None:
-            first = turns.popleft()
+        slot.answer, slot.exchange = answer, None
+        call, slots = self.call, self.slots
+        while slots and slots[0].answer is not None:
+            first = slots.popleft()
             if first.error is not None:
                 self.cancel()
                 call.state = None
@@ -112,21 +115,23 @@ class _Line:
         self.pace()
 
     def cancel(self) -> None:
-        """Whatever is under way is not waited for any more."""
-        for turn in self.turns:
-            if turn.exchange is not None:
-                turn.exchange.cancel()
+        """Cancels every request of the stream that is under way."""
+        for slot in self.slots:
+            if slot.exchange is not None:
+                slot.exchange.cancel()
 
     def pace(self) -> None:
-        """Reads on, or not; ends the call behind the last answer."""
+        """Pauses or resumes reading; ends the call after the last answer."""
         call = self.call
-        if call.through and not self.turns:
+        if call.through and not self.slots:
             call.finish()
         elif not call.over:
-            call.hold(len(self.turns) >= _MOST_IN_FLIGHT or call.congested)
+            call.hold(len(self.slots) >= _MOST_IN_FLIGHT or call.congested)
 
 
 class ModelStreamInfer(QuietMethod):
+    """The method ModelStreamInfer of Triton's extension."""
+
     streams = True
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -134,19 +139,20 @@ class ModelStreamInfer(QuietMethod):
 
     def opened(self, call: RpcCall) -> None:
         self._pipeline.caller(call.head)
-        call.state = _Line(call)
+        call.state = _AnswerQueue(call)
 
     def message(self, call: RpcCall, message: bytes | memoryview) -> None:
-        """A key that is good no more ends the stream; any other error is an answer."""
-        line, began = call.state, perf_counter()
-        assert isinstance(line, _Line)
-        turn, id = line.enter(), None
+        """Starts an exchange for one message. A key that is no longer valid ends the stream; any other error is an
+        answer."""
+        queue, began = call.state, perf_counter()
+        assert isinstance(queue, _AnswerQueue)
+        slot, id = queue.enter(), None
         try:
             key = self._pipeline.admit(call.head)
             request = read_infer(message)
             id = request.id
             made = StreamExchange(key, call, request, len(message), began)
-            made.line, made.turn, made.empty_final = line, turn, wants_empty_final(request)
+            made.queue, made.slot, made.empty_final = queue, slot, wants_empty_final(request)
             if call.deadline is not None:
                 made.timeout_s = left_s(call.deadline, self._pipeline.monotonic())
             self._pipeline.run(made)
@@ -155,20 +161,20 @@ class ModelStreamInfer(QuietMethod):
             raise
         except BmsError as error:
             self._pipeline.metrics.direct(error.http_status)
-            line.failed(turn, error, id)
+            queue.failed(slot, error, id)
         else:
-            turn.exchange = made
-            line.pace()
+            slot.exchange = made
+            queue.pace()
 
     def ended(self, call: RpcCall) -> None:
-        assert isinstance(call.state, _Line)
+        assert isinstance(call.state, _AnswerQueue)
         call.state.pace()
 
     def writable(self, call: RpcCall) -> None:
-        assert isinstance(call.state, _Line)
+        assert isinstance(call.state, _AnswerQueue)
         call.state.pace()
 
     def cancel(self, call: RpcCall) -> None:
-        line, call.state = call.state, None
-        if isinstance(line, _Line):
-            line.cancel()
+        queue, call.state = call.state, None
+        if isinstance(queue, _AnswerQueue):
+            queue.cancel()

@@ -1,5 +1,5 @@
-"""RepositoryModelLoad and RepositoryModelUnload: whoever starts and stops what runs is control, so it is asked as over
-REST, and its answer told."""
+"""The methods RepositoryModelLoad and RepositoryModelUnload: each is proxied to control as its REST request, and the
+answer translated back."""
 
 from http import HTTPStatus
 from typing import Any, Literal
@@ -22,9 +22,11 @@ _MOST = 1 << 16  # bytes of control's answer
 
 
 class RepositoryLoad(QuietMethod):
-    def __init__(self, pipeline: Pipeline, pass_on: ReverseProxy, verb: Literal["load", "unload"]) -> None:
+    """The method that loads or unloads a model by asking control."""
+
+    def __init__(self, pipeline: Pipeline, proxy: ReverseProxy, verb: Literal["load", "unload"]) -> None:
         self._pipeline = pipeline
-        self._pass_on = pass_on
+        self._proxy = proxy
         self._verb = verb
         self._request = message(f"inference.RepositoryModel{verb.capitalize()}Request")
 
@@ -39,16 +41,16 @@ class RepositoryLoad(QuietMethod):
         target = f"/v2/repository/models/{quote(asked.model_name, safe='')}/{self._verb}"
         head = RequestHead(b"POST", target.encode(), "1.1", self._headers(call, len(body)))
         head.length = len(body)
-        request = HttpRequest(_Told(call), head)
+        request = HttpRequest(_ControlAnswer(call), head)
         request.id, request.complete, request.size = call.id, True, len(body)
         request.chunks.append(body)
         call.state = request
-        self._pass_on.start(request)
+        self._proxy.start(request)
 
     def cancel(self, call: RpcCall) -> None:
         request, call.state = call.state, None
         if isinstance(request, HttpRequest):
-            self._pass_on.cancel(request)
+            self._proxy.cancel(request)
 
     def _headers(self, call: RpcCall, length: int) -> list[Header]:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % length)]
@@ -62,8 +64,8 @@ class RepositoryLoad(QuietMethod):
         return headers
 
 
-class _Told:
-    """The Answerer of one request to control: gathers the answer and gives it to the call."""
+class _ControlAnswer:
+    """The Answerer of one request to control: collects the answer and sends it on the gRPC call."""
 
     unsent = 0
     slow_writer = False
@@ -102,10 +104,10 @@ class _Told:
         self._call.fail(Unavailable("control's answer broke off: it may have been done or not; ask again"))
 
     def hold(self, yes: bool) -> None:
-        """The whole request is here already."""
+        """Does nothing: the whole request is here already."""
 
     def continue_(self, request: HttpRequest) -> None:
-        """Nobody waits to be asked for a body."""
+        """Does nothing: no client waits for 100 Continue."""
 
     @property
     def peer(self) -> str:
@@ -113,7 +115,7 @@ class _Told:
 
 
 def read_error(status: int, body: bytes) -> BmsError:
-    """What control said over REST: `{"error": …}`, or a problem of RFC 9457."""
+    """Reads the error of control's REST answer: `{"error": …}`, or a problem of RFC 9457."""
     try:
         said = msgspec.json.decode(body, type=dict[str, Any])
     except msgspec.DecodeError:
@@ -131,6 +133,6 @@ def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, bytes):
             kind = Unimplemented if name.startswith("file:") else InvalidArgument
             raise kind(
-                f"failed to load, parameter {name[:80]!r} brings bytes: models are brought as versions, by the API"
+                f"failed to load, parameter {name[:80]!r} carries bytes: models are added as versions, by the API"
             )
     return parameters

@@ -1,4 +1,4 @@
-"""Bytes to gRPC messages: each behind a flag (compressed or not) and its length, four octets, big-endian."""
+"""Splits bytes into gRPC messages: each has a flag (compressed or not) and its length, four octets, big-endian."""
 
 from struct import Struct
 
@@ -13,7 +13,7 @@ _FIRST = (1 << 14) - PREFIX_SIZE  # what fits the least frame size
 
 
 class MessageReader:
-    """The messages of one call. `encoding` is what grpc-encoding says, None for identity; `most` bounds each."""
+    """Reads the messages of one call. `encoding` is what grpc-encoding says, None for identity; `most` bounds each."""
 
     def __init__(self, encoding: bytes | None, most: int) -> None:
         self._encoding = encoding
@@ -39,7 +39,7 @@ class MessageReader:
         self._whole()
 
     def next(self) -> bytes | memoryview | None:
-        """The next message, or None while it is not whole. A large one is not copied.
+        """Returns the next message, or None while it is not whole. A large one is not copied.
 
         Raises PayloadTooLarge for one that is over the limit, as it says or when it is inflated; Internal and
         InvalidArgument for one that cannot be read.
@@ -62,7 +62,7 @@ class MessageReader:
         self._small.clear()
 
     def _whole(self) -> tuple[int, int] | None:
-        """The flag of the next message and where it ends in `_data`, None while it is not whole."""
+        """Returns the flag of the next message and where it ends in `_data`, None while it is not whole."""
         if self.size < self._need:
             return None
         if self._small:
@@ -83,7 +83,7 @@ class MessageReader:
 
 
 def whole_message(data: bytes) -> bytes | None:
-    """The message, where `data` is exactly one that is not compressed: the usual, and the fastest way."""
+    """Returns the message, where `data` is exactly one that is not compressed: the usual, and the fastest way."""
     if len(data) < PREFIX_SIZE:
         return None
     flag, length = PREFIX.unpack_from(data)
@@ -97,6 +97,6 @@ def framed(message: bytes | memoryview) -> bytes:
 
 
 def pieces(message: bytes) -> tuple[bytes, memoryview]:
-    """A large message as it is framed, without copying it: the first frame's worth, and the rest."""
+    """Frames a large message without copying it: the first frame's worth, and the rest."""
     view = memoryview(message)
     return PREFIX.pack(0, len(message)) + view[:_FIRST], view[_FIRST:]

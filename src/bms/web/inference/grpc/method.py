@@ -1,4 +1,4 @@
-"""What a gRPC method is to the server."""
+"""The port to gRPC methods, as the server calls them."""
 
 from typing import Protocol
 
@@ -12,21 +12,21 @@ class Method(Protocol):
     streams: bool  # whether the client sends a stream; otherwise `message` comes exactly once
 
     def opened(self, call: RpcCall) -> None:
-        """The head is there: refuses by it what can be."""
+        """Called when the head is there; refuses the call by its head alone where it can."""
         ...
 
     def message(self, call: RpcCall, message: bytes | memoryview) -> None: ...
 
     def ended(self, call: RpcCall) -> None:
-        """The client sends no more; only where it streams."""
+        """Called when the client sends no more; only where it streams."""
         ...
 
     def cancel(self, call: RpcCall) -> None:
-        """Nobody waits for the answer any more."""
+        """Called when nobody waits for the answer any more."""
         ...
 
     def writable(self, call: RpcCall) -> None:
-        """What was sent has gone to the client."""
+        """Called when everything sent has gone to the client."""
         ...
 
     def check_time(self, call: RpcCall, now: float) -> None:
@@ -35,7 +35,7 @@ class Method(Protocol):
 
 
 class QuietMethod:
-    """A method that does nothing but answer."""
+    """A base for methods that only answer: all other calls do nothing."""
 
     streams = False
 

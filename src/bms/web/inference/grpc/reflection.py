@@ -1,4 +1,4 @@
-"""grpc.reflection: the services here and the schema they speak, for tools such as grpcurl.
+"""The gRPC reflection service: which services there are and their schema, for tools such as grpcurl.
 
 Source: https://github.com/grpc/grpc/blob/master/doc/server-reflection.md
 """
@@ -17,7 +17,7 @@ _SERVICES = sorted(f"{file.package}.{service.name}" for file in FILES for servic
 
 
 def reflection_methods() -> dict[bytes, Method]:
-    """Open to all: it says nothing of models or tenants."""
+    """Returns the methods; open to all, since they say nothing of models or tenants."""
     return {
         f"/{package}.ServerReflection/ServerReflectionInfo".encode(): _Reflection(package)
         for _, package in (V1, V1ALPHA)
@@ -52,19 +52,19 @@ class _Reflection(QuietMethod):
         call.hold(False)
 
     def _answer(self, request: Any, response: Any) -> None:
-        asked = request.WhichOneof("message_request")
-        if asked == "list_services":
+        kind = request.WhichOneof("message_request")
+        if kind == "list_services":
             for name in _SERVICES:
                 response.list_services_response.service.add(name=name)
-        elif asked == "file_by_filename":
+        elif kind == "file_by_filename":
             _give_file(response, _found(POOL.FindFileByName, request.file_by_filename))
-        elif asked == "file_containing_symbol":
+        elif kind == "file_containing_symbol":
             _give_file(response, _found(POOL.FindFileContainingSymbol, request.file_containing_symbol))
-        elif asked == "all_extension_numbers_of_type":
+        elif kind == "all_extension_numbers_of_type":
             name = request.all_extension_numbers_of_type
             _found(POOL.FindMessageTypeByName, name)
             response.all_extension_numbers_response.base_type_name = name
-        elif asked == "file_containing_extension":
+        elif kind == "file_containing_extension":
             raise NotFound("no message here has extensions")
         else:
             raise InvalidArgument("ask for list_services, file_by_filename or file_containing_symbol")
@@ -78,7 +78,7 @@ def _found(find: Any, name: str) -> Any:
 
 
 def _give_file(response: Any, file: FileDescriptor) -> None:
-    """With all it imports."""
+    """Adds a file with all its imports."""
     files = [file]
     for each in files:
         files += [other for other in each.dependencies if other not in files]

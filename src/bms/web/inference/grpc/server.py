@@ -1,4 +1,4 @@
-"""Streams of HTTP/2 to gRPC calls."""
+"""The gRPC server: turns HTTP/2 streams into calls and dispatches them to methods."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -18,17 +18,18 @@ _DEFECT = "call %s could not be answered"
 
 
 class _Route(NamedTuple):
-    """The note on a head of HTTP/2. `method` None: `head` says why."""
+    """The routing result that is kept with an HTTP/2 head. `method` None: `head` says why."""
 
     head: CallHead
     method: Method | None
 
 
 class GrpcServer:
-    """A Handler of HTTP/2 streams. `methods` by path, e.g. `/inference.GRPCInferenceService/ModelInfer`.
+    """The HTTP/2 handler that dispatches gRPC calls. `methods` by path, e.g.
+    `/inference.GRPCInferenceService/ModelInfer`.
 
-    `message_bytes` bounds one message, `buffered_bytes` all unfinished messages of one connection. `refused` is told
-    of every error that was answered here, with its HTTP status. `others` has the streams that are no gRPC; without it
+    `message_bytes` bounds one message, `buffered_bytes` all unfinished messages of one connection. `refused` is called
+    for every error that was answered here, with its HTTP status. `others` has the streams that are no gRPC; without it
     they are refused.
     """
 
@@ -78,7 +79,7 @@ class GrpcServer:
                 self._refuse(call, error)
             except Exception:
                 log.exception(_DEFECT, call.id.decode("ascii"))
-                self._end(call, method, _defect())
+                self._end(call, method, _internal_error())
             if stream.ended and not call.over:
                 self._take(call, method, b"")
 
@@ -97,7 +98,7 @@ class GrpcServer:
             if message is not None and len(message) <= self._message_bytes:
                 call.size = len(data)
                 call.through = True
-                self._give(call, method, message)
+                self._deliver(call, method, message)
                 return
         self._take(call, method, data)
 
@@ -146,7 +147,7 @@ class GrpcServer:
             self._take(call, route.method, b"")
 
     def _take(self, call: RpcCall, method: Method, data: bytes) -> None:
-        """The way of messages that come in pieces, compressed, or many."""
+        """Takes messages that come in pieces, compressed, or several at once."""
         reader = call.reader
         if reader is None:
             reader = call.reader = MessageReader(call.head.encoding, self._message_bytes)
@@ -155,7 +156,7 @@ class GrpcServer:
         call.keep(reader.size)
         try:
             if call.stream.table.buffered > self._buffered_bytes:
-                raise ResourceExhausted("too much is on its way on this connection: send less at once")
+                raise ResourceExhausted("too many unfinished requests on this connection: send less at once")
             if method.streams:
                 self._read_stream(call, method, reader)
             else:
@@ -174,13 +175,13 @@ class GrpcServer:
         if message is None or reader.size:
             raise Unimplemented("this method takes exactly one whole message")
         call.through = True
-        self._give(call, method, message)
+        self._deliver(call, method, message)
 
     def _read_stream(self, call: RpcCall, method: Method, reader: MessageReader) -> None:
         while not call.over and not call.stream.held:
             message = reader.next()
             if message is not None:
-                self._give(call, method, message)
+                self._deliver(call, method, message)
                 continue
             if call.stream.ended and not call.through:
                 if reader.size:
@@ -189,14 +190,14 @@ class GrpcServer:
                 method.ended(call)
             return
 
-    def _give(self, call: RpcCall, method: Method, message: bytes | memoryview) -> None:
+    def _deliver(self, call: RpcCall, method: Method, message: bytes | memoryview) -> None:
         try:
             method.message(call, message)
         except BmsError as error:
             self._end(call, method, error)
         except Exception:
             log.exception(_DEFECT, call.id.decode("ascii"))
-            self._end(call, method, _defect())
+            self._end(call, method, _internal_error())
 
     # --- errors ---
 
@@ -210,5 +211,5 @@ class GrpcServer:
         call.fail(error)
 
 
-def _defect() -> Internal:
+def _internal_error() -> Internal:
     return Internal("this call met a defect of ours: tell the operator its x-request-id")

@@ -1,4 +1,4 @@
-"""All gRPC methods of a gateway, by path."""
+"""The table of all gRPC methods of a gateway, by path."""
 
 from collections.abc import Callable
 
@@ -25,16 +25,16 @@ _REFUSED = {
 
 
 def gateway_methods(
-    pipeline: Pipeline, pass_on: ReverseProxy, ready: Callable[[], bool], version: str
+    pipeline: Pipeline, proxy: ReverseProxy, ready: Callable[[], bool], version: str
 ) -> dict[bytes, Method]:
-    """`inference.reverse_proxy` asks control; `ready` says whether a snapshot is there, `version` is this
+    """Returns all methods by path. `proxy` asks control; `ready` says whether a snapshot is there, `version` is this
     software's."""
     methods: dict[str, Method] = {
         **GrpcDescriber(pipeline, ready, version).methods(),
         "ModelInfer": ModelInfer(pipeline),
         "ModelStreamInfer": ModelStreamInfer(pipeline),
-        "RepositoryModelLoad": RepositoryLoad(pipeline, pass_on, "load"),
-        "RepositoryModelUnload": RepositoryLoad(pipeline, pass_on, "unload"),
+        "RepositoryModelLoad": RepositoryLoad(pipeline, proxy, "load"),
+        "RepositoryModelUnload": RepositoryLoad(pipeline, proxy, "unload"),
         **{name: UnsupportedMethod(pipeline, why) for name, why in _REFUSED.items()},
     }
     return {

@@ -1,4 +1,4 @@
-"""How a gRPC call ends: header blocks with a status, after an answer or instead of one."""
+"""Header blocks that end a gRPC call with a status, after an answer or instead of one."""
 
 from math import ceil
 
@@ -20,7 +20,7 @@ OK_TAIL = encode([(b"grpc-status", b"0")])
 
 
 def answer_head(request_id: bytes) -> bytes:
-    """The block before a message."""
+    """Encodes the header block before a message."""
     size = len(request_id)
     if size >= 0x7F:
         return _GRPC + encode_field(b"x-request-id", request_id)
@@ -28,7 +28,7 @@ def answer_head(request_id: bytes) -> bytes:
 
 
 def error_tail(error: BmsError) -> bytes:
-    """The block behind messages. A client may wait by grpc-retry-pushback-ms (gRFC A6)."""
+    """Encodes the trailers after messages. A client may wait by grpc-retry-pushback-ms (gRFC A6)."""
     fields: list[Field] = [
         (b"grpc-status", b"%d" % error.grpc_status),
         (b"grpc-message", percent_encoded(_cut(error.message))),
@@ -39,28 +39,28 @@ def error_tail(error: BmsError) -> bytes:
 
 
 def error_only(request_id: bytes, error: BmsError) -> bytes:
-    """The one block of an answer without messages."""
+    """Encodes the one header block of an answer without messages."""
     return answer_head(request_id) + error_tail(error)
 
 
 def warnings_of(notes: tuple[str, ...]) -> bytes:
-    """What the sender is told beside the answer, for its head."""
+    """Encodes warnings for the caller, for the answer's head."""
     return b"".join([encode_field(b"warning", value) for value in warning_values(notes)])
 
 
 def no_grpc(status: int) -> bytes:
-    """The answer to what is no gRPC call: an HTTP status alone."""
+    """Encodes the answer to a request that is no gRPC call: an HTTP status alone."""
     more = [(b"allow", b"POST")] if status == 405 else []
     return encode([(b":status", b"%d" % status), *more])
 
 
 def _cut(message: str) -> bytes:
-    """The beginning of it, in whole characters."""
+    """Shortens a text to whole characters."""
     return message.encode(errors="replace")[:_LONGEST].decode(errors="ignore").encode()
 
 
 def percent_encoded(message: bytes) -> bytes:
-    """As grpc-message wants it: all but printable ASCII, and '%' itself, as %XX."""
+    """Encodes a text as grpc-message wants it: all but printable ASCII, and '%' itself, as %XX."""
     if all(octet in _PLAIN for octet in message):
         return message
     return b"".join(b"%c" % octet if octet in _PLAIN else b"%%%02X" % octet for octet in message)

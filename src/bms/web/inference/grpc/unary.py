@@ -1,4 +1,4 @@
-"""One message, one answer: what the exchanges of all such methods share."""
+"""The base of gRPC methods and exchanges with one request message and one answer message."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from bms.web.inference.grpc.method import QuietMethod
 
 
 class UnaryExchange(Exchange):
-    """Its maker sets `call`."""
+    """An exchange that answers one call. Its maker sets `call`."""
 
     call: RpcCall
 
@@ -44,7 +44,7 @@ class UnaryMethod(QuietMethod):
         self._pipeline = pipeline
 
     def opened(self, call: RpcCall) -> None:
-        """Refuses by the head alone what can be."""
+        """Refuses a call by its head alone where it can."""
         call.caller = self._pipeline.admit(call.head)
 
     def cancel(self, call: RpcCall) -> None:

@@ -1,4 +1,4 @@
-"""Methods of a protocol that are not served, so that it is said why."""
+"""gRPC methods of a protocol that are not served: each is refused with the reason."""
 
 from bms.core.errors import Unimplemented
 from bms.serving.pipeline.pipeline import Pipeline
@@ -7,6 +7,8 @@ from bms.web.inference.grpc.method import QuietMethod
 
 
 class UnsupportedMethod(QuietMethod):
+    """Refuses every call with the reason."""
+
     def __init__(self, pipeline: Pipeline, why: str) -> None:
         self._pipeline = pipeline
         self._why = why

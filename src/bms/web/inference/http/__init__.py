@@ -1,5 +1,5 @@
-"""HTTP as handlers see it, whichever version it came by: a request, its head, and the answer's.
+"""What HTTP/1.1 and HTTP/2 share: requests and answers as handlers see them.
 
-Read in this order: limits, framing (what a head must be), request, heads (those that were read before), host,
-whole_body, answers, media, compression, cors, proxies (who a request is from).
+Read in this order: limits, framing (what a head must be), request, heads (a cache), server_context, whole_body,
+answers, media, compression, cors, proxies (who a request is from).
 """

@@ -1,4 +1,4 @@
-"""The bytes of an HTTP answer's head, and bodies for errors."""
+"""Encodes the head of an HTTP answer, and the bodies of errors."""
 
 from http import HTTPStatus
 from math import ceil
@@ -29,7 +29,7 @@ _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 
 class UnknownPath(NotFound):
-    """Nothing is at a path, whatever model is asked."""
+    """Raised where nothing is at a path, whatever the model."""
 
 
 def status_line(status: int) -> bytes:
@@ -45,8 +45,8 @@ _LINES = {status: _line(status) for status in _REASONS}
 
 
 def error_headers(error: BmsError) -> bytes:
-    """Retry-After in whole seconds, never too early; how to authenticate; which methods there are; that clients of
-    OpenAI's, which repeat every 500, must not."""
+    """Returns the header lines of an error: Retry-After in whole seconds, never too early; how to authenticate; which
+    methods there are; that clients of OpenAI's, which repeat every 500, must not."""
     if isinstance(error, LostInHand):
         return b"x-should-retry: false\r\n"
     if isinstance(error, Unauthenticated):
@@ -60,12 +60,12 @@ def error_headers(error: BmsError) -> bytes:
 
 
 def warnings_of(notes: tuple[str, ...]) -> bytes:
-    """What the sender is told beside the answer, as header lines."""
+    """Encodes warnings for the caller as header lines."""
     return b"".join([b"warning: %b\r\n" % value for value in warning_values(notes)])
 
 
 def warning_values(notes: tuple[str, ...]) -> list[bytes]:
-    """As values of a field `warning` (RFC 7234, 5.5: 299 is any lasting warning)."""
+    """Encodes warnings as values of a field `warning` (RFC 7234, 5.5: 299 is any lasting warning)."""
     values = []
     for note in notes[:_MOST_WARNINGS]:
         plain = note[:_LONGEST_WARNING].encode("ascii", "backslashreplace").decode()
@@ -75,12 +75,12 @@ def warning_values(notes: tuple[str, ...]) -> list[bytes]:
 
 
 def plain_error(error: BmsError) -> bytes:
-    """As TF Serving, KServe and Triton write errors."""
+    """Encodes an error as TF Serving, KServe and Triton write it."""
     return orjson.dumps({"error": error.message})
 
 
 def openai_error(error: BmsError) -> bytes:
-    """As OpenAI writes errors: its clients tell them apart by status, people by the message."""
+    """Encodes an error as OpenAI writes it: its clients tell errors apart by status, people by the message."""
     kind = "server_error" if error.http_status >= 500 else _OPENAI_TYPES.get(error.http_status, "invalid_request_error")
     code = _OPENAI_CODES.get(error.http_status, error.code.lower())
     if isinstance(error, UnknownPath):
@@ -89,7 +89,7 @@ def openai_error(error: BmsError) -> bytes:
 
 
 def problem(error: BmsError, request_id: str) -> bytes:
-    """RFC 9457, as control's API writes errors."""
+    """Encodes an error as RFC 9457, as control's API writes it."""
     return orjson.dumps(
         {
             "type": "about:blank",

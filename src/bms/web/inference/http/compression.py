@@ -13,12 +13,13 @@ from bms.core.errors import InvalidArgument, PayloadTooLarge
 WORTH_BYTES = 1400  # what fits one packet gains nothing
 MOST_BYTES = 2 << 20
 _LEVEL = 1
-_WINDOWS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 47}  # 47: told by the header, zlib (deflate on the web) or gzip
+_WINDOWS = {b"gzip": 31, b"x-gzip": 31, b"deflate": 47}  # 47: by the header, zlib (deflate on the web) or gzip
 _WRITTEN = {b"gzip": 31, b"x-gzip": 31, b"deflate": 15}
 
 
 def inflate(body: bytes | memoryview, encoding: bytes, limit: int) -> bytes | memoryview:
-    """Raises InvalidArgument for another encoding or damaged data, PayloadTooLarge for more than `limit` bytes."""
+    """Decompresses a body. Raises InvalidArgument for another encoding or damaged data, PayloadTooLarge for more than
+    `limit` bytes."""
     encoding = encoding.strip().lower()
     if encoding in (b"", b"identity"):
         return body
@@ -38,7 +39,8 @@ def inflate(body: bytes | memoryview, encoding: bytes, limit: int) -> bytes | me
 
 
 def deflate(body: bytes, accepted: bytes) -> tuple[bytes, bytes]:
-    """The body as a client that sent `Accept-Encoding: accepted` gets it, and the header lines that say how.
+    """Compresses the body for a client that sent `Accept-Encoding: accepted`, and returns the header lines that say
+    how.
 
     The body unchanged, and no lines, where nothing is gained or nothing we write is accepted.
     """
@@ -56,7 +58,8 @@ def deflate(body: bytes, accepted: bytes) -> tuple[bytes, bytes]:
 
 @lru_cache(maxsize=256)
 def chosen_coding(accepted: bytes) -> bytes | None:
-    """The coding of `_WRITTEN` that an Accept-Encoding value wants most (RFC 9110, 12.5.3); None: send it plain."""
+    """Returns the coding of `_WRITTEN` that an Accept-Encoding value wants most (RFC 9110, 12.5.3); None: send it
+    plain."""
     wanted: dict[bytes, float] = {}
     for item in accepted.lower().split(b","):
         name, _, parameter = item.partition(b";")
@@ -68,7 +71,7 @@ def chosen_coding(accepted: bytes) -> bytes | None:
 
 
 def _quality(parameter: bytes) -> float:
-    """Of `q=0.5`; 1 where nothing is said, 0 for what is no number."""
+    """Parses `q=0.5`; 1 where there is none, 0 for what is no number."""
     name, _, value = parameter.partition(b"=")
     if name.strip() != b"q":
         return 1.0

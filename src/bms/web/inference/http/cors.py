@@ -1,4 +1,4 @@
-"""What browsers are told of pages from elsewhere (CORS, https://fetch.spec.whatwg.org/#http-cors-protocol).
+"""Cross-origin requests of browsers (CORS, https://fetch.spec.whatwg.org/#http-cors-protocol).
 
 Only pages of origins that the operator allows may read answers. Keys travel in headers that a page sets itself, never
 as cookies, so answers don't say that credentials are allowed.
@@ -23,7 +23,7 @@ _REMEMBERED = b"access-control-max-age: 600\r\n"  # seconds, so that a changed s
 
 
 def check_origin(text: str) -> str:
-    """An origin as browsers write it, `https://app.example` or `http://localhost:5173`, or `*` for all.
+    """Returns an origin as browsers write it, `https://app.example` or `http://localhost:5173`, or `*` for all.
 
     Raises InvalidArgument.
     """
@@ -36,7 +36,7 @@ def check_origin(text: str) -> str:
 
 
 class Cors:
-    """`origins` are those whose pages may read answers, in lower case; with `*` all may."""
+    """The CORS policy. `origins` are those whose pages may read answers, in lower case; with `*` all may."""
 
     def __init__(self, origins: Iterable[str]) -> None:
         self._origins = frozenset(origin.encode() for origin in origins)
@@ -46,8 +46,8 @@ class Cors:
         return bool(self._origins)
 
     def lines(self, head: RequestHead) -> bytes:
-        """The header lines that every answer to such a request has; empty for pages that may read none, and where no
-        page asks."""
+        """Returns the header lines that every answer to such a request has; empty for pages that may read none, and for
+        requests without an origin."""
         origin = head.fields.get(b"origin")
         if origin is None or not (self._any or origin.lower() in self._origins):
             return b""
@@ -55,13 +55,13 @@ class Cors:
             return b"access-control-allow-origin: *\r\n" + _EXPOSED
         return b"access-control-allow-origin: %b\r\nvary: origin\r\n%b" % (origin, _EXPOSED)
 
-    def asks(self, head: RequestHead) -> bool:
-        """Whether a browser asks, before it sends a page's request, what the page may send."""
+    def is_preflight(self, head: RequestHead) -> bool:
+        """Whether a request is a preflight: the browser asks what a page's request may send."""
         return head.method == b"OPTIONS" and b"access-control-request-method" in head.fields
 
 
 class Preflight(WholeBodyHandler):
-    """Answers that question, without a key: browsers show none when they ask it."""
+    """The handler of preflight requests; it asks for no key, since browsers send none with them."""
 
     def start(self, request: HttpRequest) -> None:
         wanted = request.fields.get(b"access-control-request-headers", b"")

@@ -1,4 +1,4 @@
-"""What the head of an HTTP/1 request must be before anything acts on it: one meaning, or refused (RFC 9112)."""
+"""Checks the head of an HTTP/1 request before anything acts on it: it must have exactly one meaning (RFC 9112)."""
 
 from typing import Protocol
 
@@ -24,14 +24,14 @@ _METHODS = frozenset(method.encode() for method in (*SERVED.split(", "), "TRACE"
 
 
 class HeaderTooLarge(BmsError):
-    """431: the head is larger than a stated limit."""
+    """Raised with 431: the head is larger than a stated limit."""
 
     code, http_status, grpc_status = "RESOURCE_EXHAUSTED", 431, 8
 
 
 class Framed(Protocol):
-    """What of a request its framing is read from, and written to: `length` None means chunks, `expects` that the
-    client waits to be asked for the body."""
+    """The parts of a request that determine its framing: `length` None means chunks, `expects` that the client waits
+    for 100 Continue."""
 
     method: bytes
     version: str
@@ -42,7 +42,7 @@ class Framed(Protocol):
 
 
 def frame(request: Framed, limits: HttpLimits) -> None:
-    """Sets how the body is delimited. Raises for what is ambiguous."""
+    """Determines how the body is delimited. Raises for what is ambiguous."""
     fields = request.fields
     if len(fields) != len(request.headers):
         refuse_repeated(request.headers)
@@ -78,7 +78,7 @@ def check_method(method: bytes) -> None:
 
 
 def refuse_repeated(headers: list[Header]) -> None:
-    """Raises InvalidArgument where what must have one meaning is said more than once."""
+    """Raises InvalidArgument where a header that must be unique is repeated."""
     names = [name for name, _ in headers]
     for name in _SINGLE:
         if names.count(name) > 1:

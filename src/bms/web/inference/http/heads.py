@@ -1,5 +1,5 @@
-"""Heads that were read before. Clients that keep a connection send the same head again and again, byte for byte; what
-the parser made of it once holds for ever, so it is looked up instead of parsed.
+"""A cache of parsed request heads: clients that keep a connection send the same head again and again, byte for byte, so
+it is looked up instead of parsed.
 
 Two headers differ from request to request by their nature: a request's id, and its place in a trace. Their lines are
 cut out, where they are plain, before a head is looked up.
@@ -14,7 +14,7 @@ _TRACES = (b"\r\ntraceparent: ", b"\r\nTraceparent: ")
 
 
 class Heads:
-    """Bounded by `_MOST` heads: when it is full it begins anew, which costs each client one parse."""
+    """The cache. Bounded by `_MOST` heads: when it is full it begins anew, which costs each client one parse."""
 
     def __init__(self) -> None:
         self._heads: dict[bytes, RequestHead] = {}
@@ -23,7 +23,7 @@ class Heads:
         return len(self._heads)
 
     def find(self, data: bytes, end: int) -> tuple[RequestHead, bytes | None] | None:
-        """The head that is the first `end` bytes of `data`, and the request's own id, if it was remembered."""
+        """Returns the cached head that is the first `end` bytes of `data`, and the request's own id."""
         head = self._heads.get(data[:end])
         if head is not None:
             return head, None
@@ -34,9 +34,8 @@ class Heads:
         return (head, id) if head is not None else None
 
     def remember(self, data: bytes, request: HttpRequest) -> None:
-        """`data` was parsed as `request` and nothing else, all of it. Remembers its head if what the parser found is
-        what `find`'s caller will assume: a head that ends at the first empty line, and a body of the length it says.
-        """
+        """Caches a head, if what the parser found is what `find`'s caller will assume: `data` was parsed as `request`
+        and nothing else, all of it, with a head that ends at the first empty line, and a body of the length it says."""
         head, end = request.head, data.find(b"\r\n\r\n") + 4
         if (
             3 < end <= LONGEST
@@ -57,7 +56,8 @@ class Heads:
 
 
 def _without_varying(head: bytes) -> tuple[bytes, bytes | None]:
-    """The head without the lines that vary, and the id in one of them. A line with anything unusual in it stays."""
+    """Returns the head without the lines that vary, and the id in one of them. A line with anything unusual in it
+    stays."""
     id = None
     for prefix in _IDS:
         head, value = _cut(head, prefix)

@@ -1,10 +1,11 @@
-"""How much a client may send, and how slowly."""
+"""The limits on what a client may send, and how slowly."""
 
 import msgspec
 
 
 class HttpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Sizes in bytes, times in seconds. `body_bytes` bounds inference bodies; what is passed on streams."""
+    """Sizes in bytes, times in seconds. `body_bytes` bounds inference bodies; what is proxied to control is
+    streamed."""
 
     target_bytes: int = 8192
     header_bytes: int = 32768

@@ -1,5 +1,4 @@
-"""Which types of bodies the gateway's paths read. What is found of a head holds for all requests with it: it is asked
-once."""
+"""Checks the content types of bodies at the gateway's paths, once for each head."""
 
 from bms.core.errors import UnsupportedMedia
 
@@ -19,7 +18,7 @@ _MORE = {
 
 
 def check_media(action: str, content_type: bytes | None) -> None:
-    """Raises UnsupportedMedia for a body of a type that nothing at this path reads."""
+    """Raises UnsupportedMedia for a body of a type that is not read at this path."""
     if content_type is None:
         return
     kind = content_type.partition(b";")[0].strip().lower()

@@ -1,4 +1,4 @@
-"""Who a request is from where proxies stand before the gateway, by what they say (RFC 7239, and X-Forwarded-…).
+"""Finds a client's address behind trusted proxies, from their headers (RFC 7239, and X-Forwarded-…).
 
 Anybody can send these headers, so only a proxy that the operator trusts is believed, about whoever it had a connection
 with: from the nearest on, the first address that is no trusted proxy's is the client's. Further left stands what the
@@ -23,8 +23,8 @@ _PROTOS = (b"http", b"https")
 
 
 class Origin(NamedTuple):
-    """The client's address, and how it reached the outermost proxy: empty where that is not known to be otherwise than
-    how the gateway was."""
+    """The client's address, and the scheme and host by which it reached the outermost proxy: empty where they are the
+    gateway's."""
 
     address: str
     proto: bytes = b""
@@ -33,7 +33,7 @@ class Origin(NamedTuple):
 
 
 class _Hop(NamedTuple):
-    """What one proxy says of whom it was asked by."""
+    """One proxy's statement about its own client."""
 
     address: str
     proto: bytes
@@ -41,7 +41,7 @@ class _Hop(NamedTuple):
 
 
 def check_network(text: str) -> str:
-    """A network, `10.0.0.0/8`, or one address. Raises InvalidArgument."""
+    """Parses a network, `10.0.0.0/8`, or one address. Raises InvalidArgument."""
     try:
         return str(ip_network(text.strip(), strict=False))
     except ValueError:
@@ -51,13 +51,14 @@ def check_network(text: str) -> str:
 
 
 class Proxies:
-    """`networks` are those of proxies that are believed."""
+    """The trusted proxies, by their `networks`."""
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
         self._networks: tuple[IPv4Network | IPv6Network, ...] = tuple(map(ip_network, networks))
 
     def origin(self, peer: str, headers: list[Header]) -> Origin:
-        """Of a request that came from `peer`. What nobody vouches for is not looked at."""
+        """Returns the origin of a request that came from `peer`. Headers of proxies that are not trusted are
+        ignored."""
         if not self._networks or not self._trusts(peer):
             return Origin(peer)
         standard, usual = _forwarded(headers), _x_forwarded(headers)
@@ -94,7 +95,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def _node(text: bytes) -> str:
-    """The address of a node, which may have a port; empty for what is none, hidden names among them."""
+    """Parses the address of a node, which may have a port; empty for an invalid one, hidden names among them."""
     text = text.strip()
     if text.startswith(b"["):
         text = text[1:].partition(b"]")[0]
@@ -109,13 +110,13 @@ def _all(headers: list[Header], name: bytes) -> bytes:
 
 
 def _forwarded(headers: list[Header]) -> list[_Hop]:
-    """The elements of Forwarded. One that can't be read says nothing, and nothing left of it counts."""
+    """Parses the elements of Forwarded. One that can't be read says nothing, and nothing left of it counts."""
     value = _all(headers, b"forwarded")
     return [_element(part) for part in _split(value)] if value else []
 
 
 def _split(value: bytes) -> list[bytes]:
-    """At commas that are not quoted."""
+    """Splits at commas that are not quoted."""
     parts, quoted, start, at = [], False, 0, 0
     while at < len(value):
         octet = value[at : at + 1]
@@ -147,7 +148,8 @@ def _element(part: bytes) -> _Hop:
 
 
 def _x_forwarded(headers: list[Header]) -> list[_Hop]:
-    """X-Forwarded-For's addresses, with protocol and host beside them: as many as addresses, or one of the nearest."""
+    """Parses X-Forwarded-For's addresses, with protocol and host beside them: as many as addresses, or one of the
+    nearest."""
     names = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
     addressed, proto_value, host_value = (_all(headers, name) for name in names)
     if not (addressed or proto_value or host_value):

@@ -1,4 +1,4 @@
-"""One HTTP request as it comes in: its head, which requests may share, its body, and the port of whoever handles it."""
+"""HTTP requests: a request's head, which requests may share, its body, and the port to its handler."""
 
 import re
 from typing import Protocol
@@ -10,46 +10,48 @@ _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 
 
 class HttpRequestHandler(Protocol):
-    """What becomes of a request. All calls come from the loop, in the order below; `answered` may come any time."""
+    """The port to handlers of requests. All calls come from the loop, in the order below; answers may be given any
+    time."""
 
     whole_body: bool  # whether `start` waits for the whole body
 
     def start(self, request: "HttpRequest") -> None:
-        """It is this request's turn to be answered; what of the body is there already lies in `request.chunks`."""
+        """Called when this request is the next to be answered; what of the body is there already lies in
+        `request.chunks`."""
         ...
 
     def body(self, request: "HttpRequest", chunk: bytes | memoryview) -> None:
-        """More of the body, after `start`."""
+        """Called with more of the body, after `start`."""
         ...
 
     def end(self, request: "HttpRequest") -> None:
-        """The body is complete, after `start`; not called where it was complete before."""
+        """Called when the body is complete, after `start`; not called where it was complete before."""
         ...
 
     def cancel(self, request: "HttpRequest") -> None:
-        """The client is gone."""
+        """Called when the client is gone."""
         ...
 
     def writable(self, request: "HttpRequest", yes: bool) -> None:
-        """The client takes the answer too slowly, or again fast enough."""
+        """Called when the client takes the answer too slowly, or again fast enough."""
         ...
 
 
 class Answerer(Protocol):
-    """The client's connection, as handlers use it. Nothing is written once the client is gone."""
+    """The port to a client's connection, as handlers answer on it. Nothing is written once the client is gone."""
 
     def respond(
         self, request: "HttpRequest", status: int, content_type: bytes, body: bytes, headers: bytes = b""
     ) -> None:
-        """The whole answer; `headers` are whole lines."""
+        """Sends the whole answer; `headers` are whole lines."""
         ...
 
     def respond_error(self, request: "HttpRequest", error: BmsError, headers: bytes = b"") -> None:
-        """The whole answer, in the dialect of the request's path."""
+        """Sends an error as the whole answer, in the dialect of the request's path."""
         ...
 
     def begin_stream(self, request: "HttpRequest", status: int, headers: bytes, length: int | None) -> None:
-        """The head of an answer that comes in pieces: `length` bytes in all, None where nobody knows yet."""
+        """Sends the head of an answer that comes in pieces: `length` bytes in all, None where nobody knows yet."""
         ...
 
     def stream(self, request: "HttpRequest", data: bytes) -> None: ...
@@ -57,15 +59,15 @@ class Answerer(Protocol):
     def end_stream(self, request: "HttpRequest") -> None: ...
 
     def abort(self) -> None:
-        """Ends the connection without an end of the answer, so that the client sees it is not whole."""
+        """Closes the connection before the answer is complete, so that the client notices."""
         ...
 
     def hold(self, yes: bool) -> None:
-        """Reads no more of the body until told so: whoever takes it is slower than the client."""
+        """Pauses or resumes reading the body, for a handler that is slower than the client."""
         ...
 
     def continue_(self, request: "HttpRequest") -> None:
-        """The client that waits to be asked for its body is asked."""
+        """Sends 100 Continue to a client that waits for it."""
         ...
 
     @property
@@ -75,7 +77,7 @@ class Answerer(Protocol):
 
     @property
     def unsent(self) -> int:
-        """Bytes that were written and that the client's socket did not take yet."""
+        """Bytes that were written and that the client's socket has not taken yet."""
         ...
 
     @property
@@ -85,11 +87,11 @@ class Answerer(Protocol):
 
 
 class RequestHead:
-    """The head of a request, as it was read and understood. Requests with the very same bytes share one, so nothing in
-    it belongs to one request. Mutable, without ceremony: what is learnt about it later is kept in it."""
+    """The parsed head of a request. Requests with the very same bytes share one, so nothing in it belongs to one
+    request. Mutable, a plain class: what is learnt about it later is kept in it."""
 
     length: int | None = 0  # of the body; None: chunked
-    expects = False  # the client waits to be asked for its body
+    expects = False  # the client waits for 100 Continue
     keep_alive = True
     handler: HttpRequestHandler | None = None
     operation: object = None  # what the handler understood
@@ -114,11 +116,12 @@ class RequestHead:
 
 
 class HttpRequest:
-    """Mutable, without ceremony: it is made once per request on the hot path."""
+    """One request: its head, body, handler and connection. Mutable, a plain class: it is made once per request on the
+    hot path."""
 
     size = 0  # of the body so far
     complete = False
-    asked = False  # the client that waits for it was asked for its body
+    continued = False  # whether 100 Continue was sent
     keep_alive = True
     started = False  # its turn has come
     answering = False  # the head of the answer is written
@@ -155,8 +158,8 @@ class HttpRequest:
 
     @property
     def expects(self) -> bool:
-        """Whether the client still waits to be asked for its body."""
-        return self.head.expects and not self.asked
+        """Whether the client still waits for 100 Continue."""
+        return self.head.expects and not self.continued
 
     def body(self) -> bytes | memoryview:
         chunks = self.chunks
@@ -164,5 +167,5 @@ class HttpRequest:
 
 
 def request_id(given: bytes | None) -> bytes | None:
-    """The client's own id where it is printable and short."""
+    """Returns the client's own id where it is printable and short."""
     return given if given is not None and _REQUEST_ID.fullmatch(given) else None

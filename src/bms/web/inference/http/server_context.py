@@ -1,4 +1,4 @@
-"""What connections know of the site they belong to."""
+"""The port to the server as its connections see it: limits, and which handler a request goes to."""
 
 from typing import Any, Protocol
 
@@ -9,7 +9,7 @@ from bms.web.inference.http.request import HttpRequest
 
 
 class ServerContext(Protocol):
-    """The site that connections belong to."""
+    """What connections share, and how they find a request's handler."""
 
     limits: HttpLimits
     connections: set[Any]  # of every protocol
@@ -22,19 +22,19 @@ class ServerContext(Protocol):
     def fresh_id(self) -> bytes: ...
 
     def open(self, request: HttpRequest) -> None:
-        """The head is there: sets its handler, and the request's. Raises BmsError to refuse."""
+        """Sets the head's and the request's handler once the head is there. Raises BmsError to refuse."""
         ...
 
     def reopen(self, request: HttpRequest) -> None:
-        """As `open`, for a head that was opened before."""
+        """Admits a request whose head was opened before."""
         ...
 
     def remembers(self, request: HttpRequest) -> bool:
-        """Whether the heads of such requests are worth remembering."""
+        """Whether the head of such a request is worth caching."""
         ...
 
     def error_body(self, request: HttpRequest, error: BmsError) -> tuple[bytes, bytes]:
-        """Content type and body for an error, in the dialect of the request's path."""
+        """Returns content type and body for an error, in the dialect of the request's path."""
         ...
 
     def refused(self, request: HttpRequest, error: BmsError) -> None:

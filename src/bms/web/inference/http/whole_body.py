@@ -1,10 +1,11 @@
-"""A handler that waits for the whole body of a request before it starts."""
+"""A base for handlers that wait for the whole body of a request before they start."""
 
 from bms.web.inference.http.request import HttpRequest
 
 
 class WholeBodyHandler:
-    """A `Handler` in all but `start`. What it does not begin it need not cancel, and what it writes is never paused."""
+    """All of a `HttpRequestHandler` but `start`. What it does not begin it need not cancel, and what it writes is never
+    paused."""
 
     whole_body = True
 

@@ -1,4 +1,4 @@
-"""The bytes of an answer, around its body: whole, or opened and sent in pieces."""
+"""Encodes the head of an HTTP/1.1 answer: of a whole one, or of one sent in pieces."""
 
 from bms.web.inference.http.answers import JSON, status_line
 from bms.web.inference.http.request import HttpRequest
@@ -9,7 +9,7 @@ _OK_JSON = status_line(200) + b"content-type: application/json\r\ncontent-length
 def whole(
     request: HttpRequest, status: int, content_type: bytes, body: bytes, headers: bytes, date: bytes, connection: bytes
 ) -> bytes:
-    """`headers`, `date` and `connection` are whole lines, or empty."""
+    """Encodes a whole answer. `headers`, `date` and `connection` are whole lines, or empty."""
     sent = body if request.head.method != b"HEAD" else b""
     if status == 200 and content_type is JSON:
         return b"%b%d\r\nx-request-id: %b\r\n%b%b%b\r\n%b" % (
@@ -21,7 +21,8 @@ def whole(
 
 
 def framing(request: HttpRequest, status: int, length: int | None) -> bytes:
-    """The line that says how an answer in pieces is delimited; `length` in bytes, None where nobody knows yet.
+    """Returns the header line that says how an answer in pieces is delimited; `length` in bytes, None where nobody
+    knows yet.
 
     Sets on `request` what follows: chunks, or that the end of the connection is the end of the answer.
     """
@@ -39,7 +40,7 @@ def framing(request: HttpRequest, status: int, length: int | None) -> bytes:
 def opening(
     request: HttpRequest, status: int, headers: bytes, date: bytes, framing_line: bytes, connection: bytes
 ) -> bytes:
-    """The head of an answer that comes in pieces."""
+    """Encodes the head of an answer that comes in pieces."""
     return b"%b%bx-request-id: %b\r\n%b%b%b\r\n" % (
         status_line(status), headers, request.id, date, framing_line, connection
     )  # fmt: skip

@@ -14,14 +14,14 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class AnswerSide(ABC):
-    """Answers `Answerer`'s calls but `hold`, on `_transport`, None once the client is gone."""
+    """Implements `Answerer` but `hold`, on `_transport`, None once the client is gone."""
 
     _host: ServerContext
     _transport: asyncio.Transport | None
 
     @abstractmethod
     def _finish(self, request: HttpRequest) -> None:
-        """The answer is written whole."""
+        """Called when the answer is written whole."""
 
     def respond(
         self, request: HttpRequest, status: int, content_type: bytes, body: bytes, headers: bytes = b""
@@ -68,7 +68,7 @@ class AnswerSide(ABC):
 
     def continue_(self, request: HttpRequest) -> None:
         if request.expects and not request.complete and not request.size and self._transport is not None:
-            request.asked = True
+            request.continued = True
             self._transport.write(_CONTINUE)
 
     @property

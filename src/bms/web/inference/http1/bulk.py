@@ -1,4 +1,4 @@
-"""The rest of a large body, read by the kernel straight into the place where it is used: no pieces to be joined."""
+"""Reads the rest of a large body straight into its final buffer, without joining pieces."""
 
 import asyncio
 from collections.abc import Callable

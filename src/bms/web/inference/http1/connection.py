@@ -1,4 +1,4 @@
-"""One client's socket: requests are answered one after another, in the order they came."""
+"""One client's HTTP/1.1 connection: requests are answered one after another, in the order they came."""
 
 import asyncio
 from collections import deque
@@ -19,7 +19,8 @@ _FULL = (
 
 
 class HttpConnection(AnswerSide, asyncio.Protocol):
-    """A Receiver of requests and an Answerer to them. What is read, and in which order it is answered."""
+    """A protocol of asyncio; Receiver of requests and Answerer to them. It decides what is read, and in which order it
+    is answered."""
 
     def __init__(self, host: ServerContext) -> None:
         self._host = host
@@ -52,7 +53,7 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
             end = data.find(b"\r\n\r\n") + 4
             found = self._host.heads.find(data, end)
             if found is not None and found[0].length == len(data) - end:
-                self._again(found[0], found[1], data[end:])
+                self._open_cached(found[0], found[1], data[end:])
                 return
         try:
             more = reader.feed(data, self._host.now())
@@ -80,10 +81,10 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
                 request.handler.cancel(request)
 
     def pause_writing(self) -> None:
-        self._tell_writable(False)
+        self._notify_writable(False)
 
     def resume_writing(self) -> None:
-        self._tell_writable(True)
+        self._notify_writable(True)
 
     # --- what the reader tells ---
 
@@ -110,7 +111,7 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
         return not self._queue and self._reader.phase == "idle"
 
     def check_time(self, now: float) -> None:
-        """Ends a connection that keeps us waiting; called every second."""
+        """Ends a connection whose client is too slow; called every second."""
         limits, reader, transport = self._host.limits, self._reader, self._transport
         if transport is None:
             return
@@ -135,7 +136,7 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
             self.close()
 
     def drain(self) -> None:
-        """Ends the connection as soon as nothing is being answered; the host's `draining` sees to the rest."""
+        """Ends the connection as soon as nothing is being answered; the server's `draining` sees to the rest."""
         if self.idle:
             self.close()
 
@@ -145,8 +146,8 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _again(self, head: RequestHead, id: bytes | None, body: bytes) -> None:
-        """A whole request whose head was read before. `id` is the client's own."""
+    def _open_cached(self, head: RequestHead, id: bytes | None, body: bytes) -> None:
+        """Handles a whole request whose head is cached. `id` is the client's own."""
         request = HttpRequest(self, head)
         request.id = id or self._host.fresh_id()
         request.chunks.append(body)
@@ -172,7 +173,7 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
         self._advance()
 
     def _change_hands(self, protocol: asyncio.BaseProtocol) -> None:
-        """Who gets what is read; the loop looks at that when reading begins."""
+        """Switches the receiver of what is read; the loop looks at that when reading begins."""
         transport = self._transport
         if transport is not None and not transport.is_closing():
             transport.pause_reading()
@@ -186,7 +187,7 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
         request.id = head.request_id or self._host.fresh_id()
 
     def _refuse_rest(self, error: BmsError) -> None:
-        """What comes in now, and all after it, cannot be read."""
+        """Refuses what comes in now and all after it, since it can't be parsed."""
         request = self._reader.request
         self._reader.deaf = True
         if request is None or request not in self._queue:
@@ -207,7 +208,7 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
         request.started = False
 
     def _advance(self) -> None:
-        """Starts whatever has its turn. Not reentered: an answer given at once only marks its end."""
+        """Starts the requests that are next. Not reentered: an answer given at once only marks its end."""
         if self._advancing:
             return
         self._advancing = True
@@ -218,7 +219,7 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
             self._pace()
 
     def _start(self, request: HttpRequest) -> bool:
-        """True when the request is done with and the next may start."""
+        """Starts a request; true when it is done with and the next may start."""
         if request.started:
             return False
         if request.refusal is not None:
@@ -234,7 +235,7 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
         return not self._queue or self._queue[0] is not request
 
     def _finish(self, request: HttpRequest) -> None:
-        """The answer is written whole."""
+        """Called when the answer is written whole."""
         request.discard = not request.complete
         self._held = False
         self._since = self._host.now()
@@ -254,7 +255,7 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
                 self._pace()
 
     def _pace(self) -> None:
-        """Reads while at most one request waits behind the one being answered."""
+        """Pauses reading while more than one request waits behind the one being answered."""
         pause = self._held or len(self._queue) > 1
         if pause != self._paused and self._transport is not None and not self._transport.is_closing():
             self._paused = pause
@@ -263,6 +264,6 @@ class HttpConnection(AnswerSide, asyncio.Protocol):
             else:
                 self._transport.resume_reading()
 
-    def _tell_writable(self, yes: bool) -> None:
+    def _notify_writable(self, yes: bool) -> None:
         if self._queue and self._queue[0].started and self._queue[0].handler is not None:
             self._queue[0].handler.writable(self._queue[0], yes)

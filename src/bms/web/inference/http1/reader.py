@@ -1,4 +1,5 @@
-"""From a client's bytes to requests: parsed by httptools, and bounded in everything a client could fill us with."""
+"""Parses a client's bytes into requests, by httptools, within limits on everything that a client could fill memory
+with."""
 
 import re
 from typing import Literal, Protocol
@@ -19,26 +20,26 @@ Phase = Literal["idle", "head", "body"]
 
 
 class RequestTimeout(DeadlineExceeded):
-    """408: the client sends too slowly."""
+    """Raised with 408: the client sends too slowly."""
 
     http_status = 408
 
 
 class Receiver(Answerer, Protocol):
-    """Who the requests are for: the connection."""
+    """The port to the connection that gets the requests."""
 
     def opened(self, request: HttpRequest) -> None:
-        """A head is whole and means one thing. Raises BmsError to refuse the request, and only it."""
+        """Called when a head is whole and valid. Raises BmsError to refuse the request, and only it."""
         ...
 
     def unreadable(self, request: HttpRequest, error: BmsError) -> None:
-        """The head is whole and cannot be believed; nothing after it is read."""
+        """Called when a whole head is invalid; nothing after it is read."""
         ...
 
 
 class RequestReader:
-    """Feeds a connection with its requests. `request` is the one whose body comes in now; `phase` lasts since `since`,
-    in the same seconds that `feed` is given."""
+    """Parses bytes and passes requests to its connection. `request` is the one whose body comes in now; `phase` lasts
+    since `since`, in the same seconds that `feed` is given."""
 
     def __init__(self, receiver: Receiver, limits: HttpLimits, now: float) -> None:
         self._receiver = receiver
@@ -57,7 +58,8 @@ class RequestReader:
         self.deaf = False  # nothing more is read as requests
 
     def feed(self, data: bytes, now: float) -> bool:
-        """False when the client is not read any further. Raises BmsError when these bytes cannot be read either."""
+        """Parses bytes; false when the client is not read any further. Raises BmsError when these bytes can't be read
+        either."""
         self._now = now
         if self.phase == "idle":
             self.phase, self.since, self._fed = "head", now, 0
@@ -68,13 +70,13 @@ class RequestReader:
         except httptools.HttpParserError as error:
             if (unknown := _UNKNOWN_METHOD.match(data)) and isinstance(error, httptools.HttpParserInvalidMethodError):
                 check_method(unknown[1])
-            raise InvalidArgument(f"this is not HTTP/1.1 as it should be: {error}") from None
+            raise InvalidArgument(f"this is not valid HTTP/1.1: {error}") from None
         self._check_fed()
         return not self.deaf
 
     def bulk(self) -> HttpRequest | None:
-        """The request of whose body so much is still to come that it is better read past the parser; its handler waits
-        for the whole of it. `finished` must follow."""
+        """Returns the request with so much body to come that it is better read past the parser; its handler waits for
+        the whole of it. `finished` must follow."""
         request = self.request
         if request is None or self.deaf or request.discard or request.started:
             return None
@@ -84,13 +86,13 @@ class RequestReader:
         return request
 
     def finished(self, request: HttpRequest, body: memoryview) -> None:
-        """The whole body came past the parser, which begins anew behind it."""
+        """Called when the whole body came past the parser, which begins anew behind it."""
         self._parser = httptools.HttpRequestParser(self)
         request.chunks.append(body)
         self.on_message_complete()
 
     def late(self, now: float) -> RequestTimeout | None:
-        """What to tell a client that took too long for its head or body."""
+        """Returns the error for a client that took too long for its head or body."""
         limits, waited = self._limits, now - self.since
         if self.phase == "head" and waited > limits.header_timeout_s:
             return RequestTimeout("the head of the request did not come in time")
@@ -189,13 +191,14 @@ class RequestReader:
             request.handler.end(request)
 
     def _check_fed(self) -> None:
-        """Raises where what is not whole yet has grown too large; the latest bytes may have begun with other things."""
+        """Raises where an unfinished head or body has grown too large; the latest bytes may have begun with other
+        things."""
         phase, request, latest = self.phase, self.request, self._latest
         if phase == "head" and self._fed - latest > self._limits.header_bytes:
             raise HeaderTooLarge(f"the head is larger than {self._limits.header_bytes} bytes")
         chunked = phase == "body" and request is not None and request.head.length is None
         if chunked and request is not None and self._fed - latest > request.size * 8 + _CHUNK_OVERHEAD:
-            raise InvalidArgument("the chunks of this body are nearly all frame and no content")
+            raise InvalidArgument("the chunks of this body are too small: send larger ones")
 
     def _check_size(self, head: RequestHead) -> None:
         limits = self._limits
@@ -210,8 +213,8 @@ class RequestReader:
 
 
 def _without_upgrade(head: RequestHead) -> bytes:
-    """A head as it came, but for its Upgrade: what we do not follow is not there (RFC 9110, section 7.8). The parser
-    would take a body behind it for the other protocol."""
+    """Returns a head without its Upgrade header, which is ignored (RFC 9110, section 7.8). The parser would take a body
+    behind it for the other protocol."""
     lines = [b"%b: %b\r\n" % header for header in head.headers if header[0] != b"upgrade"]
     start = b"%b %b HTTP/%b\r\n" % (head.method, head.target, head.version.encode())
     return b"".join((start, *lines, b"\r\n"))

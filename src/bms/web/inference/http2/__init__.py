@@ -1,4 +1,4 @@
-"""The server's side of HTTP/2 (RFC 9113) on one socket, without any of HTTP's semantics beyond a request's head.
+"""HTTP/2 (RFC 9113), server side, on one socket, without any of HTTP's semantics beyond a request's head.
 
 Read in this order: faults, frames, huffman, fields (HPACK's static table), hpack (blocks to header lists and back),
 head (a request's head, checked), limits, heads (blocks to heads, remembered), settings (what the peer may ask), budget

@@ -1,4 +1,4 @@
-"""What a client may cost that asks for nothing: floods of frames and of streams that are dropped at once.
+"""Budgets against floods: limits frames and streams by which a client costs work and asks for nothing.
 
 CVE-2023-44487 (rapid reset), CVE-2019-9512 (pings), 9514 (resets), 9515 (settings), 9518 (empty frames), CVE-2025-8671
 (streams that we are made to reset).
@@ -11,7 +11,7 @@ _FRAMES_PER_REQUEST = 8  # window updates, pings and priorities that go with one
 
 
 class Budget:
-    """Two allowances. They are filled up once a second, and by honest work."""
+    """Two allowances, refilled once a second and by honest work."""
 
     def __init__(self, limits: Http2Limits, now: float) -> None:
         self._limits = limits
@@ -20,19 +20,19 @@ class Budget:
         self._filled = now
 
     def spend_frame(self, count: int = 1) -> None:
-        """Raises ConnectionFault where too many frames came that ask nothing."""
+        """Counts a frame that asks for nothing. Raises ConnectionFault where there were too many."""
         self._frames -= count
         if self._frames < 0:
             raise ConnectionFault(ENHANCE_YOUR_CALM, "too many frames that ask for nothing")
 
     def spend_reset(self) -> None:
-        """Raises ConnectionFault where too many streams ended before their answer."""
+        """Counts a stream that ended before its answer. Raises ConnectionFault where there were too many."""
         self._resets -= 1
         if self._resets < 0:
             raise ConnectionFault(ENHANCE_YOUR_CALM, "too many streams are opened and dropped")
 
     def answered(self) -> None:
-        """A request was answered whole."""
+        """Refills for a request that was answered whole."""
         limits = self._limits
         if self._resets < limits.resets:
             self._resets += 1
@@ -40,7 +40,7 @@ class Budget:
             self._frames += _FRAMES_PER_REQUEST
 
     def sent(self) -> None:
-        """A frame of data was sent, which its receiver may acknowledge."""
+        """Refills for a frame of data that was sent, which its receiver may acknowledge."""
         if self._frames < self._limits.control_frames:
             self._frames += 2
 

@@ -1,4 +1,4 @@
-"""One client's socket that speaks HTTP/2."""
+"""One client's HTTP/2 connection."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _JOINED = 1 << 16  # bytes: more are written piece by piece, without a copy
 
 
 class Http2Context(Protocol):
-    """What connections share. `most_connections` counts all that are in `connections`."""
+    """What HTTP/2 connections share. `most_connections` counts all that are in `connections`."""
 
     http2_limits: Http2Limits
     http2_handler: Http2Handler
@@ -24,7 +24,7 @@ class Http2Context(Protocol):
 
 
 class Http2Connection(asyncio.Protocol):
-    """A session on a socket. All that is put out in one turn of the loop is one write."""
+    """A protocol of asyncio: a session on a socket. All output of one turn of the loop is one write."""
 
     def __init__(self, host: Http2Context, soon: Callable[[Callable[[], object]], object] | None = None) -> None:
         self._host = host
@@ -80,14 +80,14 @@ class Http2Connection(asyncio.Protocol):
             self._transport.resume_reading()
         self._session.writer.pump()
 
-    # --- what the site asks ---
+    # --- called by the server ---
 
     @property
     def idle(self) -> bool:
         return not self._session.table.open
 
     def drain(self) -> None:
-        """Serves what is on its way, and closes then."""
+        """Serves the streams under way, and closes then."""
         self._session.drain()
 
     def close(self) -> None:
@@ -97,7 +97,7 @@ class Http2Connection(asyncio.Protocol):
         self._flush()
 
     def check_time(self, now: float) -> None:
-        """Ends a connection that keeps us waiting; called every second."""
+        """Ends a connection whose client is too slow; called every second."""
         session, transport = self._session, self._transport
         if transport is None:
             return

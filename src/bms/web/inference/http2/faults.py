@@ -1,4 +1,4 @@
-"""What a peer can do wrong, with the error codes of RFC 9113, section 7."""
+"""Protocol errors of HTTP/2 peers, with the error codes of RFC 9113, section 7."""
 
 NO_ERROR = 0x0
 PROTOCOL_ERROR = 0x1
@@ -14,7 +14,7 @@ ENHANCE_YOUR_CALM = 0xB
 
 
 class ConnectionFault(Exception):
-    """Ends the connection: GOAWAY with `code`, and `reason` as its debug data."""
+    """An error that ends the connection: GOAWAY with `code`, and `reason` as its debug data."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"{reason} (code {code})")
@@ -23,7 +23,7 @@ class ConnectionFault(Exception):
 
 
 class StreamFault(Exception):
-    """Ends one stream: RST_STREAM with `code`. `reason` is for whoever reads the log or a test."""
+    """An error that ends one stream: RST_STREAM with `code`. `reason` is for whoever reads the log or a test."""
 
     def __init__(self, stream_id: int, code: int, reason: str) -> None:
         super().__init__(f"stream {stream_id}: {reason} (code {code})")

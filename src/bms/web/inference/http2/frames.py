@@ -45,7 +45,7 @@ def goaway(last_stream_id: int, code: int, reason: bytes = b"") -> bytes:
 
 
 def u31(payload: bytes, what: str) -> int:
-    """The one number of 31 bits that is the payload. Raises ConnectionFault for another size."""
+    """Parses a payload that is one number of 31 bits. Raises ConnectionFault for another size."""
     if len(payload) != 4:
         raise ConnectionFault(FRAME_SIZE_ERROR, f"{what} must have 4 octets")
     number: int = _U32.unpack(payload)[0]
@@ -53,14 +53,14 @@ def u31(payload: bytes, what: str) -> int:
 
 
 def read_settings(payload: bytes) -> list[tuple[int, int]]:
-    """Identifiers and values in the order sent. Raises ConnectionFault for a payload of broken pairs."""
+    """Parses identifiers and values in the order sent. Raises ConnectionFault for a payload of broken pairs."""
     if len(payload) % 6:
         raise ConnectionFault(FRAME_SIZE_ERROR, "SETTINGS must have a multiple of 6 octets")
     return [_SETTING.unpack_from(payload, at) for at in range(0, len(payload), 6)]
 
 
 def unpadded(payload: bytes) -> bytes:
-    """The content of a padded payload. Raises ConnectionFault for padding longer than the payload."""
+    """Returns the content of a padded payload. Raises ConnectionFault for padding longer than the payload."""
     if not payload:
         raise ConnectionFault(FRAME_SIZE_ERROR, "a padded frame must say its padding")
     padding = payload[0]

@@ -1,4 +1,4 @@
-"""The head of a request as HTTP/2 sends it (RFC 9113, section 8), checked."""
+"""Parses and checks the head of an HTTP/2 request (RFC 9113, section 8)."""
 
 import re
 
@@ -14,7 +14,7 @@ _NONE: frozenset[bytes] = frozenset()
 
 
 class Http2Head:
-    """What stands before a request's body. One head serves all requests that come with the same block.
+    """The parsed head of a request. One object serves all requests that come with the same block.
 
     `headers` are as they came, `fields` has each name's last value, `repeated` the names that came more than once.
     `length` is what content-length says, None without one. `note` belongs to the layer above: what it understood, once
@@ -29,7 +29,7 @@ class Http2Head:
         self.method = method
         self.path = path
         self.scheme = scheme
-        self.authority = authority  # empty where none was said
+        self.authority = authority  # empty where none was sent
         self.headers = headers
         self.fields = dict(headers)
         self.repeated = _repeated(headers) if len(self.fields) < len(headers) else _NONE
@@ -38,7 +38,7 @@ class Http2Head:
 
 
 def read_head(fields: list[Field]) -> Http2Head:
-    """Raises ValueError for what RFC 9113 calls malformed."""
+    """Parses a header list. Raises ValueError for what RFC 9113 calls malformed."""
     pseudo: dict[bytes, bytes] = {}
     headers: list[Field] = []
     for field in fields:
@@ -60,7 +60,7 @@ def read_head(fields: list[Field]) -> Http2Head:
 
 
 def check_trailers(fields: list[Field]) -> None:
-    """Raises ValueError for what may not stand behind a body."""
+    """Raises ValueError for fields that are not allowed behind a body."""
     for name, value in fields:
         _check(name, value)
 
@@ -75,7 +75,7 @@ def _check(name: bytes, value: bytes) -> None:
 
 def _check_value(value: bytes) -> None:
     if _NO_VALUE.search(value):
-        raise ValueError("a header's value holds what it may not")
+        raise ValueError("a header's value has a character that is not allowed")
 
 
 def _repeated(headers: list[Field]) -> frozenset[bytes]:

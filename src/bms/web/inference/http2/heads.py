@@ -1,4 +1,4 @@
-"""Header blocks to heads: put together from their frames, decoded once for all requests that bring the same bytes."""
+"""Reads header blocks: joins them from their frames, and decodes equal ones once."""
 
 from bms.web.inference.http2.faults import ENHANCE_YOUR_CALM, PROTOCOL_ERROR, ConnectionFault
 from bms.web.inference.http2.fields import Field
@@ -12,7 +12,8 @@ _REMEMBERED_SIZE = 4096  # bytes of each
 
 
 class HeadReader:
-    """One connection's. A block means the same for as long as the decoder's table is the same, so it is remembered."""
+    """Reads the header blocks of one connection. A block means the same for as long as the decoder's table is the same,
+    so it is cached."""
 
     def __init__(self, limits: Http2Limits) -> None:
         self._limits = limits
@@ -23,12 +24,12 @@ class HeadReader:
         self.stream_id: int | None = None  # whose block goes on in CONTINUATION
 
     def begin(self, stream_id: int, part: bytes, ends: bool) -> None:
-        """A block that is not whole yet; `ends` says whether its stream ends with it."""
+        """Begins a block that is not whole yet; `ends` says whether its stream ends with it."""
         self.stream_id, self._parts, self._ends = stream_id, [part], ends
         self.check_size(len(part))
 
     def add(self, part: bytes) -> None:
-        """CVE-2024-27316: the block may not go on for ever. Raises ConnectionFault."""
+        """Adds a fragment. Raises ConnectionFault for a block without end (CVE-2024-27316)."""
         if self.stream_id is None:
             raise ConnectionFault(PROTOCOL_ERROR, "CONTINUATION continues nothing")
         self._parts.append(part)
@@ -37,19 +38,20 @@ class HeadReader:
         self.check_size(sum(map(len, self._parts)))
 
     def finish(self) -> tuple[bytes, bool]:
-        """The whole block, and whether its stream ends with it."""
+        """Returns the whole block, and whether its stream ends with it."""
         self.stream_id = None
         return b"".join(self._parts), self._ends
 
     def check_size(self, size: int) -> None:
-        """A block somewhat over the limit is read, so that its request alone is refused; one far over it is not, which
-        leaves the table unknown. Raises ConnectionFault."""
+        """Raises ConnectionFault for a block far over the limit, which leaves the table unknown. One somewhat over it
+        is read, so that its request alone is refused."""
         most = self._limits.header_bytes * _READ
         if size > most:
             raise ConnectionFault(ENHANCE_YOUR_CALM, f"a header block is larger than {most} bytes")
 
     def head(self, block: bytes) -> Http2Head:
-        """Raises ListTooLarge, ValueError for a malformed head, ConnectionFault for a block without meaning."""
+        """Decodes a request's head. Raises ListTooLarge, ValueError for a malformed head, ConnectionFault for a block
+        without meaning."""
         head = self._known.get(block)
         if head is None:
             changes = self._decoder.changes
@@ -61,7 +63,8 @@ class HeadReader:
         return head
 
     def trailers(self, block: bytes) -> list[Field]:
-        """Raises as `head`. Must be called for every block, wanted or not: it may change the table."""
+        """Decodes trailers. Raises as `head`. Must be called for every block, wanted or not: it may change the
+        table."""
         return self._fields(block)
 
     def _fields(self, block: bytes) -> list[Field]:

@@ -14,11 +14,11 @@ _MOST_SHIFT = 28  # a number has at most 5 octets after its prefix
 
 
 class ListTooLarge(Exception):
-    """A header list is over its limit. The table is up to date nevertheless, so the connection can go on."""
+    """Raised for a header list over its limit. The table is up to date nevertheless, so the connection can go on."""
 
 
 class Decoder:
-    """One direction of one connection. `changes` counts the blocks that changed the table."""
+    """The HPACK decoder of one direction of one connection. `changes` counts the blocks that changed the table."""
 
     def __init__(self, list_bytes: int, list_count: int) -> None:
         self.changes = 0
@@ -29,7 +29,7 @@ class Decoder:
         self._most = TABLE_SIZE
 
     def decode(self, block: bytes) -> list[Field]:
-        """Raises ConnectionFault for a block that has no meaning, ListTooLarge for one that means too much."""
+        """Decodes a block. Raises ConnectionFault for one that has no meaning, ListTooLarge for one over the limit."""
         try:
             return self._decode(block)
         except IndexError:
@@ -115,7 +115,7 @@ class Decoder:
 
 
 def _number(block: bytes, at: int, mask: int) -> tuple[int, int]:
-    """The number whose prefix is the low bits of the octet at `at`, and where the next thing begins."""
+    """Decodes the number whose prefix is the low bits of the octet at `at`; returns it and where it ends."""
     number = block[at] & mask
     at += 1
     if number < mask:
@@ -143,7 +143,7 @@ def _string(block: bytes, at: int) -> tuple[bytes, int]:
 
 
 def encode(fields: list[Field]) -> bytes:
-    """A block that leaves the peer's table as it is: static entries, or literals that are not indexed."""
+    """Encodes a block that leaves the peer's table as it is: static entries, or literals that are not indexed."""
     return b"".join([encode_field(name, value) for name, value in fields])
 
 

@@ -30,7 +30,7 @@ _BY_LENGTH: dict[int, bytes] = {
 
 
 def _codes() -> dict[int, tuple[int, int]]:
-    """Symbol to (code, bits)."""
+    """Returns the code of each symbol: (code, bits)."""
     codes, code, before = {}, 0, 0
     for bits, symbols in _BY_LENGTH.items():
         code <<= bits - before
@@ -46,7 +46,8 @@ _Step = tuple[int, bytes] | None  # the state after four bits and what they comp
 
 
 def _machine() -> tuple[list[list[_Step]], list[bool]]:
-    """Steps by state and nibble, and which states a string may end in (RFC 7541: up to seven ones of padding)."""
+    """Builds the decoder's state machine: steps by state and nibble, and the states a string may end in (RFC 7541: up
+    to seven ones of padding)."""
     tree: list[list[int]] = [[0, 0]]  # children by bit: > 0 a node, < 0 a symbol (-1 - symbol)
     endings = {0}
     for symbol, (code, bits) in CODES.items():
@@ -85,7 +86,7 @@ _STEPS, _ENDINGS = _machine()
 
 
 def decode(data: bytes) -> bytes:
-    """Raises ValueError for a string that holds the end symbol, or does not end as it must."""
+    """Decodes a string. Raises ValueError for one that holds the end symbol, or does not end as it must."""
     state, out = 0, bytearray()
     for octet in data:
         for nibble in (octet >> 4, octet & 15):

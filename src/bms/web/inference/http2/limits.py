@@ -1,4 +1,4 @@
-"""How much one HTTP/2 connection may ask, and how slowly."""
+"""The limits of one HTTP/2 connection."""
 
 import msgspec
 

@@ -17,7 +17,8 @@ _LAST_PING = b"bms last"
 
 
 class Http2Session:
-    """`wake` is called when there is something to write. All times are in seconds, told by whoever calls."""
+    """One HTTP/2 connection without its socket. `wake` is called when there is something to write. All times are in
+    seconds, passed in by the caller."""
 
     def __init__(self, limits: Http2Limits, handler: Http2Handler, wake: Callable[[], object], now: float) -> None:
         self.limits = limits
@@ -53,7 +54,7 @@ class Http2Session:
         self.writer.put(settings.ours(self.limits))
 
     def feed(self, data: bytes, now: float) -> None:
-        """Reads what came. A peer that breaks the protocol is told so by GOAWAY, and `over` is set."""
+        """Reads bytes of the peer. One that breaks the protocol gets a GOAWAY, and `over` is set."""
         if self.over:
             return
         self.since = self.table.now = now
@@ -73,37 +74,37 @@ class Http2Session:
             rest += data[at:]
 
     def fail(self, fault: ConnectionFault) -> None:
-        """Ends the connection: says why, and cancels what is open."""
+        """Ends the connection with a GOAWAY that says why, and cancels open streams."""
         if not self.over:
             self.writer.put(frames.goaway(self.table.last, fault.code, fault.reason.encode()))
             self.end()
 
     def end(self) -> None:
-        """Reads no more and cancels what is open."""
+        """Reads no more and cancels open streams."""
         self.over = True
         self.table.cancel_all()
 
     def drain(self) -> None:
-        """Announces the end: streams that are on their way are still served (RFC 9113, section 6.8)."""
+        """Announces the end: streams under way are still served (RFC 9113, section 6.8)."""
         if not self.draining and not self.over:
             self.draining = True
             self.writer.put(frames.goaway(frames.MAX_STREAM_ID, faults.NO_ERROR))
             self.writer.put(frames.frame(frames.PING, 0, 0, _LAST_PING))
 
     def refuse_new(self) -> None:
-        """The second half of `drain`: no stream after the last one is served."""
+        """Completes `drain`: no stream after the last one is served."""
         if not self.table.refusing and not self.over:
             self.draining = self.table.refusing = True
             self.writer.put(frames.goaway(self.table.last, faults.NO_ERROR))
 
     @property
     def progress(self) -> int:
-        """Changes while the peer takes something: out of queues, or an answer at once."""
+        """A number that changes while the peer takes something: out of queues, or an answer at once."""
         table = self.table
         return self.writer.progress + (table.last + 1 >> 1) - len(table.open)
 
     def check_time(self, now: float) -> None:
-        """Once a second: ends the connection where its peer is too slow, or maybe gone."""
+        """Ends the connection where its peer is too slow, or maybe gone; called once a second."""
         self.budget.refill(now)
         self.table.now = now
         limits, silent = self.limits, now - self.since
@@ -129,7 +130,7 @@ class Http2Session:
                 self.table.on_fault(StreamFault(stream.id, faults.CANCEL, "the body did not come in time"))
 
     def _check_ping(self, now: float, silent: float) -> None:
-        """Finds peers that are gone without a word."""
+        """Pings idle peers, to find those that are gone without a word."""
         if not self.table.open or silent < self.limits.ping_after_s:
             self._pinged = None
         elif self._pinged is None:
@@ -149,7 +150,7 @@ class Http2Session:
         return 0
 
     def _read(self, data: bytes, at: int) -> int:
-        """Reads whole frames from `at` on. Returns where the first that is not whole begins."""
+        """Reads whole frames from `at` on; returns where the first incomplete one begins."""
         if not self._greeted:
             self._need = len(PREFACE)
             return at
@@ -188,7 +189,7 @@ class Http2Session:
         self._introduced = True
 
     def _on_priority(self, flags: int, stream_id: int, payload: bytes) -> None:
-        """Priorities of RFC 7540 are read and have no effect."""
+        """Parses priorities of RFC 7540, which have no effect."""
         self.budget.spend_frame()
         if not stream_id:
             raise ConnectionFault(faults.PROTOCOL_ERROR, "PRIORITY of no stream")
@@ -227,7 +228,7 @@ class Http2Session:
             self.refuse_new()
 
     def _on_goaway(self, flags: int, stream_id: int, payload: bytes) -> None:
-        """The client opens no more; what is open is answered."""
+        """Notes that the client opens no more; open streams are answered."""
         _of_connection("GOAWAY", stream_id)
         if len(payload) < 8:
             raise ConnectionFault(faults.FRAME_SIZE_ERROR, "GOAWAY must have 8 octets")

@@ -1,4 +1,4 @@
-"""SETTINGS: what we say of ourselves, and what a peer may say of itself (RFC 9113, section 6.5)."""
+"""SETTINGS frames: the server's own, and checks of a peer's (RFC 9113, section 6.5)."""
 
 from bms.web.inference.http2 import frames
 from bms.web.inference.http2.faults import FLOW_CONTROL_ERROR, PROTOCOL_ERROR, ConnectionFault
@@ -13,7 +13,7 @@ MAX_HEADER_LIST_SIZE = 0x6
 
 
 def ours(limits: Http2Limits) -> bytes:
-    """Our first frames: SETTINGS, and the connection's window at its whole size."""
+    """Encodes the server's first frames: SETTINGS, and the connection's window at its whole size."""
     return frames.settings(
         {
             MAX_CONCURRENT_STREAMS: limits.streams,

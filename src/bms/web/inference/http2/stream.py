@@ -1,4 +1,4 @@
-"""One stream: a request and its answer, and what may be done with it."""
+"""One HTTP/2 stream: a request and its answer."""
 
 from collections import deque
 from typing import Protocol
@@ -7,22 +7,22 @@ from bms.web.inference.http2.head import Http2Head
 
 
 class Owner(Protocol):
-    """The connection's table of streams, as handlers use it."""
+    """The port to the connection's table of streams, as handlers use it."""
 
     peer: str  # the client's address
     buffered: int  # bytes of unfinished messages, counted by the handler
 
     def hold(self, stream: "Stream", yes: bool) -> None:
-        """A held stream's client may send what its window still allows, and no more."""
+        """Pauses a stream: its client may send what its window still allows, and no more."""
         ...
 
     def abort(self, stream: "Stream") -> None:
-        """Ends a stream before its answer is whole, so that the client sees that it is not."""
+        """Ends a stream before its answer is complete, so that the client notices."""
         ...
 
 
 class SendQueue(deque[memoryview]):
-    """What waits for windows. `size` counts its octets."""
+    """Data of one stream that waits for the peer's windows. `size` counts its octets."""
 
     __slots__ = ("size",)
 
@@ -32,32 +32,32 @@ class SendQueue(deque[memoryview]):
 
 
 class StreamOutput(Protocol):
-    """The connection's writer, as handlers use it. Headers and trailers are encoded blocks below 16 KiB."""
+    """The port to the connection's writer, as handlers use it. Headers and trailers are encoded blocks below 16 KiB."""
 
     def answer(self, stream: "Stream", head: bytes, data: bytes, tail: bytes) -> None:
-        """A whole answer: headers, body and trailers."""
+        """Sends a whole answer: headers, body and trailers."""
         ...
 
     def whole(self, stream: "Stream", head: bytes, data: bytes) -> None:
-        """A whole answer without trailers."""
+        """Sends a whole answer without trailers."""
         ...
 
     def headers(self, stream: "Stream", block: bytes) -> None:
-        """The head of an answer that comes in pieces."""
+        """Sends the head of an answer that comes in pieces."""
         ...
 
     def data(self, stream: "Stream", data: bytes | memoryview) -> None:
-        """More of the body; what the windows do not allow yet waits."""
+        """Sends more of the body; what the windows do not allow yet waits."""
         ...
 
     def end(self, stream: "Stream", block: bytes) -> None:
-        """The trailers, behind all that waits, none where `block` is empty; or, for an answer without body, its one
-        header block."""
+        """Sends the trailers, behind all that waits, none where `block` is empty; or, for an answer without body, its
+        one header block."""
         ...
 
 
 class Stream:
-    """Mutable, without ceremony: it is made once per request on the hot path. `state` is the handler's own."""
+    """One stream. Mutable, a plain class: it is made once per request on the hot path. `state` is the handler's own."""
 
     __slots__ = (
         "ended", "head", "held", "id", "patient", "queue", "received", "since", "state", "table", "tail", "window_in",

@@ -1,4 +1,4 @@
-"""The streams of one connection: opened, fed, answered, reset; and what may still come for those that are no more."""
+"""The streams of one HTTP/2 connection: opened, fed, answered, reset; and frames that still come for closed ones."""
 
 from typing import Protocol
 
@@ -16,24 +16,24 @@ _LATE = 1024  # streams ended by us whose frames may still be on their way
 
 
 class Http2Handler(Protocol):
-    """What becomes of requests. Every stream that was opened is answered, or reset, but not both."""
+    """The port to the handler of streams. Every stream that was opened is answered, or reset, but not both."""
 
     too_large: bytes  # the block that answers a header list which is over its limit
 
     def opened(self, stream: Stream) -> None:
-        """The head is there; `stream.ended` says whether that was all."""
+        """Called when the head is there; `stream.ended` says whether that was all."""
         ...
 
     def data(self, stream: Stream, data: bytes) -> None:
-        """More of the body, maybe empty; `stream.ended` says whether it is the last."""
+        """Called with more of the body, maybe empty; `stream.ended` says whether it is the last."""
         ...
 
     def reset(self, stream: Stream) -> None:
-        """Nobody waits for the answer any more."""
+        """Called when nobody waits for the answer any more."""
         ...
 
     def writable(self, stream: Stream) -> None:
-        """What waited on the stream has been written."""
+        """Called when what waited on the stream has been written."""
         ...
 
     def check_time(self, stream: Stream, now: float) -> None:
@@ -42,7 +42,8 @@ class Http2Handler(Protocol):
 
 
 class StreamTable:
-    """`on_…` are called with each frame's flags, stream and payload. They raise ConnectionFault and StreamFault."""
+    """The table of a connection's streams. `on_…` are called with each frame's flags, stream and payload. They raise
+    ConnectionFault and StreamFault."""
 
     def __init__(self, limits: Http2Limits, handler: Http2Handler, writer: Writer, budget: Budget, now: float) -> None:
         self.now = now  # seconds, kept by the session
@@ -62,13 +63,13 @@ class StreamTable:
     # --- what handlers do ---
 
     def hold(self, stream: Stream, yes: bool) -> None:
-        """A held stream's client may send what its window still allows, and no more."""
+        """Pauses a stream: its client may send what its window still allows, and no more."""
         stream.held = yes
         if not yes and stream.id in self.open:
             self._credit(stream)
 
     def abort(self, stream: Stream) -> None:
-        """Ends a stream before its answer is whole, so that the client sees that it is not."""
+        """Ends a stream before its answer is complete, so that the client notices."""
         if self.open.pop(stream.id, None) is not None:
             self._drop(stream, faults.INTERNAL_ERROR)
             stream.state = None
@@ -138,7 +139,7 @@ class StreamTable:
             self._late.pop(stream_id, None)
             return
         self.writer.forget(stream)
-        self._tell_reset(stream)
+        self._notify_reset(stream)
         self._budget.spend_reset()
 
     def on_window(self, stream_id: int, octets: int) -> None:
@@ -149,11 +150,11 @@ class StreamTable:
             raise ConnectionFault(faults.PROTOCOL_ERROR, "WINDOW_UPDATE of a stream that is not open")
 
     def on_fault(self, fault: StreamFault) -> None:
-        """Raises ConnectionFault where there are too many of them."""
+        """Counts a fault of a stream. Raises ConnectionFault where there are too many of them."""
         stream = self.open.pop(fault.stream_id, None)
         if stream is not None:
             self._drop(stream, fault.code)
-            self._tell_reset(stream)
+            self._notify_reset(stream)
         else:
             self.writer.put(frames.reset(fault.stream_id, fault.code))
             self._remember_late(fault.stream_id)
@@ -163,10 +164,11 @@ class StreamTable:
         streams, self.open = self.open, {}
         for stream in streams.values():
             self.writer.forget(stream)
-            self._tell_reset(stream)
+            self._notify_reset(stream)
 
     def answered(self, stream: Stream) -> None:
-        """The end of an answer is written. A client that has not sent all is told to stop (RFC 9113, section 8.1)."""
+        """Called when the end of an answer is written. A client that has not sent all is told to stop (RFC 9113,
+        section 8.1)."""
         self.open.pop(stream.id, None)
         stream.state = None  # no cycle is left for the collector
         self._budget.answered()
@@ -227,7 +229,7 @@ class StreamTable:
         self._handler.data(stream, b"")
 
     def _end(self, stream: Stream) -> None:
-        """The client has sent all of a stream."""
+        """Called when the client has sent all of a stream."""
         stream.ended = True
         length = stream.head.length
         if length is not None and stream.received != length:
@@ -240,7 +242,7 @@ class StreamTable:
             self.writer.put(frames.window_update(stream.id, whole - stream.window_in))
             stream.window_in = whole
 
-    def _tell_reset(self, stream: Stream) -> None:
+    def _notify_reset(self, stream: Stream) -> None:
         self._handler.reset(stream)
         stream.state = None
 
@@ -251,7 +253,7 @@ class StreamTable:
             self._remember_late(stream.id)
 
     def _unexpected(self, stream_id: int) -> None:
-        """Data on a stream that is not open: late, or wrong."""
+        """Handles data on a stream that is not open: late, or wrong."""
         self._budget.spend_frame()
         if stream_id > self.last or not stream_id & 1:
             raise ConnectionFault(faults.PROTOCOL_ERROR, "DATA on a stream that is not open")

@@ -1,4 +1,4 @@
-"""What goes out on one connection: whole frames, gathered for one write, data within the windows the peer gave."""
+"""Writes frames to one HTTP/2 connection: gathered for one write, data within the windows that the peer gave."""
 
 from collections.abc import Callable
 
@@ -11,8 +11,8 @@ _pack = HEAD.pack
 
 
 class Writer:
-    """`wake` is called when there is something to write, `done` when a stream's answer is written whole, `drained`
-    when a stream's queue has become empty before its end, `sent` for each frame of data."""
+    """The writer of one connection. `wake` is called when there is something to write, `done` when a stream's answer is
+    written whole, `drained` when a stream's queue has become empty before its end, `sent` for each frame of data."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Writer:
         self.progress = 0  # counts what went out of queues, to see a peer that takes nothing
 
     def take(self) -> list[bytes | memoryview]:
-        """What is to be written now; from here on it counts as written."""
+        """Returns what is to be written now; from here on it counts as written."""
         out, self._out = self._out, []
         return out
 
@@ -44,7 +44,7 @@ class Writer:
         self._wake()
 
     def answer(self, stream: Stream, head: bytes, data: bytes, tail: bytes) -> None:
-        """A whole answer: headers, body and trailers, the first and last as header blocks."""
+        """Sends a whole answer: headers, body and trailers, the first and last as header blocks."""
         size, stream_id = len(data), stream.id
         if size > stream.window_out or size > self.window or size > self.frame_size or self.paused:
             self.headers(stream, head)
@@ -68,7 +68,7 @@ class Writer:
         self._done(stream)
 
     def whole(self, stream: Stream, head: bytes, data: bytes) -> None:
-        """A whole answer without trailers: headers, the first as a block, and body."""
+        """Sends a whole answer without trailers: headers, the first as a block, and body."""
         size, stream_id = len(data), stream.id
         if not size or size > stream.window_out or size > self.window or size > self.frame_size or self.paused:
             self.headers(stream, head)
@@ -90,11 +90,11 @@ class Writer:
         self._done(stream)
 
     def headers(self, stream: Stream, block: bytes) -> None:
-        """`block` is shorter than the least frame size: our heads are."""
+        """Sends the head of an answer; `block` is shorter than the least frame size: our heads are."""
         self.put(_pack(len(block) << 8 | HEADERS, END_HEADERS, stream.id) + block)
 
     def data(self, stream: Stream, data: bytes | memoryview) -> None:
-        """More of the body; what the windows do not allow yet waits."""
+        """Sends more of the body; what the windows do not allow yet waits."""
         if not data:
             return
         if stream.queue is None:
@@ -106,8 +106,8 @@ class Writer:
         self.pump()
 
     def end(self, stream: Stream, block: bytes) -> None:
-        """The trailers, behind all that waits, none where `block` is empty; or, for an answer without body, its one
-        header block."""
+        """Sends the trailers, behind all that waits, none where `block` is empty; or, for an answer without body, its
+        one header block."""
         if stream.queue:
             stream.tail = block
             return
@@ -119,14 +119,14 @@ class Writer:
         self._done(stream)
 
     def forget(self, stream: Stream) -> None:
-        """Drops what waits on a stream that is no more."""
+        """Drops what waits on a closed stream."""
         self.waiting.pop(stream.id, None)
         if stream.queue:
             self.queued -= stream.queue.size
         stream.queue = None
 
     def pump(self) -> None:
-        """Sends what waits, a frame of each stream in turn, while windows and socket take it."""
+        """Sends what waits, a frame of each stream in turn, while windows and socket allow it."""
         stuck: dict[int, Stream] = {}
         while self.waiting and self.window > 0 and not self.paused:
             stream_id = next(iter(self.waiting))
@@ -167,7 +167,8 @@ class Writer:
     # --- what the peer says of its windows ---
 
     def widen(self, octets: int) -> None:
-        """The connection's window. Raises ConnectionFault for none, and for more than there can be."""
+        """Widens the connection's window. Raises ConnectionFault for an increment of none, and for too large a
+        window."""
         if not octets:
             raise ConnectionFault(PROTOCOL_ERROR, "a window update of 0")
         self.window += octets
@@ -176,7 +177,7 @@ class Writer:
         self.pump()
 
     def widen_stream(self, stream: Stream, octets: int) -> None:
-        """Raises StreamFault, as `widen`."""
+        """Widens a stream's window. Raises StreamFault, as `widen`."""
         if not octets:
             raise StreamFault(stream.id, PROTOCOL_ERROR, "a window update of 0")
         stream.window_out += octets

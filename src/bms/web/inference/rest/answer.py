@@ -1,4 +1,4 @@
-"""One stream of HTTP/2, as handlers answer it."""
+"""Answers one HTTP/2 stream as handlers expect it: the `Answerer` of HTTP/2."""
 
 from typing import Protocol
 
@@ -9,21 +9,21 @@ from bms.web.inference.http2.stream import Stream
 from bms.web.inference.rest import answer_fields
 from bms.web.inference.rest.body import RequestBody
 
-_BEHIND = 1 << 17  # bytes that wait for the client: whoever sends more is told to wait, too
+_BEHIND = 1 << 17  # bytes that wait for the client: whoever sends more has to wait, too
 
 
 class RestAnswerContext(Protocol):
-    """What answers need of the site."""
+    """What answers need of the server."""
 
     date: bytes  # a whole Date header line
 
     def error_body(self, request: HttpRequest, error: BmsError) -> tuple[bytes, bytes]:
-        """Content type and body for an error, in the dialect of the request's path."""
+        """Returns content type and body for an error, in the dialect of the request's path."""
         ...
 
 
 class StreamAnswer:
-    """An Answerer to one request. Mutable, without ceremony. Nothing is written once the request is gone: answered, or
+    """The Answerer to one request. Mutable, a plain class. Nothing is written once the request is gone: answered, or
     its client is."""
 
     __slots__ = ("_host", "_slow", "_stream", "_unsent", "body", "kept", "request", "since")
@@ -31,7 +31,7 @@ class StreamAnswer:
     def __init__(self, host: RestAnswerContext, stream: Stream) -> None:
         self._host = host
         self._stream = stream
-        self._slow = False  # the handler was told that the client takes too little
+        self._slow = False  # the handler knows that the client takes too little
         self._unsent = 0  # bytes, when last looked at
         self.since = stream.since  # the client was last seen to take something, in seconds
         self.request: HttpRequest | None = None  # until it is answered
@@ -87,7 +87,7 @@ class StreamAnswer:
 
     def continue_(self, request: HttpRequest) -> None:
         if request.expects and not request.complete and not request.size and self.request is not None:
-            request.asked = True
+            request.continued = True
             self._stream.writer.headers(self._stream, answer_fields.CONTINUE)
 
     @property
@@ -106,29 +106,29 @@ class StreamAnswer:
     # --- what the server tells ---
 
     def close(self) -> None:
-        """Nothing more is given or taken, and no cycle is left for the collector."""
+        """Stops taking and sending anything, and breaks the reference cycle."""
         self.request = self.body = None
         self.keep(0)
 
     def keep(self, size: int) -> None:
-        """Counts what is kept of the body on its connection."""
+        """Counts the bytes of the body that are buffered on its connection."""
         self._stream.table.buffered += size - self.kept
         self.kept = size
 
     @property
     def buffered(self) -> int:
-        """Bytes that are kept on its connection, of all streams."""
+        """Bytes that are buffered on its connection, of all streams."""
         return self._stream.table.buffered
 
     def writable(self) -> None:
-        """The client took all that waited."""
+        """Called when the client took all that waited."""
         request = self.request
         if self._slow and request is not None and request.handler is not None:
             self._slow = False
             request.handler.writable(request, True)
 
     def stuck_s(self, now: float) -> float:
-        """For how long the client has taken nothing of what waits for it."""
+        """Seconds for which the client has taken nothing of what waits for it."""
         unsent = self.unsent
         if not unsent or unsent != self._unsent:
             self.since = now

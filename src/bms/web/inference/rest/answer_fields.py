@@ -1,4 +1,4 @@
-"""An answer's head as a header block of HTTP/2."""
+"""Encodes an answer's head as a header block of HTTP/2."""
 
 from bms.web.inference.http.answers import JSON
 from bms.web.inference.http2.fields import Field
@@ -11,7 +11,7 @@ _OF_CONNECTIONS = (b"connection", b"keep-alive", b"transfer-encoding", b"upgrade
 
 
 def whole(status: int, content_type: bytes, size: int, lines: bytes) -> bytes:
-    """Of an answer whose body has `size` bytes; `lines` are whole header lines."""
+    """Encodes the head of an answer whose body has `size` bytes; `lines` are whole header lines."""
     if status == 200 and content_type is JSON:
         start = _OK_JSON
     else:
@@ -20,7 +20,7 @@ def whole(status: int, content_type: bytes, size: int, lines: bytes) -> bytes:
 
 
 def opening(status: int, length: int | None, lines: bytes) -> bytes:
-    """Of an answer that comes in pieces: `length` bytes in all, None where nobody knows yet."""
+    """Encodes the head of an answer that comes in pieces: `length` bytes in all, None where nobody knows yet."""
     start: list[Field] = [(b":status", b"%d" % status)]
     if length is not None:
         start.append((b"content-length", b"%d" % length))
@@ -28,7 +28,7 @@ def opening(status: int, length: int | None, lines: bytes) -> bytes:
 
 
 def encoded(lines: bytes) -> bytes:
-    """Header lines of HTTP/1.1, without those that are about its connections (RFC 9113, section 8.2.2)."""
+    """Encodes header lines of HTTP/1.1, without those that are about its connections (RFC 9113, section 8.2.2)."""
     fields = []
     for line in lines.split(b"\r\n"):
         name, colon, value = line.partition(b":")

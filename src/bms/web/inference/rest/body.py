@@ -1,10 +1,10 @@
-"""What came of a request's body, gathered frame by frame."""
+"""The body of a request over HTTP/2, gathered frame by frame."""
 
 _SMALL = 1024  # bytes: smaller pieces would cost more as objects than as bytes
 
 
 class RequestBody:
-    """`size` counts what is kept."""
+    """The bytes received so far. `size` counts them."""
 
     __slots__ = ("_pieces", "_small", "size")
 
@@ -22,7 +22,7 @@ class RequestBody:
             self._pieces.append(data)
 
     def take(self) -> bytes:
-        """All of it; nothing is kept after that."""
+        """Returns all of it and keeps nothing."""
         self._gather()
         pieces, self._pieces, self.size = self._pieces, [], 0
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)

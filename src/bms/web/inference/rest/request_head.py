@@ -1,4 +1,4 @@
-"""The head of a request that came over HTTP/2, as handlers and control read it: one meaning, or refused.
+"""Converts the head of an HTTP/2 request for handlers and control: it must have exactly one meaning.
 
 Control gets it over HTTP/1.1. What could be read there as another request, or as two, is refused here (RFC 9113,
 section 10.3).
@@ -19,7 +19,7 @@ _SCHEMES = (b"http", b"https")
 
 
 def request_head(head: StreamHead, ended: bool) -> RequestHead:
-    """`ended` says that no body follows. The head may mean nothing yet: `check_head` says."""
+    """Converts a head; `ended` says that no body follows. It is not checked yet: `check_head` does that."""
     host = head.authority or head.fields.get(b"host", b"")
     headers: list[Header] = [(b"host", host)] if host else []
     crumbs = []
@@ -37,7 +37,8 @@ def request_head(head: StreamHead, ended: bool) -> RequestHead:
 
 
 def check_head(head: StreamHead, read: RequestHead, limits: HttpLimits) -> None:
-    """Raises for what is ambiguous, too large or not served, and notes whether the client waits to be asked."""
+    """Raises for a head that is ambiguous, too large or not served, and notes whether the client waits for 100
+    Continue."""
     if len(read.fields) != len(read.headers):
         refuse_repeated(read.headers)
     if len(read.target) > limits.target_bytes:

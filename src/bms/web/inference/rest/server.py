@@ -1,4 +1,4 @@
-"""Streams of HTTP/2 to requests, and requests to the handlers of the site."""
+"""The REST server over HTTP/2: turns streams into requests and passes them to their handlers."""
 
 import logging
 from typing import NamedTuple, Protocol
@@ -19,22 +19,22 @@ log = logging.getLogger(__name__)
 
 
 class RestContext(answer.RestAnswerContext, Protocol):
-    """The site that streams belong to."""
+    """What streams need of the server."""
 
     limits: HttpLimits
 
     def fresh_id(self) -> bytes: ...
 
     def open(self, request: HttpRequest) -> None:
-        """The head is there: sets its handler, and the request's. Raises BmsError to refuse."""
+        """Sets the head's and the request's handler once the head is there. Raises BmsError to refuse."""
         ...
 
     def reopen(self, request: HttpRequest) -> None:
-        """As `open`, for a head that was opened before."""
+        """Admits a request whose head was opened before."""
         ...
 
     def remembers(self, request: HttpRequest) -> bool:
-        """Whether the heads of such requests are worth remembering."""
+        """Whether the head of such a request is worth caching."""
         ...
 
     def refused(self, request: HttpRequest, error: BmsError) -> None:
@@ -43,14 +43,14 @@ class RestContext(answer.RestAnswerContext, Protocol):
 
 
 class _Known(NamedTuple):
-    """The note on a head of HTTP/2: what it is as a request's that ends, or doesn't, with its head."""
+    """The request head that is cached with an HTTP/2 head: for requests that end with their head, and for others."""
 
     ended: bool
     head: RequestHead
 
 
 class RestServer:
-    """A Handler of HTTP/2 streams. `buffered_bytes` bounds all unfinished bodies of one connection."""
+    """The HTTP/2 handler of REST requests. `buffered_bytes` bounds all unfinished bodies of one connection."""
 
     too_large: bytes = TOO_LARGE
 
@@ -155,7 +155,7 @@ class RestServer:
         try:
             check_body_size(request.size, self._host.limits)
             if answer.buffered > self._buffered_bytes:
-                raise ResourceExhausted("too much is on its way on this connection: send less at once")
+                raise ResourceExhausted("too many unfinished requests on this connection: send less at once")
         except BmsError as error:
             request.refusal, request.discard = error, True
             self._refuse(answer, request)

@@ -1,4 +1,4 @@
-"""The states of a model's versions, its signatures, and whether what is served is what a client's list says."""
+"""The descriptive methods of TensorFlow Serving: GetModelStatus, GetModelMetadata and HandleReloadConfigRequest."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,9 +13,9 @@ from bms.serving.pipeline.pipeline import Pipeline
 from bms.serving.traffic.split import UnknownAlias, find_route, named_version
 from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.method import QuietMethod
-from bms.web.inference.grpc.tfserving.asked import find
+from bms.web.inference.grpc.tfserving.model_lookup import find
 
-_FEW = 10  # changes that are told
+_FEW = 10  # changes that are listed
 _RELOAD = (
     "what is served is not set by clients of models: use deployments, by `bms deploy`, the SDK or the API. "
     "This configuration would change it"
@@ -23,7 +23,7 @@ _RELOAD = (
 
 
 class TfsDescribeMethod(QuietMethod):
-    """A call that is answered at once; `tell` makes the answer of the pipeline, the key and the request."""
+    """A method that is answered at once; `tell` makes the answer from the pipeline, the key and the request."""
 
     def __init__(self, pipeline: Pipeline, request: str, tell: Callable[[Pipeline, KeyEntry, Any], bytes]) -> None:
         self._pipeline = pipeline
@@ -42,7 +42,7 @@ class TfsDescribeMethod(QuietMethod):
 
 
 def get_model_status(pipeline: Pipeline, key: KeyEntry, request: Any) -> bytes:
-    """Of all versions, or of the one that is named."""
+    """Answers the status of all versions, or of the one that is named."""
     meant = read_spec(request)
     try:
         route = find_route(pipeline.index, key.tenant, meant.name)
@@ -58,7 +58,7 @@ def get_model_status(pipeline: Pipeline, key: KeyEntry, request: Any) -> bytes:
 
 
 def get_model_metadata(pipeline: Pipeline, key: KeyEntry, request: Any) -> bytes:
-    """Of the version that is named, or one that takes traffic."""
+    """Answers the signatures of the version that is named, or of one that takes traffic."""
     meant = read_spec(request)
     check_fields(request.metadata_field)
     route, version = find(pipeline, key, meant)
@@ -66,7 +66,7 @@ def get_model_metadata(pipeline: Pipeline, key: KeyEntry, request: Any) -> bytes
 
 
 def reload_config(pipeline: Pipeline, key: KeyEntry, request: Any) -> bytes:
-    """Success where the list says what is served. Raises Unimplemented with what it would change otherwise."""
+    """Succeeds where the list equals what is served; else raises Unimplemented with what it would change."""
     told = changes(read_config(request), pipeline.index.tenant_entries(key.tenant))
     if told:
         shown = "; ".join(told[:_FEW]) + (f" and {len(told) - _FEW} more" if len(told) > _FEW else "")

@@ -1,4 +1,4 @@
-"""Predict, Classify and Regress: one message, one answer."""
+"""The methods Predict, Classify and Regress of TensorFlow Serving: one request message, one answer message."""
 
 from collections.abc import Mapping, Sequence
 from time import perf_counter
@@ -19,12 +19,12 @@ from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.deadlines import left_s
 from bms.web.inference.grpc.status import warnings_of
-from bms.web.inference.grpc.tfserving.asked import worded
+from bms.web.inference.grpc.tfserving.model_lookup import tfserving_error
 from bms.web.inference.grpc.unary import UnaryExchange, UnaryMethod
 
 
 class TfsExchange(UnaryExchange):
-    """One request to the model that is `meant`."""
+    """The exchange of one request to the model that is `meant`."""
 
     def __init__(self, key: KeyEntry, call: RpcCall, meant: Meant, size: int, began: float) -> None:
         super().__init__(key, meant.name, meant.number, meant.label, call.id.decode("ascii"), size, began)
@@ -33,22 +33,22 @@ class TfsExchange(UnaryExchange):
 
 
 class Asking(UnaryMethod):
-    """What the methods that ask a model share: of what is not there they tell in TensorFlow Serving's words."""
+    """The base of methods that ask a model: a missing model is reported in TensorFlow Serving's words."""
 
     def ask(self, made: TfsExchange) -> None:
-        """Raises BmsError where it is refused."""
+        """Starts the exchange of a message. Raises BmsError where it is refused."""
         call = made.call
         if call.deadline is not None:
             made.timeout_s = left_s(call.deadline, self._pipeline.monotonic())
         try:
             self._pipeline.run(made)
         except NotFound as error:
-            raise worded(made.meant, error) from None
+            raise tfserving_error(made.meant, error) from None
         call.state = made
 
 
 class PredictExchange(TfsExchange):
-    """Its maker sets what was `given`."""
+    """The exchange of one PredictRequest. Its maker sets what was `given`."""
 
     given: PredictMessage
 
@@ -62,6 +62,8 @@ class PredictExchange(TfsExchange):
 
 
 class Predict(Asking):
+    """The method Predict."""
+
     def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         began, key = perf_counter(), call.caller
         assert isinstance(key, KeyEntry)
@@ -73,7 +75,7 @@ class Predict(Asking):
 
 
 class ExamplesExchange(TfsExchange):
-    """Its maker sets which `examples` came, and by which `verb` what is asked of them."""
+    """The exchange of a Classify or Regress. Its maker sets which `examples` came, and the `verb`."""
 
     verb: Verb
     examples: list[bytes]
@@ -85,7 +87,7 @@ class ExamplesExchange(TfsExchange):
         self.request, self.rows = decoded.request, decoded.rows
 
     def result(self, outputs: Sequence[Tensor]) -> bytes:
-        """A ClassificationResult or RegressionResult."""
+        """Builds a ClassificationResult or RegressionResult."""
         response = self.response(outputs)
         if self.verb == "regress":
             return regression_result(response, self.decoded)
@@ -98,7 +100,7 @@ class ExamplesExchange(TfsExchange):
 
 
 class OfExamples(Asking):
-    """`verb` says what is asked of the examples."""
+    """The methods Classify and Regress, as `verb` says."""
 
     def __init__(self, pipeline: Pipeline, verb: Verb) -> None:
         super().__init__(pipeline)
@@ -107,8 +109,8 @@ class OfExamples(Asking):
     def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         began, key = perf_counter(), call.caller
         assert isinstance(key, KeyEntry)
-        asked = read_examples(message)
-        made = ExamplesExchange(key, call, read_spec(asked), call.size, began)
-        made.verb, made.examples = self._verb, examples_of(asked)
+        request = read_examples(message)
+        made = ExamplesExchange(key, call, read_spec(request), call.size, began)
+        made.verb, made.examples = self._verb, examples_of(request)
         self.ask(made)
         del made.examples  # no more than its tensors is kept while it is under way

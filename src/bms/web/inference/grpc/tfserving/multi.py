@@ -1,4 +1,5 @@
-"""MultiInference: the same examples by several signatures of one version; an exchange for each, one answer for all."""
+"""The method MultiInference: the same examples by several signatures of one version; an exchange for each, one answer
+for all."""
 
 from collections.abc import Sequence
 from time import perf_counter
@@ -14,8 +15,8 @@ from bms.protocols.tfserving.grpc.results import task_result
 from bms.serving.pipeline.write_batch import ExchangeAnswer
 from bms.web.inference.grpc.call import RpcCall
 from bms.web.inference.grpc.deadlines import left_s
-from bms.web.inference.grpc.tfserving.asked import worded
 from bms.web.inference.grpc.tfserving.infer import Asking, ExamplesExchange
+from bms.web.inference.grpc.tfserving.model_lookup import tfserving_error
 
 _VERBS: dict[str, Verb] = {"tensorflow/serving/classify": "classify", "tensorflow/serving/regress": "regress"}
 _RESULTS = {"classify": 2, "regress": 3}  # fields of an InferenceResult
@@ -47,7 +48,7 @@ class _Gathering:
 
 
 class TaskExchange(ExamplesExchange):
-    """Its maker sets also `gathering`, and its place there."""
+    """The exchange of one task of a MultiInference. Its maker sets also `gathering`, and its place there."""
 
     gathering: _Gathering
     place: int
@@ -64,6 +65,8 @@ class TaskExchange(ExamplesExchange):
 
 
 class MultiInference(Asking):
+    """The method MultiInference."""
+
     def message(self, call: RpcCall, message: bytes | memoryview) -> None:
         began, key = perf_counter(), call.caller
         assert isinstance(key, KeyEntry)
@@ -92,7 +95,7 @@ class MultiInference(Asking):
         except BmsError as error:
             for each in made[len(gathering.sent) :]:
                 each.drop(error)
-            raise worded(first, error) if isinstance(error, NotFound) else error from None
+            raise tfserving_error(first, error) if isinstance(error, NotFound) else error from None
 
     def cancel(self, call: RpcCall) -> None:
         gathering, call.state = call.state, None

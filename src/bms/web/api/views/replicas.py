@@ -1,4 +1,4 @@
-"""Replicas as the API shows them."""
+"""Converts replicas into answers of the API."""
 
 from bms.api_types.replicas import Replica
 from bms.control.deployments.logs import LoggedReplica

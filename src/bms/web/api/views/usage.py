@@ -1,4 +1,4 @@
-"""The books as the API shows them."""
+"""Converts usage into answers of the API."""
 
 from bms.api_types import usage
 from bms.control.billing.nouns import UsageSum

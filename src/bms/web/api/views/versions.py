@@ -1,12 +1,12 @@
-"""Versions as the API shows them."""
+"""Converts versions into answers of the API."""
 
 from bms.api_types import preprocessing, versions
 from bms.control.models.nouns import Lineage, Measurement, Version
 from bms.control.models.uploads import StartedUpload
 from bms.core.tensors.preprocessing import ImagePreprocess, Preprocess
-from bms.web.api.shown.environments import spec
-from bms.web.api.shown.gates import result
-from bms.web.api.shown.signatures import signature
+from bms.web.api.views.environments import spec
+from bms.web.api.views.gates import result
+from bms.web.api.views.signatures import signature
 
 
 def version(one: Version) -> versions.Version:

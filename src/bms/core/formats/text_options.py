@@ -1,5 +1,5 @@
-"""How a file of text is to be read, where its own form shall not decide: CSV's separator, decimal mark, encoding, words
-for what is missing, and the types of columns."""
+"""Options of reading a text file such as CSV: separator, decimal mark, encoding, words for missing values, column
+types."""
 
 from typing import Literal
 
@@ -26,7 +26,7 @@ _LONGEST_WORD = 200  # characters
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What is None or left out is told from the file itself.
+    """Options of reading a text file; those that are None or left out are detected from the file itself.
 
     `columns` maps names to types. `na`: words that mean a missing value in every column, texts included, beside
     the empty cell and those that usually do; an empty list, or the empty word alone: only the empty cell does.
@@ -39,7 +39,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     encoding: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises InvalidArgument."""
+        """Checks the options. Raises InvalidArgument."""
         for name, word in self.columns.items():
             if word not in COLUMN_WORDS:
                 more = "; what has few different texts is text, too" if word == "category" else ""
@@ -60,18 +60,19 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 def check_reading(format: str | None, reading: Reading) -> None:
-    """Raises InvalidArgument where files of `format` say themselves what `reading` would tell of them."""
+    """Raises InvalidArgument for options that files of `format` determine themselves."""
     if format == "csv" or reading == Reading():
         return
     told = [name for name in Reading.__struct_fields__ if getattr(reading, name) not in (None, {})]
     raise InvalidArgument(
-        f"{told[0]!r} is said of CSV alone, and the source is {format or 'a sample'}, which says it by itself: leave "
+        f"{told[0]!r} is an option of CSV alone, and the source is {format or 'a sample'}, which determines it: leave "
         "it out"
     )
 
 
 def codec_of(encoding: str) -> str:
-    """Python's name of an encoding by any of its usual ones. Raises InvalidArgument for one that is not known."""
+    """Returns Python's name of an encoding by any of its usual ones. Raises InvalidArgument for one that is not
+    known."""
     plain = _plain(encoding)
     found = _OTHER_NAMES.get(plain) or next((name for name in ENCODINGS if _plain(name) == plain), None)
     if found is None:

@@ -1,4 +1,4 @@
-"""Secrets as the API shows them."""
+"""Converts secrets into answers of the API, without their values."""
 
 from bms.api_types.secrets import Secret
 from bms.control.secrets.nouns import SecretView

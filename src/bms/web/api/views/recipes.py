@@ -1,9 +1,9 @@
-"""Recipes as the API shows them."""
+"""Converts recipes into answers of the API."""
 
 from bms.api_types import recipes
 from bms.control.training.nouns import Recipe, RecipeNeeds
-from bms.web.api.shown import environments
-from bms.web.api.shown.resources import limits
+from bms.web.api.views import environments
+from bms.web.api.views.resources import limits
 
 
 def recipe(one: Recipe) -> recipes.Recipe:

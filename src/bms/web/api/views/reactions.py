@@ -1,4 +1,4 @@
-"""Reactions as the API shows them."""
+"""Converts reactions into answers of the API."""
 
 from bms.api_types import reactions
 from bms.control.platform.pending import Reaction

@@ -1,4 +1,4 @@
-"""Tenants, users and keys as the API shows them."""
+"""Converts tenants, users and keys into answers of the API."""
 
 from bms.api_types import keys, tenants, users
 from bms.control.tenants.nouns import Key, NewKey, NewTenant, Tenant, User

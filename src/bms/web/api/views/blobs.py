@@ -1,4 +1,4 @@
-"""Contents and lists of files as the API shows them."""
+"""Converts blobs and lists of files into answers of the API."""
 
 from bms.api_types import blobs
 from bms.control.platform.objects import Blob

@@ -1,4 +1,4 @@
-"""Which parcels are alike: checked once, and never taken for what they are not."""
+"""Which micro-batches are alike: checked once, and never taken for what they are not."""
 
 import numpy as np
 import pytest
@@ -21,11 +21,11 @@ PAIR = Signature(
 
 
 def found(
-    kinds: BatchKeys, inputs: dict[str, Array], signature: str = "", outputs: tuple[str, ...] = ()
+    batch_keys: BatchKeys, inputs: dict[str, Array], signature: str = "", outputs: tuple[str, ...] = ()
 ) -> tuple[BatchKey, int]:
     tensors = [Tensor(name, array) for name, array in inputs.items()]
     metas = tuple(TensorMeta(one.name, dtype_of(one.array), one.array.shape, one.array.nbytes) for one in tensors)
-    return kinds.find(InferMeta(signature, 0, outputs, metas), tensors)
+    return batch_keys.find(InferMeta(signature, 0, outputs, metas), tensors)
 
 
 def pair(rows: int, width: int = 3) -> dict[str, Array]:
@@ -33,21 +33,21 @@ def pair(rows: int, width: int = 3) -> dict[str, Array]:
 
 
 @pytest.fixture
-def kinds() -> BatchKeys:
+def batch_keys() -> BatchKeys:
     made = BatchKeys()
     made.serve(FunctionServable(doubled, {DEFAULT: PAIR}))
     return made
 
 
-def test_only_the_rows_may_differ_within_a_kind(kinds: BatchKeys) -> None:
-    one, rows = found(kinds, pair(1))
+def test_only_the_rows_may_differ_within_a_kind(batch_keys: BatchKeys) -> None:
+    one, rows = found(batch_keys, pair(1))
     assert rows == 1
-    assert found(kinds, pair(7)) == (one, 7)
-    assert found(kinds, pair(7), DEFAULT) == (one, 7)  # the same signature by its name
+    assert found(batch_keys, pair(7)) == (one, 7)
+    assert found(batch_keys, pair(7), DEFAULT) == (one, 7)  # the same signature by its name
     backwards = dict(reversed(pair(2).items()))
-    assert found(kinds, backwards) == (one, 2)
-    assert found(kinds, pair(1, width=4))[0] is not one
-    assert found(kinds, pair(1), outputs=("y",))[0] is not one
+    assert found(batch_keys, backwards) == (one, 2)
+    assert found(batch_keys, pair(1, width=4))[0] is not one
+    assert found(batch_keys, pair(1), outputs=("y",))[0] is not one
 
 
 @pytest.mark.parametrize(
@@ -63,43 +63,43 @@ def test_only_the_rows_may_differ_within_a_kind(kinds: BatchKeys) -> None:
     ],
     ids=["type", "rows", "rank", "no rows", "missing", "unknown", "nothing"],
 )
-def test_what_is_wrong_is_refused_also_after_what_is_right(kinds: BatchKeys, wrong: dict[str, Array]) -> None:
+def test_what_is_wrong_is_refused_also_after_what_is_right(batch_keys: BatchKeys, wrong: dict[str, Array]) -> None:
     for _ in range(2):
         with pytest.raises(InvalidArgument):
-            found(kinds, wrong)
-        found(kinds, pair(2))
+            found(batch_keys, wrong)
+        found(batch_keys, pair(2))
 
 
-def test_unknown_names_are_refused(kinds: BatchKeys) -> None:
+def test_unknown_names_are_refused(batch_keys: BatchKeys) -> None:
     with pytest.raises(NotFound, match="no signature 'other': this model has 'serving_default'"):
-        found(kinds, pair(1), "other")
+        found(batch_keys, pair(1), "other")
     with pytest.raises(InvalidArgument, match="no output 'w'"):
-        found(kinds, pair(1), outputs=("w",))
+        found(batch_keys, pair(1), outputs=("w",))
 
 
-def test_shapes_that_clients_choose_fill_no_memory(kinds: BatchKeys, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_KINDS", 10)
-    first, _ = found(kinds, pair(1, width=1))
+def test_shapes_that_clients_choose_fill_no_memory(batch_keys: BatchKeys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_KEYS", 10)
+    first, _ = found(batch_keys, pair(1, width=1))
     for width in range(2, 200):
-        found(kinds, pair(1, width=width))
-    assert len(kinds._kinds) == len(kinds._seen) == 10
-    again, _ = found(kinds, pair(1, width=1))
+        found(batch_keys, pair(1, width=width))
+    assert len(batch_keys._batch_keys) == len(batch_keys._frames) == 10
+    again, _ = found(batch_keys, pair(1, width=1))
     assert again is not first
     assert again.profile is first.profile  # what was measured stays: rows of about this size
 
 
 def test_calls_that_are_not_batched_never_travel_together() -> None:
-    kinds = BatchKeys()
-    kinds.serve(CountingServable())
-    kind, rows = found(kinds, {"to": np.array([4])}, "count")
-    assert (kind.batched, rows) == (False, 1)
-    assert kind.route.streams is not None
-    check_together(kind, 1)
+    batch_keys = BatchKeys()
+    batch_keys.serve(CountingServable())
+    batch_key, rows = found(batch_keys, {"to": np.array([4])}, "count")
+    assert (batch_key.batched, rows) == (False, 1)
+    assert batch_key.route.streams is not None
+    check_together(batch_key, 1)
     with pytest.raises(BmsError, match="send its calls one by one"):
-        check_together(kind, 2)
+        check_together(batch_key, 2)
 
 
-def test_warm_up_is_where_measuring_begins(kinds: BatchKeys) -> None:
-    kinds.warmed(DEFAULT, 4, 0.5, 1)
-    kind, _ = found(kinds, {"a": np.zeros((1, 0), np.float32), "b": np.zeros(1, np.int64)})
-    assert kind.profile.times.expected(4) == 0.5
+def test_warm_up_is_where_measuring_begins(batch_keys: BatchKeys) -> None:
+    batch_keys.warmed(DEFAULT, 4, 0.5, 1)
+    batch_key, _ = found(batch_keys, {"a": np.zeros((1, 0), np.float32), "b": np.zeros(1, np.int64)})
+    assert batch_key.profile.times.expected(4) == 0.5

@@ -1,4 +1,4 @@
-"""Every door takes the same pipeline, and another one is a small file."""
+"""Every handler takes the same pipeline, and another one is a small file."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ from bms.web.inference.http.limits import HttpLimits
 from bms.web.inference.http.request import HttpRequest
 from bms.web.inference.http1.connection import HttpConnection
 from bms.web.inference.paths import Operation, read_path
-from tests.unit.serving.pipeline import chat_door
+from tests.unit.serving.pipeline import chat_dialect
 from tests.unit.serving.pipeline.steps import Quota, Recorder, always, only_for
 from tests.unit.serving.pipeline.world import World, deployment, version
 from tests.unit.serving.traffic.test_traffic_dispatcher import LOST
@@ -67,14 +67,14 @@ class Transport(asyncio.Transport):
 
 
 class Host:
-    """A site of one door."""
+    """A server context with one handler."""
 
     limits = LIMITS
     date = b"date: now\r\n"
     draining = False
 
-    def __init__(self, door: HttpHandler) -> None:
-        self.door = door
+    def __init__(self, handler: HttpHandler) -> None:
+        self.handler = handler
         self.heads = Heads()
         self.connections: set[object] = set()
 
@@ -87,8 +87,8 @@ class Host:
     def open(self, request: HttpRequest) -> None:
         path = request.target
         request.head.operation = CHAT if path == b"/chat" else read_path(request.method, path)
-        request.handler = self.door
-        self.door.open(request)
+        request.handler = self.handler
+        self.handler.open(request)
 
     def remembers(self, request: HttpRequest) -> bool:
         return False
@@ -100,12 +100,12 @@ class Host:
 
 
 class Client:
-    """A connection of HTTP/1.1 to one door of `world`."""
+    """A connection of HTTP/1.1 to one handler of `world`."""
 
-    def __init__(self, world: World, door: HttpHandler) -> None:
+    def __init__(self, world: World, handler: HttpHandler) -> None:
         self.world = world
         self.transport = Transport()
-        self.connection = HttpConnection(Host(door))  # type: ignore[arg-type]
+        self.connection = HttpConnection(Host(handler))  # type: ignore[arg-type]
         self.connection.connection_made(self.transport)
 
     def post(self, path: str, body: object) -> None:
@@ -183,10 +183,10 @@ def predict() -> bytes:
         ("/chat", {"model": "m", "prompt": [1, 2], "stream": True}),
     ],
 )
-def test_doors_of_http_take_every_place_in_the_same_order(path: str, body: object) -> None:
+def test_handlers_of_http_take_every_place_in_the_same_order(path: str, body: object) -> None:
     recorder = Recorder()
     world = World(ONE, steps=(always(recorder),))
-    client = Client(world, InferenceHandler(world.pipeline, LIMITS, {**DIALECTS, "chat": chat_door.Chat()}))
+    client = Client(world, InferenceHandler(world.pipeline, LIMITS, {**DIALECTS, "chat": chat_dialect.Chat()}))
     client.post(path, body)
     world.answer("one")
     assert client.take()[0] == 200
@@ -196,12 +196,12 @@ def test_doors_of_http_take_every_place_in_the_same_order(path: str, body: objec
 @pytest.mark.parametrize(
     ("method", "sent"), [(ModelInfer, model_infer), (ModelStreamInfer, model_infer), (Predict, predict)]
 )
-def test_doors_of_grpc_take_every_place_in_the_same_order(method: object, sent: object) -> None:
+def test_handlers_of_grpc_take_every_place_in_the_same_order(method: object, sent: object) -> None:
     recorder = Recorder()
     world = World(ONE, steps=(always(recorder),))
-    call, door = GrpcCall(world), method(world.pipeline)  # type: ignore[operator]
-    door.opened(call)
-    door.message(call, sent())  # type: ignore[operator]
+    call, handler = GrpcCall(world), method(world.pipeline)  # type: ignore[operator]
+    handler.opened(call)
+    handler.message(call, sent())  # type: ignore[operator]
     world.answer("one")
     assert (len(call.told), recorder.seen) == (1, PLACES)
 
@@ -227,12 +227,12 @@ def test_parts_of_one_call_are_all_asked_of_the_version_that_the_first_drew() ->
     one, two = (replace(version(number, name), signatures=both) for number, name in ((1, "one"), (2, "two")))
     world = World(deployment(one, two))
     world.draws = cycle((0.0, 0.9))
-    call, door = GrpcCall(world), MultiInference(world.pipeline)
-    door.opened(call)
-    door.message(call, multi())
+    call, handler = GrpcCall(world), MultiInference(world.pipeline)
+    handler.opened(call)
+    handler.message(call, multi())
     assert (world.sent("one"), world.sent("two")) == (2, 0)
     world.links["one"].fail(1, LOST)
-    world.turn.close()
+    world.write_batch.close()
     assert (call.told, world.sent("two")) == (["UNAVAILABLE"], 0)
     assert world.pipeline.admission.total == 0
 
@@ -264,11 +264,11 @@ def test_a_deployment_without_steps_pays_nothing_for_those_of_others() -> None:
     assert calls_of(World(ONE, other, steps=(only_for("m", Recorder()),))) > plain
 
 
-def test_a_streaming_door_with_its_flag_in_the_body_is_under_sixty_lines() -> None:
-    assert len(Path(chat_door.__file__).read_text().splitlines()) < 60
+def test_a_streaming_dialect_with_its_flag_in_the_body_is_under_sixty_lines() -> None:
+    assert len(Path(chat_dialect.__file__).read_text().splitlines()) < 60
     quota = Quota(1)
     world = World(ONE, steps=(always(quota),))
-    client = Client(world, InferenceHandler(world.pipeline, LIMITS, {"chat": chat_door.Chat()}))
+    client = Client(world, InferenceHandler(world.pipeline, LIMITS, {"chat": chat_dialect.Chat()}))
     client.post("/chat", {"model": "m", "prompt": [1, 2]})
     world.answer("one")
     assert client.take() == (200, b'{"text":[7.0,7.0]}')
@@ -280,7 +280,7 @@ def test_a_streaming_door_with_its_flag_in_the_body_is_under_sixty_lines() -> No
         link.sent[id].on_answer(AnswerMeta(False, 0, 0, ()), [Tensor("y", np.full((1, 1), value, np.float32))])
     assert quota.now.total() == 1
     link.sent.pop(id).on_answer(AnswerMeta(True, 0, 9, (), end=AnswerEnd("stop", 4, 2)), [])
-    world.turn.close()
+    world.write_batch.close()
     status, body = client.take()
     events = [piece for piece in body.split(b"\r\n") if piece.startswith(b"data: ")]
     assert (status, events[:2]) == (200, [b'data: {"delta":[1.0]}\n\n', b'data: {"delta":[2.0]}\n\n'])
@@ -302,13 +302,13 @@ def test_a_streaming_door_with_its_flag_in_the_body_is_under_sixty_lines() -> No
 
 def test_what_fails_behind_the_first_part_and_a_whole_answer_are_told_in_the_dialect_of_the_stream() -> None:
     world = World(ONE)
-    client = Client(world, InferenceHandler(world.pipeline, LIMITS, {"chat": chat_door.Chat()}))
+    client = Client(world, InferenceHandler(world.pipeline, LIMITS, {"chat": chat_dialect.Chat()}))
     client.post("/chat", {"model": "m", "prompt": [1, 2], "stream": True})
     link = world.links["one"]
     (id,) = link.sent
     link.sent[id].on_answer(AnswerMeta(False, 0, 0, ()), [Tensor("y", np.ones((1, 1), np.float32))])
     link.sent.pop(id).on_error(ErrorMeta("INTERNAL", "the model failed", False))
-    world.turn.close()
+    world.write_batch.close()
     assert b'data: {"error":"the model failed","code":"INTERNAL"}\n\n\r\n0\r\n\r\n' in client.take()[1]
     client.post("/chat", {"model": "m", "prompt": [1, 2], "stream": True})
     world.answer("one")
@@ -318,7 +318,7 @@ def test_what_fails_behind_the_first_part_and_a_whole_answer_are_told_in_the_dia
 
 def test_parts_are_one_answer_for_who_wants_no_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(ONE)
-    client = Client(world, InferenceHandler(world.pipeline, LIMITS, {"chat": chat_door.Chat()}))
+    client = Client(world, InferenceHandler(world.pipeline, LIMITS, {"chat": chat_dialect.Chat()}))
     link = world.links["one"]
 
     def answered(*values: float) -> tuple[int, bytes]:
@@ -328,7 +328,7 @@ def test_parts_are_one_answer_for_who_wants_no_stream(monkeypatch: pytest.Monkey
             sink.on_answer(AnswerMeta(False, 0, 0, ()), [Tensor("y", np.full((1, 1), value, np.float32))])
         if id in link.sent:
             link.sent.pop(id).on_answer(AnswerMeta(True, 0, 9, (), end=AnswerEnd("stop", 4, 2)), [])
-        world.turn.close()
+        world.write_batch.close()
         return client.take()
 
     assert answered(1.0, 2.0) == (200, b'{"text":[1.0,2.0]}')

@@ -1,4 +1,4 @@
-"""Limits of workloads as the API shows them."""
+"""Converts limits of workloads into answers of the API."""
 
 from bms.api_types import resources
 from bms.core.workloads.resources import Resources

@@ -1,4 +1,4 @@
-"""A client's socket of memory, and a site for the connections on it: what is answered is remembered."""
+"""A client's socket of memory, and a server context for the connections on it: what is answered is remembered."""
 
 import asyncio
 from typing import Any, NamedTuple, cast
@@ -100,7 +100,7 @@ class Recorder:
 
 
 class MemoryHost:
-    """The site of connections without sockets. Inference wants whole bodies, all else streams."""
+    """The server context of connections without sockets. Inference wants whole bodies, all else streams."""
 
     def __init__(self, heads: Heads) -> None:
         self.limits = HttpLimits()

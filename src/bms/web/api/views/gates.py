@@ -1,4 +1,4 @@
-"""Gates, and what was measured for them, as the API shows them."""
+"""Converts gates and their measurements into answers of the API."""
 
 from bms.api_types import gates
 from bms.control.models.nouns import Gate, GateResult, GateStanding

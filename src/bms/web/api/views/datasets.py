@@ -1,10 +1,10 @@
-"""Data sets as the API shows them."""
+"""Converts data sets into answers of the API."""
 
 import msgspec
 
 from bms.api_types import datasets
 from bms.control.datasets.nouns import Dataset, DatasetVersion, ImportRequest, ListedDataset, Source
-from bms.core.formats.reading import Reading
+from bms.core.formats.text_options import Reading
 
 
 def dataset(one: Dataset) -> datasets.Dataset:

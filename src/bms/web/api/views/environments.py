@@ -1,4 +1,4 @@
-"""Environments, and what is asked of one, as the API shows them."""
+"""Converts environments and requests for them to and from the API's types."""
 
 from bms.api_types import environments
 from bms.control.environments.nouns import EnvironmentView, Pruned

@@ -16,10 +16,10 @@ from tests.worlds.model_servers import Client, mlp_config, rows, slow_config, st
 def send(client: Client, id: int, calls: list[dict[str, np.ndarray]], timeout_us: int = 0) -> None:
     tensors = [[Tensor(name, array) for name, array in call.items()] for call in calls]
     parts = tuple(len(next(iter(call.values()))) for call in calls)
-    client.send(b"".join(frames.encode_parcel(id, "", tensors, parts, timeout_us)))
+    client.send(b"".join(frames.encode_infer_calls(id, "", tensors, parts, timeout_us)))
 
 
-def test_a_parcel_is_answered_by_one_frame_with_the_rows_of_all_its_calls(tmp_path: Path) -> None:
+def test_a_micro_batch_is_answered_by_one_frame_with_the_rows_of_all_its_calls(tmp_path: Path) -> None:
     with started(mlp_config(tmp_path)) as server:
         client = server.ready()
         calls = [rows(count, seed=count) for count in (1, 3, 2)]
@@ -34,7 +34,7 @@ def test_a_parcel_is_answered_by_one_frame_with_the_rows_of_all_its_calls(tmp_pa
         assert (status.requests, status.rows, status.in_flight) == (6, 12, 0)
 
 
-def test_parcels_and_single_calls_share_batches(tmp_path: Path) -> None:
+def test_micro_batches_and_single_calls_share_batches(tmp_path: Path) -> None:
     with started(mlp_config(tmp_path, batching=Batching(max_rows=64, max_wait_s=60.0))) as server:
         client = server.ready()
         send(client, 1 << 20, [rows(20), rows(20)])
@@ -46,7 +46,7 @@ def test_parcels_and_single_calls_share_batches(tmp_path: Path) -> None:
         assert (status.requests, status.batches) == (5, 1)
 
 
-def test_a_parcel_larger_than_a_batch_runs_alone(tmp_path: Path) -> None:
+def test_a_micro_batch_larger_than_a_batch_runs_alone(tmp_path: Path) -> None:
     with started(mlp_config(tmp_path, batching=Batching(max_rows=4))) as server:
         client = server.ready()
         send(client, 5, [rows(3), rows(3)])
@@ -55,7 +55,7 @@ def test_a_parcel_larger_than_a_batch_runs_alone(tmp_path: Path) -> None:
         assert client.status().batches == 1
 
 
-def test_cancelling_a_parcel_ends_all_its_calls(tmp_path: Path) -> None:
+def test_cancelling_a_micro_batch_ends_all_its_calls(tmp_path: Path) -> None:
     with started(slow_config(tmp_path)) as server:
         client = server.ready()
         client.ask(turns(3_000_000))
@@ -108,7 +108,7 @@ def test_adaptive_batching_answers_every_call_of_a_hundred_clients_in_flight(tmp
         assert client.status().requests == 2001
 
 
-def test_a_parcel_that_does_not_fit_is_refused_as_one(tmp_path: Path) -> None:
+def test_a_micro_batch_that_does_not_fit_is_refused_as_one(tmp_path: Path) -> None:
     with started(mlp_config(tmp_path)) as server:
         client = server.ready()
         send(client, 3, [{"x": np.zeros((1, 5), np.float32)}, {"x": np.zeros((2, 5), np.float32)}])

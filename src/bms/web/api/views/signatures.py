@@ -1,4 +1,4 @@
-"""Signatures as the API shows them."""
+"""Converts signatures into answers of the API."""
 
 from bms.api_types import signatures
 from bms.core.tensors.columns import Column

@@ -1,11 +1,11 @@
-"""Jobs as the API shows them: without what fences their attempts and finds their logs."""
+"""Converts jobs into answers of the API, without the fencing tokens and log paths of their attempts."""
 
 from bms.api_types import jobs
 from bms.control.evaluation.gates import Evaluation
 from bms.control.jobs.nouns import Job, JobSpec
 from bms.core.workloads.programs import JobEvent
-from bms.web.api.shown import environments
-from bms.web.api.shown.resources import limits
+from bms.web.api.views import environments
+from bms.web.api.views.resources import limits
 
 
 def job(one: Job) -> jobs.Job:

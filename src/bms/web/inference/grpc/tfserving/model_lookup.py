@@ -1,4 +1,4 @@
-"""Which model a call means, and how it is told that there is none."""
+"""Finds the model that a TensorFlow Serving call means, and words errors as TensorFlow Serving does."""
 
 from bms.core.errors import BmsError, NotFound
 from bms.core.serving.snapshot import KeyEntry, ServedVersion
@@ -9,13 +9,14 @@ from bms.serving.traffic.split import UnknownAlias
 
 
 def find(pipeline: Pipeline, key: KeyEntry, meant: Meant) -> tuple[DeploymentRoute, ServedVersion]:
-    """Where a request would go. Raises NotFound and InvalidArgument in TensorFlow Serving's words; Unavailable."""
+    """Returns where a request would go. Raises NotFound and InvalidArgument in TensorFlow Serving's words;
+    Unavailable."""
     try:
         return pipeline.route(key, meant.name, meant.number, meant.label)
     except NotFound as error:
-        raise worded(meant, error) from None
+        raise tfserving_error(meant, error) from None
 
 
-def worded(meant: Meant, error: NotFound) -> BmsError:
-    """What TensorFlow Serving says in place of `error`."""
+def tfserving_error(meant: Meant, error: NotFound) -> BmsError:
+    """Returns the error in TensorFlow Serving's words."""
     return meant.unlabelled() if isinstance(error, UnknownAlias) else meant.unknown()

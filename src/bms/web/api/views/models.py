@@ -1,10 +1,10 @@
-"""Models and aliases as the API shows them."""
+"""Converts models and aliases into answers of the API."""
 
 import msgspec
 
 from bms.api_types import models
 from bms.control.models.nouns import Alias, ListedModel, Model
-from bms.web.api.shown.gates import gate
+from bms.web.api.views.gates import gate
 
 
 def model(one: Model) -> models.Model:

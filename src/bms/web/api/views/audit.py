@@ -1,4 +1,4 @@
-"""The audit as the API shows it."""
+"""Converts audit entries into answers of the API."""
 
 from bms.api_types import audit
 from bms.control.audit.service import AuditEntry

@@ -1,4 +1,4 @@
-"""A whole door in few lines: a dialect of chats, whose body names the model and says whether to stream the answer."""
+"""A whole dialect in few lines: chats, whose body names the model and says whether to stream the answer."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The platform's state as the API shows it."""
+"""Converts the platform's state into answers of the API."""
 
 from bms.api_types import system
 from bms.control.monitoring.nouns import DeviceView, GatewayView, ReactionsView, SystemStatus, WorkloadView

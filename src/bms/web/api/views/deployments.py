@@ -1,4 +1,4 @@
-"""Deployments, and how they are doing, as the API shows them."""
+"""Converts deployments and their state into answers of the API."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from bms.api_types import deployments
 from bms.control.deployments.nouns import Deployment, DeploymentRevision, DeploymentSpec
 from bms.control.deployments.views.status import DeploymentStatus, ListedDeployment, ReplicaView, TrafficView
 from bms.core.workloads.programs import Batching
-from bms.web.api.shown.resources import limits
+from bms.web.api.views.resources import limits
 
 
 def deployment(one: Deployment) -> deployments.Deployment:
