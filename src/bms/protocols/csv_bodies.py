@@ -5,6 +5,8 @@ import io
 
 from bms.core.errors import InvalidArgument
 
+_TURNED = 1024  # rows at once: in few steps, and no more lists at a time than that
+
 
 def read_csv(body: bytes) -> tuple[list[str], list[list[str]]]:
     """Returns the names of the columns, and of each its cells. Raises InvalidArgument naming the line."""
@@ -20,14 +22,26 @@ def read_csv(body: bytes) -> tuple[list[str], list[list[str]]]:
         if len(set(names)) != len(names):
             raise InvalidArgument("the CSV's first line names a column twice")
         cells: list[list[str]] = [[] for _ in names]
+        rows: list[list[str]] = []
+        width = len(names)
         for line in lines:
-            if not line and len(names) > 1:
-                continue
-            line = line or [""]  # of one column, an empty line is a row whose value is missing
-            if len(line) != len(names):
-                raise InvalidArgument(f"line {lines.line_num} has {len(line)} cells for {len(names)} columns")
-            for column, cell in zip(cells, line, strict=True):
-                column.append(cell)
+            if len(line) != width:
+                if line:
+                    raise InvalidArgument(f"line {lines.line_num} has {len(line)} cells for {width} columns")
+                if width > 1:
+                    continue
+                line = [""]  # of one column, an empty line is a row whose value is missing
+            rows.append(line)
+            if len(rows) == _TURNED:
+                _turn(rows, cells)
+        _turn(rows, cells)
     except csv.Error as error:
         raise InvalidArgument(f"line {lines.line_num} is not CSV: {error}") from None
     return names, cells
+
+
+def _turn(rows: list[list[str]], cells: list[list[str]]) -> None:
+    """Moves the rows to the ends of the columns."""
+    for column, more in zip(cells, zip(*rows, strict=True), strict=False):  # of no rows, nothing
+        column.extend(more)
+    rows.clear()

@@ -1,7 +1,6 @@
 """Converts JSON values or texts to the columns of a table: checked, with a mask of missing values."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -14,15 +13,11 @@ from bms.core.tensors.casting import holds_exactly
 from bms.core.tensors.columns import mask_name
 from bms.core.tensors.signature import TensorSpec
 from bms.core.tensors.tensor import NUMPY, Tensor
+from bms.protocols.json.cells import Misread, read_cells, read_texts
 from bms.protocols.json.values import JsonValue, ValueDecoder
 
 _EXACT = 2.0**53  # from here on a number with a point may have lost digits before it came
-# As JSON writes numbers, a sign in front allowed, and what is not finite as Python and NumPy write it.
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 _WORDS = {"FP": "a number", "IN": "a whole number", "UI": "a whole number", "BO": "true or false", "BY": "a text"}
-_WORDS_OF_TRUTH = {"true": True, "True": True, "TRUE": True, "1": True} | {
-    "false": False, "False": False, "FALSE": False, "0": False,
-}  # fmt: skip
 _any: ValueDecoder[list[Any]] = ValueDecoder(list[Any], list[Any])
 
 
@@ -53,13 +48,10 @@ def list_of(value: JsonValue) -> list[object]:
 
 def column_of_texts(spec: TensorSpec, texts: Sequence[str], notes: list[str]) -> list[Tensor]:
     """Converts cells as CSV has them; an empty one is missing. Otherwise as `column_of`."""
-    read = msgspec.json.decode if _is_json(spec) else _reader(spec.dtype)
-    values: list[Any] = []
-    for row, text in enumerate(texts):
-        try:
-            values.append(None if text == "" else read(text))
-        except ValueError:
-            raise _misfit(spec, row, text) from None
+    try:
+        values = read_texts(texts, msgspec.json.decode) if _is_json(spec) else read_cells(texts, spec.dtype)
+    except Misread as error:
+        raise _misfit(spec, error.row, texts[error.row]) from None
     return column_of_values(spec, values, notes)
 
 
@@ -182,37 +174,3 @@ def _decoder(dtype: str) -> ValueDecoder[list[Any]]:
     kind: Any = {"f": int | float, "b": bool, "O": str}.get(NUMPY[dtype].kind, int)
     wanted = list[kind | None]
     return ValueDecoder(wanted, wanted)
-
-
-def _reader(dtype: str) -> Callable[[str], object]:
-    readers: dict[str, Callable[[str], object]] = {"f": _number, "b": _boolean, "O": str}
-    return readers.get(NUMPY[dtype].kind, _whole)
-
-
-def _number(text: str) -> float | int:
-    text = text.strip(" ")
-    if text in _WORDS_OF_TRUTH:
-        return int(_WORDS_OF_TRUTH[text])
-    if not _NUMBER.fullmatch(text):
-        raise ValueError(text)
-    try:
-        return int(text)
-    except ValueError:
-        value = float(text)
-        if value in (np.inf, -np.inf) and text[-1].isdigit():
-            raise  # too large, and not written as infinite
-        return value
-
-
-def _whole(text: str) -> int:
-    value = _number(text)
-    if isinstance(value, float) and not (value.is_integer() and abs(value) < _EXACT):
-        raise ValueError(text)
-    return int(value)
-
-
-def _boolean(text: str) -> bool:
-    known = _WORDS_OF_TRUTH.get(text)
-    if known is None:
-        raise ValueError(text)
-    return known
