@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from math import isfinite
+from math import inf, isfinite
 
 LONGEST_S = 3600.0  # that is passed on from what we do not run
 
@@ -17,12 +17,12 @@ def parse_retry_after(text: str, now: datetime) -> float | None:
         return max(0.0, seconds) if isfinite(seconds) else None
     try:
         return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
-    except (ValueError, TypeError):  # TypeError: a date without a time zone
+    except (ValueError, TypeError, OverflowError):  # TypeError: a date without a time zone
         return None
 
 
 def bounded_retry_after(seconds: object) -> float | None:
     """Bounds the seconds that code which is not ours asks to wait; None where they can't be waited."""
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not isfinite(seconds) or seconds < 0:
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not seconds >= 0 or seconds == inf:
         return None
-    return min(float(seconds), LONGEST_S)
+    return float(min(seconds, LONGEST_S))  # an integer may be larger than any float

@@ -23,7 +23,7 @@ from bms.core.workloads.workload import WorkloadSpec, WorkloadStatus
 from bms.protocols import lengths
 from bms.protocols.lengths import LengthReader, framed
 
-VERSION = 1
+VERSION = 2
 PIECE = 1 << 20  # bytes of content in one message
 MAX_MESSAGE = 64 << 20  # bytes; what is known of 100,000 workloads takes about half of it
 MAX_FIRST = 1 << 12  # bytes of a first message, whose sender nobody knows yet

@@ -53,6 +53,7 @@ def objects() -> MemoryObjectStore:
         "C:\\x",
         "nul\x00byte",
         "line\nend",
+        "of bytes that are not UTF-8: \udcff",
         "x" * 256,
         "/".join(["ab"] * 400),
     ],

@@ -72,6 +72,8 @@ def tree_of(files: list[FileEntry]) -> Tree:
 def _check_path(path: str) -> None:
     parts = path.split("/")
     bad = not path or len(path) > MAX_PATH or "\\" in path or any(ord(letter) < 32 for letter in path)
+    if any("\ud800" <= letter <= "\udfff" for letter in path):  # what Python makes of bytes of a file's name
+        raise InvalidArgument(f"file path {path[:80]!r} is not allowed: names are UTF-8")
     if bad or any(part in ("", ".", "..") or len(part.encode()) > 255 for part in parts):
         raise InvalidArgument(
             f"file path {path[:80]!r} is not allowed: use relative names with '/' between them, no '.' or '..'"

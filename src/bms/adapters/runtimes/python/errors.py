@@ -72,7 +72,8 @@ def _wait_s(error: BaseException) -> float | None:
     headers = getattr(error, "headers", None)
     for name, value in headers.items() if isinstance(headers, Mapping) else ():
         if isinstance(name, str) and name.lower() == "retry-after" and isinstance(value, str | int | float):
-            return bounded_retry_after(parse_retry_after(str(value), datetime.now(UTC)))
+            given = value if not isinstance(value, str) else parse_retry_after(value, datetime.now(UTC))
+            return bounded_retry_after(given)
     return None
 
 
