@@ -5,11 +5,13 @@ is missing is NaN in a column of floating-point numbers; beside any other stands
 tensor of the column's `mask_name` that is true there, as validity bitmaps do in Arrow.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
+import numpy as np
 
-from bms.core.tensors.tensor import DType
+from bms.core.tensors.tensor import Array, DType
 
 ColumnType = Literal["number", "integer", "text", "boolean", "category", "datetime", "json"]
 Level = str | int | float | bool
@@ -66,3 +68,28 @@ def fits_column(column: Column, dtype: str) -> bool:
 def mask_name(name: str) -> str:
     """Returns the name of the tensor that is true where column `name` has no value."""
     return name + _MISSING
+
+
+def with_masks(answers: Sequence[dict[str, Array]]) -> list[dict[str, Array]]:
+    """Completes answers that are to be put together: a mask that one of them has, all have."""
+    masks = {name: None for one in answers for name in one if name.endswith(_MISSING)}
+    if not masks:
+        return list(answers)
+    return [
+        one
+        | {
+            mask: np.zeros(one[name].shape, dtype=np.bool_)
+            for mask in masks
+            if mask not in one and (name := mask.removesuffix(_MISSING)) in one
+        }
+        for one in answers
+    ]
+
+
+def without_masks_of_nothing(outputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Leaves out the masks that are true nowhere, of outputs cut from a run of which other rows lack values."""
+    return {
+        name: array
+        for name, array in outputs.items()
+        if not name.endswith(_MISSING) or name.removesuffix(_MISSING) not in outputs or array.any()
+    }

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bms.core.errors import BmsError, InvalidArgument, UnsupportedMedia
+from bms.core.tensors.columns import mask_name
 from bms.core.tensors.predicted import Predicted
 from bms.core.tensors.request import InferResponse
 from bms.core.tensors.signature import Signature
@@ -75,11 +76,14 @@ def decode_invocation(
 def encode_invocation(response: InferResponse, decoded: DecodedPredict, signature: Signature) -> bytes:
     """Encodes an answer. Raises InvalidArgument where a model's outputs have no common number of rows, but are a
     frame."""
-    predicted, outputs = _predicted(signature), list(response.outputs)
+    known = {tensor.name for tensor in response.outputs}
+    gaps = {name: tensor.array for tensor in response.outputs for name in known if tensor.name == mask_name(name)}
+    masks = {mask_name(name) for name in gaps}
+    predicted, outputs = _predicted(signature), [one for one in response.outputs if one.name not in masks]
     if predicted is None:
         several = "records" if decoded.row_form else "columns"
         predicted = Predicted(form="value" if len(outputs) == 1 else several)  # type: ignore[arg-type]
-    values = [_values(tensor, predicted) for tensor in outputs]
+    values = [_with_nulls(_values(tensor, predicted), gaps.get(tensor.name)) for tensor in outputs]
     names = predicted.names or tuple(tensor.name for tensor in outputs)
     told: object = values[0]
     if predicted.form == "columns":
@@ -112,6 +116,16 @@ def _values(tensor: Tensor, predicted: Predicted) -> Any:
     if predicted.column is not None:
         array = np.ascontiguousarray(array[..., predicted.column])
     return text_values(array, False) if tensor.dtype == "BYTES" else array
+
+
+def _with_nulls(values: Any, gaps: Array | None) -> Any:
+    """With None for what is missing, as MLflow's server has it."""
+    if gaps is None:
+        return values
+    if gaps.ndim > 1:
+        return [_with_nulls(one, gap) for one, gap in zip(values, gaps, strict=True)]
+    listed = values.tolist() if isinstance(values, np.ndarray) else values
+    return [None if gap else one for one, gap in zip(listed, gaps.tolist(), strict=True)]
 
 
 def _records(outputs: list[Tensor], names: tuple[str, ...], values: list[Any]) -> list[dict[str, Any]]:

@@ -31,5 +31,5 @@ FRAMEWORK = Framework(
         *(Case("mlflow", f"{name}/model", bare=False) for name in SAFE),
         *(Case("mlflow", f"{name}/model", bare=False, allow_pickle=True) for name in CODE),
     ),
-    files=("test_runtime_mlflow.py",),
+    files=("test_runtime_mlflow.py", "test_runtime_mlflow_gaps.py"),
 )

@@ -293,6 +293,24 @@ def test_nan_is_written_bare_in_records_as_mlflow_writes_it() -> None:
     assert body == b'{"predictions":[{"p":1.5,"label":1},{"p":NaN,"label":0}]}'
 
 
+@pytest.mark.parametrize(
+    ("form", "array", "gaps", "told"),
+    [
+        ("records", np.array([2**53 + 1, 0]), [False, True], [{"o": 2**53 + 1}, {"o": None}]),
+        ("records", np.array([b"", b"a"], object), [True, False], [{"o": None}, {"o": "a"}]),
+        ("value", np.array([True, False, False]), [False, True, False], [True, None, False]),
+        ("columns", np.array([[1, 0], [2, 3]]), [[False, True], [False, False]], {"o": [[1, None], [2, 3]]}),
+    ],
+)
+def test_what_a_mask_says_is_missing_is_null(form: Any, array: Any, gaps: list[Any], told: object) -> None:
+    tensor = Tensor("o", array)
+    spec = TensorSpec(name="o", dtype=tensor.dtype, shape=(None,) * array.ndim)
+    signature = Signature(inputs=MATRIX.inputs, outputs=(spec,), predicted=Predicted(form=form))
+    response = InferResponse(model="m", version=1, outputs=[Tensor("o:missing", np.array(gaps)), tensor])
+    body = encode_invocation(response, decoded(MATRIX, {"inputs": [[1, 2]]}), signature)
+    assert json.loads(body) == {"predictions": told}
+
+
 def test_nested_answers_are_json_within_the_answer() -> None:
     texts = np.array([b'{"n": [1, NaN]}', b"null"], dtype=object)
     signature = Signature(

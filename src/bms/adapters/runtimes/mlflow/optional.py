@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bms.core.errors import Internal
-from bms.core.tensors.columns import mask_name
+from bms.core.tensors.columns import mask_name, with_masks
 from bms.core.tensors.tensor import Array
 
 Inputs = Mapping[str, Array]
@@ -56,8 +56,9 @@ def put_together(answers: Sequence[tuple[Lacking, dict[str, Array]]]) -> dict[st
         return answers[0][1]
     places = np.argsort(np.concatenate([group.rows for group, _ in answers if group.rows is not None]))
     made: dict[str, Array] = {}
-    for name in answers[0][1]:
-        parts = [given.get(name) for _, given in answers]
+    completed = with_masks([given for _, given in answers])
+    for name in completed[0]:
+        parts = [given.get(name) for given in completed]
         for (group, _), part in zip(answers, parts, strict=True):
             if part is None or group.rows is None or part.shape[:1] != group.rows.shape:
                 raise Internal(

@@ -58,7 +58,8 @@ def load_pyfunc(config: ServableConfig) -> CalledServable:
     loaded = run_user_code(
         FailedPrecondition, "MLflow can't load the model", directory, lambda: mlflow.pyfunc.load_model(directory)
     )
-    nested = nested_outputs(directory)
+    proved = [one.predicted for one in config.signatures.values() if one.predicted is not None]
+    nested = nested_outputs(directory).union(*(one.nested for one in proved))
     model = _Pyfunc(loaded, schema, directory, mlflow.exceptions.MlflowException, pandas, nested)
 
     def call(_: str, inputs: Inputs, __: tuple[str, ...]) -> dict[str, Array]:
@@ -73,6 +74,7 @@ def load_pyfunc(config: ServableConfig) -> CalledServable:
     for name, signature in servable.signatures.items():
         if signature.predicted is None:
             servable.signatures[name] = structs.replace(signature, predicted=_with_bytes(model.predicted, schema))
+    model.settle({spec.name: spec.dtype for one in servable.signatures.values() for spec in one.outputs})
     if schema is not None and schema.is_table:
         name, signature = next(iter(servable.signatures.items()))
         model.learn_what_may_lack(own_example(servable, name, 1) or varied(signature, 1))
@@ -106,7 +108,12 @@ class _Pyfunc:
         self._pandas = pandas
         self._may_lack: tuple[str, ...] = ()
         self._nested = nested
+        self._settled: Mapping[str, str] | None = None
         self.predicted: Predicted | None = None  # the form of the last answer
+
+    def settle(self, outputs: Mapping[str, str]) -> None:
+        """Keeps the outputs, by name their types, as they are: what is answered from now on does not change them."""
+        self._settled = outputs
 
     def learn_what_may_lack(self, example: Inputs) -> None:
         """Finds out which optional columns the frame need not have at all: MLflow leaves out what was not sent, and
@@ -129,7 +136,7 @@ class _Pyfunc:
     def _runs_without(self, example: Inputs, names: tuple[str, ...]) -> bool:
         try:
             value = self._model.predict(self._handed(example, names))
-            returned_outputs(self._pandas, value, self._nested)
+            returned_outputs(self._pandas, value, self._nested, self._settled)
         except Exception:  # noqa: BLE001 - whatever the maker's code raises, it does not run
             return False
         return True
@@ -147,9 +154,9 @@ class _Pyfunc:
                 raise InvalidArgument(f"MLflow refuses these inputs: {plain(why)}") from error
 
         value = run_user_code(kind, "the model's predict failed", self._directory, predicted)
-        made = returned_outputs(self._pandas, value, self._nested)
-        if made.predicted.nested:
-            self._nested = self._nested.union(made.predicted.nested)  # from now on, whatever else comes
+        made = returned_outputs(self._pandas, value, self._nested, self._settled)
+        if self._settled is None:
+            self._nested = self._nested.union(made.predicted.nested)
         self.predicted = made.predicted
         return made.outputs
 

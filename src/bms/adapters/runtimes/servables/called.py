@@ -11,6 +11,7 @@ from bms.adapters.runtimes.examples.file import Example
 from bms.adapters.runtimes.servables.declared import ask
 from bms.adapters.runtimes.servables.signature_resolution import asked_of, given_examples, resolve_signatures
 from bms.core.errors import BmsError, FailedPrecondition, Internal, InvalidArgument
+from bms.core.tensors.columns import mask_name, with_masks
 from bms.core.tensors.signature import Signature
 from bms.core.tensors.tensor import Array
 from bms.core.workloads.programs import ServableConfig
@@ -69,6 +70,7 @@ class CalledServable:
             call = partial(_with, self.call_with, params)
         if signature in self.one_by_one and (rows := len(next(iter(inputs.values())))) > 1:
             each = [self.infer_with(signature, rows_of(dict(inputs), [row]), outputs, params) for row in range(rows)]
+            each = with_masks(each)
             return {name: np.concatenate([one[name] for one in each]) for name in each[0]}
         try:
             given = call(signature, inputs, outputs)
@@ -82,9 +84,10 @@ class CalledServable:
             raise kind(f"the model could not run on these inputs: {words}") from error
         names = outputs or tuple(spec.name for spec in self.signatures[signature].outputs) or tuple(given)
         try:
-            return {name: given[name] for name in names}
+            told = {name: given[name] for name in names}
         except KeyError as error:
             raise Internal(f"the model gave no output {error}: it gave {', '.join(map(repr, given))}") from error
+        return told | {mask: given[mask] for name in names if (mask := mask_name(name)) in given}
 
     def close(self) -> None:
         self._call = None

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bms.core.errors import BmsError, Internal, InvalidArgument
+from bms.core.tensors.columns import with_masks
 from bms.core.tensors.parameters import read_parameters
 from bms.core.tensors.tensor import Array
 from bms.serving.inference.batching.batch_keys import BatchKey
@@ -130,6 +131,7 @@ def _run(
         answers.append(outputs)
     if len(answers) == 1:
         return answers[0]
+    answers = with_masks(answers)
     for name, array in answers[0].items():
         if any(outputs[name].shape[1:] != array.shape[1:] for outputs in answers):
             raise Internal(

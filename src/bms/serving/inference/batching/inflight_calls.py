@@ -7,6 +7,7 @@ from math import ceil
 
 from bms.core.errors import BmsError, Unavailable
 from bms.core.retry_after import bounded_retry_after
+from bms.core.tensors.columns import without_masks_of_nothing
 from bms.core.tensors.tensor import Array, Tensor
 from bms.protocols.frames import AnswerEnd, encode_answer, encode_error
 from bms.serving.engines.engine import EngineFull
@@ -117,7 +118,8 @@ class InflightCalls:
                 if micro_batch.numbers is not None:
                     self._answer_calls(micro_batch, _cut(micro_batch, done.outputs, at, compute_ns), began, parts)
                 else:
-                    tensors = [Tensor(name, array if single else array[at:end]) for name, array in outputs]
+                    cut = done.outputs if single else {name: array[at:end] for name, array in outputs}
+                    tensors = [Tensor(name, array) for name, array in without_masks_of_nothing(cut).items()]
                     parts += encode_answer(
                         micro_batch.id, tensors, queue_ns=queue_ns, compute_ns=compute_ns, batch=done.rows
                     )
@@ -202,7 +204,7 @@ def _cut(micro_batch: MicroBatch, outputs: dict[str, Array], at: int, compute_ns
     """Returns each call's share of a micro-batch's outputs, whose rows begin at `at`."""
     results: list[CallResult] = []
     for rows in micro_batch.parts:
-        cut = {name: array[at : at + rows] for name, array in outputs.items()}
+        cut = without_masks_of_nothing({name: array[at : at + rows] for name, array in outputs.items()})
         results.append(CallResult(cut, None, compute_ns * rows // micro_batch.rows))
         at += rows
     return results
