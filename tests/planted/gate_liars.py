@@ -229,7 +229,9 @@ def regressors() -> dict[str, Liar]:
             REGRESSOR,
         ),
         "two numbers a row": Liar(
-            _with(price=lambda rows, said: np.stack([said["price"]] * 2, axis=1)), r"which is to be compared", REGRESSOR
+            _with(price=lambda rows, said: np.stack([said["price"]] * 2, axis=1)),
+            r"not clear which to compare",
+            REGRESSOR,
         ),
     }
 

@@ -41,8 +41,8 @@ from bms.app.supervisor.listening import is_loopback, listen
 from bms.app.supervisor.log_files import open_log
 from bms.app.supervisor.shutdown import end_leftovers, end_services
 from bms.app.supervisor.supervisor import PlatformReady, Supervisor, recorded_services
-from bms.control.retention.nouns import EVENTS_S, JOBS_S, RetentionPolicy
 from bms.core.errors import BmsError
+from bms.core.retention import EVENTS_S, JOBS_S, RetentionPolicy
 from bms.core.workloads.isolation import LEVELS, Level, shortfall
 from bms.web.inference.http.cors import check_origin
 from bms.web.inference.http.proxies import check_network

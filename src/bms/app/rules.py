@@ -3,8 +3,8 @@
 import msgspec
 
 from bms.adapters.environments.sources import PackageSources
-from bms.control.retention.nouns import RetentionPolicy
 from bms.core.errors import InvalidArgument
+from bms.core.retention import RetentionPolicy
 from bms.core.serving.upstreams import parse_allowed
 from bms.core.workloads.endpoints import parse_endpoint
 from bms.core.workloads.isolation import Level

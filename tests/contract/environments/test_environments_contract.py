@@ -153,8 +153,8 @@ async def test_two_who_ask_at_once_get_one_build_and_both_see_it(environments: U
     told: tuple[list[str], list[str]] = ([], [])
     first, second = await asyncio.gather(*(environments.ensure(SMALL, lines.append) for lines in told))
     assert first == second
-    builder, follower = sorted(told, key=lambda lines: "for somebody else" in lines[0])
-    assert "for somebody else" in follower[0]
+    builder, follower = sorted(told, key=lambda lines: "already being built" in lines[0])
+    assert "already being built" in follower[0]
     assert follower[1:] == builder
     assert sum("Installed" in line for line in builder) == 1
 
@@ -167,7 +167,7 @@ async def test_a_build_that_fails_fails_once_for_all_who_wait_for_it(environment
     assert isinstance(one, FailedPrecondition)
     assert isinstance(other, FailedPrecondition)
     assert one.message == other.message
-    assert sum("for somebody else" in lines[0] for lines in told) == 1
+    assert sum("already being built" in lines[0] for lines in told) == 1
     assert environments.digest(wanted) is not None
     assert await environments.state(environments.digest(wanted) or "") == "failed"
 
@@ -178,7 +178,7 @@ async def test_two_processes_build_one_digest_once(tmp_path: Path, environ: dict
     digests = {text.splitlines()[-1] for text in said}
     assert len(digests) == 1
     assert digests.pop().startswith("BUILT sha256:")
-    alone = [text for text in said if "Installed" in text and "for somebody else" not in text]
+    alone = [text for text in said if "Installed" in text and "already being built" not in text]
     assert len(alone) == 1
     kept = next((tmp_path / "environments").glob("*.log")).read_text()
     assert kept.count("Installed") == 1

@@ -21,7 +21,7 @@ from bms.control.platform.allotments import Allotment, milliseconds
 from bms.control.platform.reactions import READER
 from bms.control.platform.trees import get_tree
 from bms.control.retention import service as retention
-from bms.control.retention.nouns import DAY_S, ExpiredRecords, RetentionPolicy
+from bms.control.retention.nouns import ExpiredRecords
 from bms.control.retention.service import RetentionService
 from bms.control.tenants.deletion import TenantDeletion
 from bms.control.tenants.service import TenantService
@@ -31,6 +31,7 @@ from bms.core.clock import ManualClock
 from bms.core.errors import Internal, NotFound, PermissionDenied
 from bms.core.events import Recorded
 from bms.core.pages import PageRequest
+from bms.core.retention import DAY_S, RetentionPolicy
 from tests.worlds.features import ANN, Played
 from tests.worlds.jobs import add_tenant, job, once, put_files
 

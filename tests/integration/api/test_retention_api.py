@@ -8,9 +8,9 @@ from bms.adapters.sql.store import SqlStore
 from bms.app.control.event_catalogue import CATALOGUE
 from bms.control.platform.handlers import Handlers
 from bms.control.platform.reactions import READER, ReactionLoop
-from bms.control.retention.nouns import DAY_S, RetentionPolicy
 from bms.control.retention.service import RetentionService
 from bms.core.clock import ManualClock
+from bms.core.retention import DAY_S, RetentionPolicy
 from bms.web.api.resources import retention as doors
 from tests.described import check
 from tests.worlds.api import Api

@@ -82,7 +82,9 @@ async def test_every_row_goes_there_and_comes_back(tmp_path: Path) -> None:
             await move(root, url)
         await move(root, OWN)
         database = Database(url)
-        with pytest.raises(FailedPrecondition, match=r"old: its rows were moved to the SQLite database in the home"):
+        with pytest.raises(
+            FailedPrecondition, match=r"out of date: its rows were moved to the SQLite database in the home"
+        ):
             await open_own(database, root, url)
         await database.close()
         with pytest.raises(FailedPrecondition, match="is not empty"):

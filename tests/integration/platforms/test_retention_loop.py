@@ -11,9 +11,9 @@ from bms.app.control import loops
 from bms.app.control.assembly import ControlPlane, make_control_plane
 from bms.app.home.directory import Home
 from bms.app.rules import WorkloadRules
-from bms.control.retention.nouns import DAY_S, RetentionPolicy
 from bms.core.errors import NotFound
 from bms.core.pages import PageRequest
+from bms.core.retention import DAY_S, RetentionPolicy
 from tests.worlds.homes import prepare
 from tests.worlds.jobs import job, once
 

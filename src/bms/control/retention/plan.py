@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import NamedTuple
 
-from bms.control.retention.nouns import RetentionPolicy
+from bms.core.retention import RetentionPolicy
 
 
 class Cutoffs(NamedTuple):

@@ -14,13 +14,14 @@ import msgspec
 
 from bms.control.platform.transactions import Store
 from bms.control.retention.events import RecordsRemoved
-from bms.control.retention.nouns import ExpiredRecords, RecordKind, Retained, RetentionPolicy
+from bms.control.retention.nouns import ExpiredRecords, RecordKind, Retained
 from bms.control.retention.plan import Cutoffs, cutoffs, events_to_remove
 from bms.control.retention.ports import RetentionTx
 from bms.core.access.principal import Principal
 from bms.core.clock import Clock
 from bms.core.errors import PermissionDenied
 from bms.core.events import Event
+from bms.core.retention import RetentionPolicy
 
 PAGE = 500  # rows that are removed in one transaction
 LIMIT_S = 10.0  # how long one call of the API removes

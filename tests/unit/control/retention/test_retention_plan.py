@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from bms.control.retention.nouns import DAY_S, RetentionPolicy
 from bms.control.retention.plan import AgedEvent, cutoffs, events_to_remove
 from bms.core.errors import InvalidArgument
+from bms.core.retention import DAY_S, RetentionPolicy
 
 NOW = datetime(2026, 11, 30, 20, 35, 7, 5, UTC)
 BEFORE = datetime(2026, 1, 10, tzinfo=UTC)
