@@ -118,8 +118,9 @@ def served(
     signature.
 
     Runs are with the artifact's own example where it has one that fits, else with `example`, else with synthetic rows;
-    `independent`, `gentle` and `streaming` as `resolve_signatures` says. Raises FailedPrecondition when the declared ones do not
-    fit, when the model does not run on an example, and, with neither, asking for them: `why` says what is not told.
+    `independent`, `gentle` and `streaming` as `resolve_signatures` says. Raises FailedPrecondition when the declared
+    ones do not fit, when the model does not run on an example, and, with neither, asking for them: `why` says what is
+    not told.
     """
     if not config.signatures and not found:
         raise ask(config.runtime, why)
